@@ -1,0 +1,27 @@
+//! What two Footlight daemons must agree on, and behind the feature `daemon` the chassis they all ride.
+//!
+//! Admission rule: a thing lives here when two daemons speak it, or all three use it; else it lives at home.
+//! Without the feature nothing here names a runtime, a socket, a clock or the environment
+//! (`cargo clippy -p live` proves it builds so).
+
+pub mod cluster;
+pub mod cutter;
+mod media_time;
+mod name;
+mod object;
+pub mod placement;
+pub mod playlist;
+mod rendition;
+mod segment;
+pub mod stamp;
+
+#[cfg(feature = "daemon")]
+pub mod daemon;
+
+pub use media_time::MediaTime;
+pub use name::{StreamName, StreamNameError};
+pub use object::{
+    Directives, DirectivesError, InitHash, Object, ObjectPath, ObjectPathError, Skip,
+};
+pub use rendition::{Rendition, RenditionError};
+pub use segment::{Dsn, Msn, PartIndex, SessionId};
