@@ -1,1 +1,294 @@
-//! [pure] Placeholder.
+//! [pure] The segment clock (DESIGN §4): where segments begin and which numbers they bear.
+//!
+//! Fed every frame of one stream on its absolute timeline, it answers with [`Stamp`]s. Always true of them: media
+//! sequence numbers rise by exactly one; starts rise strictly; within a session no segment is longer than
+//! TARGETDURATION; the discontinuity sequence number never falls. A hole in the media is stamped as holds (GAP), never
+//! left inside a segment. The same frames give the same stamps: only `utc_ms` carries the caller's clock.
+
+use crate::{
+    Dsn, MediaTime, Msn, SessionId,
+    stamp::{Stamp, StampKind},
+};
+
+/// Media time without any video after which sound alone drives the clock.
+const AUDIO_ALONE_AFTER: u64 = MediaTime::HZ;
+/// An overdue boundary is set this long before TARGETDURATION is reached (DESIGN §4).
+const OVERDUE_MARGIN: u64 = MediaTime::HZ / 10;
+/// A frame interval beyond this is a hole or a still picture, not a frame rate.
+const MAX_FRAME: u64 = MediaTime::HZ / 10;
+/// Most holds that fill one hole: ten minutes at the shortest segments. What is longer starts a new session.
+const MAX_HOLDS: u64 = 600;
+
+/// K: the nominal segment duration, 1 to 10 seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentTarget {
+    ms: u32,
+}
+
+/// The operator's fault: no such segment duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a segment lasts from 1 s to 10 s")]
+pub struct SegmentTargetError;
+
+impl SegmentTarget {
+    /// From milliseconds, 1000 to 10,000. Below a second the count of segments could overtake the clock.
+    pub fn from_millis(ms: u32) -> Result<Self, SegmentTargetError> {
+        if (1000..=10_000).contains(&ms) {
+            Ok(Self { ms })
+        } else {
+            Err(SegmentTargetError)
+        }
+    }
+
+    /// Milliseconds.
+    pub const fn millis(self) -> u32 {
+        self.ms
+    }
+
+    /// EXT-X-TARGETDURATION in seconds: ceil(K) + 1, fixed for a session (DESIGN §4).
+    pub const fn target_duration(self) -> u32 {
+        self.ms.div_ceil(1000) + 1
+    }
+
+    fn ticks(self) -> u64 {
+        u64::from(self.ms) * MediaTime::HZ / 1000
+    }
+
+    fn td_ticks(self) -> u64 {
+        u64::from(self.target_duration()) * MediaTime::HZ
+    }
+}
+
+/// The numbers that were used last; kept in mux's state directory so that a restart goes on after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastNumbers {
+    /// Number of the newest segment.
+    pub msn: Msn,
+    /// Its discontinuity sequence number.
+    pub dsn: Dsn,
+}
+
+/// What the cutter needs to know of a video frame, in decoding order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VideoFrame {
+    /// Decoding time.
+    pub dts: MediaTime,
+    /// Presentation time.
+    pub pts: MediaTime,
+    /// Whether decoding can start here (IDR).
+    pub key: bool,
+}
+
+/// The clock of one stream.
+#[derive(Debug, Clone)]
+pub struct Cutter {
+    target: SegmentTarget,
+    last: Option<LastNumbers>,
+    run: Option<Run>,
+}
+
+/// One session in progress.
+#[derive(Debug, Clone)]
+struct Run {
+    session: SessionId,
+    dsn: Dsn,
+    /// The newest stamp; its segment is open.
+    open: Option<Stamp>,
+    /// A publisher has (re)started: only a keyframe, or sound alone, opens the next segment.
+    starting: bool,
+    /// End of the newest media.
+    end: MediaTime,
+    /// Newest decoding time since the publisher started.
+    video: Option<MediaTime>,
+    /// First sound since the publisher started.
+    first_audio: Option<MediaTime>,
+    /// Newest believable distance of two video frames.
+    frame: u64,
+}
+
+impl Cutter {
+    /// A clock without a session; `last` are the numbers that its stream used last, if that is known.
+    pub const fn new(target: SegmentTarget, last: Option<LastNumbers>) -> Self {
+        Self {
+            target,
+            last,
+            run: None,
+        }
+    }
+
+    /// The numbers used last: keep them at every stamp.
+    pub const fn last_numbers(&self) -> Option<LastNumbers> {
+        self.last
+    }
+
+    /// The session in progress.
+    pub fn session(&self) -> Option<SessionId> {
+        self.run.as_ref().map(|run| run.session)
+    }
+
+    /// The newest stamp of the session in progress.
+    pub fn open(&self) -> Option<Stamp> {
+        self.run.as_ref().and_then(|run| run.open)
+    }
+
+    /// A new session begins at `utc_ms`, Unix milliseconds. Its first keyframe opens its first segment.
+    pub fn start(&mut self, utc_ms: u64) {
+        self.run = Some(Run {
+            session: SessionId(utc_ms),
+            dsn: self.last.map_or(Dsn(0), |last| last.dsn.next()),
+            open: None,
+            starting: true,
+            end: MediaTime::default(),
+            video: None,
+            first_audio: None,
+            frame: 0,
+        });
+    }
+
+    /// The session is over; its numbers are remembered.
+    pub fn end(&mut self) -> Option<SessionId> {
+        self.run.take().map(|run| run.session)
+    }
+
+    /// A publisher takes the running session over: its first keyframe opens a segment. With a `changed` codec
+    /// configuration that segment is a discontinuity.
+    pub fn resume(&mut self, changed: bool) {
+        if let Some(run) = &mut self.run {
+            run.starting = true;
+            run.video = None;
+            run.first_audio = None;
+            if changed && run.open.is_some() {
+                run.dsn = run.dsn.next();
+            }
+        }
+    }
+
+    /// A video frame, in decoding order. Pushes the stamps that go before it.
+    pub fn video(&mut self, frame: VideoFrame, utc_ms: u64, stamps: &mut Vec<Stamp>) {
+        let Some(run) = &mut self.run else { return };
+        if let Some(previous) = run.video.replace(frame.dts) {
+            let distance = frame.dts.since(previous);
+            if (1..=MAX_FRAME).contains(&distance) {
+                run.frame = distance;
+            }
+        }
+        let boundary = match run.open {
+            Some(open) if !run.starting => {
+                let half_frame = run.frame / 2;
+                let on_time = frame.key
+                    && frame.pts.plus_ticks(half_frame) >= open.pts.plus_ticks(self.target.ticks());
+                on_time || frame.pts >= overdue(open, self.target)
+            }
+            Some(_) | None => frame.key,
+        };
+        if boundary {
+            self.open_at(StampKind::Segment, frame.pts, utc_ms, stamps);
+        }
+        self.seen(frame.pts);
+    }
+
+    /// A sound frame. It drives the clock only while there is no video.
+    pub fn audio(&mut self, pts: MediaTime, utc_ms: u64, stamps: &mut Vec<Stamp>) {
+        let Some(run) = &mut self.run else { return };
+        let first = *run.first_audio.get_or_insert(pts);
+        let boundary = match (run.open, run.video) {
+            (Some(open), Some(video)) if !run.starting => {
+                pts.since(video) >= AUDIO_ALONE_AFTER && pts >= overdue(open, self.target)
+            }
+            (Some(open), None) if !run.starting => pts >= open.pts.plus_ticks(self.target.ticks()),
+            (_, video) => video.is_none() && pts.since(first) >= AUDIO_ALONE_AFTER,
+        };
+        if boundary {
+            self.open_at(StampKind::Segment, pts, utc_ms, stamps);
+        }
+        self.seen(pts);
+    }
+
+    /// Nobody publishes: holds from the end of the media up to `until`, one every K.
+    pub fn hold(&mut self, until: MediaTime, utc_ms: u64, stamps: &mut Vec<Stamp>) {
+        let Some(open) = self.open() else { return };
+        if open.kind == StampKind::Segment {
+            let end = self
+                .run
+                .as_ref()
+                .map_or(open.pts, |run| run.end.plus_ticks(run.frame));
+            let longest = open.pts.plus_ticks(self.target.td_ticks());
+            let start = end.clamp(open.pts.plus_ticks(1), longest);
+            self.push(StampKind::Hold, start, utc_ms, stamps);
+        }
+        self.fill(until.plus_ticks(1), utc_ms, stamps);
+    }
+
+    /// When the next hold is due, once the stream is held.
+    pub fn next_hold(&self) -> Option<MediaTime> {
+        let open = self.open().filter(|open| open.kind == StampKind::Hold)?;
+        Some(open.pts.plus_ticks(self.target.ticks()))
+    }
+
+    /// Media of the open segment; what comes before a newcomer's first keyframe is not.
+    fn seen(&mut self, pts: MediaTime) {
+        if let Some(run) = self.run.as_mut().filter(|run| !run.starting) {
+            run.end = run.end.max(pts);
+        }
+    }
+
+    /// Opens a segment at `pts`, after holds for a hole that one segment cannot span. A start that does not rise is no
+    /// boundary.
+    fn open_at(&mut self, kind: StampKind, pts: MediaTime, utc_ms: u64, stamps: &mut Vec<Stamp>) {
+        if let Some(open) = self.open() {
+            if pts <= open.pts {
+                return;
+            }
+            if pts.since(open.pts) / self.target.ticks() > MAX_HOLDS {
+                self.start(utc_ms);
+            } else if open.kind == StampKind::Hold {
+                self.fill(pts, utc_ms, stamps);
+            } else if pts.since(open.pts) > self.target.td_ticks() {
+                self.hold(MediaTime::default(), utc_ms, stamps);
+                self.fill(pts, utc_ms, stamps);
+            }
+        }
+        self.push(kind, pts, utc_ms, stamps);
+        if let Some(run) = &mut self.run {
+            run.starting = false;
+        }
+    }
+
+    /// Holds every K after the open one, while they start before `until`.
+    fn fill(&mut self, until: MediaTime, utc_ms: u64, stamps: &mut Vec<Stamp>) {
+        for _ in 0..MAX_HOLDS {
+            match self.next_hold() {
+                Some(next) if next < until => self.push(StampKind::Hold, next, utc_ms, stamps),
+                Some(_) | None => return,
+            }
+        }
+    }
+
+    fn push(&mut self, kind: StampKind, pts: MediaTime, utc_ms: u64, stamps: &mut Vec<Stamp>) {
+        let Some(run) = &mut self.run else { return };
+        let msn = match run.open {
+            Some(open) => open.msn.next(),
+            None => Msn::first_of_session(self.last.map(|last| last.msn), utc_ms / 1000),
+        };
+        let stamp = Stamp {
+            kind,
+            session: run.session,
+            dsn: run.dsn,
+            msn,
+            pts,
+            utc_ms,
+            k_ms: self.target.millis(),
+            td: self.target.target_duration(),
+        };
+        run.open = Some(stamp);
+        self.last = Some(LastNumbers { msn, dsn: run.dsn });
+        stamps.push(stamp);
+    }
+}
+
+fn overdue(open: Stamp, target: SegmentTarget) -> MediaTime {
+    open.pts.plus_ticks(target.td_ticks() - OVERDUE_MARGIN)
+}
+
+#[cfg(test)]
+mod tests;
