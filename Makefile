@@ -1,0 +1,91 @@
+# Footlight's commands. `make` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help deps test-deps build page run test check unit e2e test-obs bench fuzz advisories
+
+say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
+
+DEBIAN := build-essential pkg-config curl ca-certificates git openssl iproute2 \
+  libsystemd-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev \
+  gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
+  gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav \
+  ffmpeg fonts-dejavu-core
+DEBIAN_TEST := chromium xvfb obs-studio rtmpdump systemd
+DEBIAN_BENCH := nginx libnginx-mod-rtmp
+NEXTEST := 0.9.143
+DENY := 0.20.2
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+deps: ## what building and running needs, from Debian's packages (under 2 s when all is there)
+	@$(call install,$(DEBIAN))
+	@command -v node >/dev/null && command -v npm >/dev/null || { $(call install,nodejs npm); }
+	@command -v cargo >/dev/null || [ -x ~/.cargo/bin/cargo ] || { \
+	  echo "==> Rust's own installer fetches the pinned toolchain"; \
+	  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --default-toolchain none; }
+
+test-deps: deps ## and what the tests need on top
+	@$(call install,$(DEBIAN_TEST))
+	@cargo nextest --version 2>/dev/null | grep -q 'cargo-nextest' || cargo install --locked cargo-nextest@$(NEXTEST)
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@$(DENY)
+
+# Installs those of the packages $(1) that are missing; one question to dpkg when none is.
+define install
+missing=$$(comm -23 <(printf '%s\n' $(1) | sort -u) <(dpkg-query -W -f '$${db:Status-Abbrev}$${Package}\n' $(1) 2>/dev/null | sed -n 's/^ii //p' | sort -u)); \
+if [ -n "$$missing" ]; then \
+  echo "==> apt installs:" $$missing; \
+  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+  command -v apt-get >/dev/null || { echo "apt-get is missing: Footlight builds on Debian 12; elsewhere install the packages named above by hand" >&2; exit 69; }; \
+  $$as_root apt-get update -q && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
+fi
+endef
+
+page: distributor/page/dist/manifest.json ## the watch page, built into the distributor
+
+distributor/page/dist/manifest.json: $(wildcard distributor/page/package*.json distributor/page/*.mjs distributor/page/src/*)
+	$(call say,building the watch page)
+	@cd distributor/page && npm ci --no-audit --no-fund --silent && npm run --silent build
+	@touch $@
+
+build: page
+	$(call say,building the daemons)
+	@cargo build --release --workspace --bins --exclude bench
+
+run: deps build ## the three daemons on this machine, and a page to watch (SHOW=1: with a test show)
+	@exec ./target/release/onebox
+
+test: test-deps page ## everything that a submission must pass
+	@$(MAKE) --no-print-directory check unit e2e
+
+check: ## formatting, lints, licences
+	$(call say,formatting)
+	@cargo fmt --all --check
+	$(call say,lints)
+	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+	@cargo clippy -p live --quiet -- -D warnings
+	$(call say,licences and bans)
+	@cargo deny --offline --log-level error check bans licenses sources
+
+unit: ## unit and property tests, and every fuzz corpus
+	$(call say,unit and property tests)
+	@cargo nextest run --workspace --exclude tests
+	@cd distributor/page && npm test --silent
+
+e2e: ## the three real daemons, a real encoder, a real browser
+	$(call say,end to end)
+	@cargo build --workspace --bins --exclude bench
+	@cargo nextest run -p tests
+
+bench: deps page ## beside nginx and nginx-rtmp; RESULT=file.json keeps the numbers
+	@$(call install,$(DEBIAN_BENCH))
+	$(call say,building the daemons and the load)
+	@cargo build --release -p mux -p distributor -p bench
+	@./target/release/bench $(if $(RESULT),--json $(RESULT))
+
+fuzz: ## every fuzz target for a minute (needs cargo-fuzz and a nightly toolchain)
+	@cd fuzz && for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run "$$target" -- -max_total_time=60; done
+
+advisories: ## known weaknesses in our dependencies (needs a network)
+	@cargo deny check advisories || { echo "advisories NOT checked or found wanting: see above" >&2; exit 1; }
