@@ -1,0 +1,104 @@
+//! [pure] Whole RTMP messages, what kinds there are, and the payloads of user control messages.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// One whole message, as the reader gives it and the writer takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Milliseconds, modulo 2^32, on the sender's clock.
+    pub timestamp: u32,
+    /// What the payload is.
+    pub kind: MessageKind,
+    /// The message stream, as createStream handed it out; 0 is the connection itself.
+    pub stream_id: u32,
+    /// The payload, without any chunk header.
+    pub payload: Bytes,
+}
+
+/// Message type ids (RTMP 1.0, sections 5.4 and 7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum MessageKind {
+    /// 1, protocol control.
+    SetChunkSize,
+    /// 2, protocol control.
+    Abort,
+    /// 3, protocol control.
+    Acknowledgement,
+    /// 4, user control: pings, stream begin and end.
+    UserControl,
+    /// 5, protocol control.
+    WindowAcknowledgementSize,
+    /// 6, protocol control.
+    SetPeerBandwidth,
+    /// 8.
+    Audio,
+    /// 9.
+    Video,
+    /// 15: an AMF0 message behind one byte, in practice.
+    DataAmf3,
+    /// 17: an AMF0 message behind one byte, in practice.
+    CommandAmf3,
+    /// 18: metadata, cue points, our stamps.
+    DataAmf0,
+    /// 20.
+    CommandAmf0,
+    /// 22: several tags in one message. The reader splits it; nobody else sees one.
+    Aggregate,
+    /// Anything else, shared objects included.
+    Other(u8),
+}
+
+impl MessageKind {
+    /// The kind of a message type id.
+    #[must_use]
+    pub fn from_id(id: u8) -> Self {
+        match id {
+            1 => Self::SetChunkSize,
+            2 => Self::Abort,
+            3 => Self::Acknowledgement,
+            4 => Self::UserControl,
+            5 => Self::WindowAcknowledgementSize,
+            6 => Self::SetPeerBandwidth,
+            8 => Self::Audio,
+            9 => Self::Video,
+            15 => Self::DataAmf3,
+            17 => Self::CommandAmf3,
+            18 => Self::DataAmf0,
+            20 => Self::CommandAmf0,
+            22 => Self::Aggregate,
+            other => Self::Other(other),
+        }
+    }
+
+    /// The message type id; the inverse of [`Self::from_id`].
+    #[must_use]
+    pub fn id(self) -> u8 {
+        match self {
+            Self::SetChunkSize => 1,
+            Self::Abort => 2,
+            Self::Acknowledgement => 3,
+            Self::UserControl => 4,
+            Self::WindowAcknowledgementSize => 5,
+            Self::SetPeerBandwidth => 6,
+            Self::Audio => 8,
+            Self::Video => 9,
+            Self::DataAmf3 => 15,
+            Self::CommandAmf3 => 17,
+            Self::DataAmf0 => 18,
+            Self::CommandAmf0 => 20,
+            Self::Aggregate => 22,
+            Self::Other(id) => id,
+        }
+    }
+
+    /// Audio, video or data: what a stream is made of.
+    #[must_use]
+    pub fn is_media(self) -> bool {
+        matches!(
+            self,
+            Self::Audio | Self::Video | Self::DataAmf0 | Self::DataAmf3
+        )
+    }
+}
