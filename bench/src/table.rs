@@ -1,0 +1,110 @@
+//! What a run found: a table for people, JSON for machines. Every figure stands beside a peer's from the same run.
+
+use serde_json::{Value, json};
+
+/// One figure of one server.
+pub(crate) struct Row {
+    /// What was done, such as `RTMP fan-out, 100 players`.
+    pub case: String,
+    /// Who did it.
+    pub server: &'static str,
+    /// Figures by name and unit; the same names for all servers of a case. Lower or higher is better by `Figure`.
+    pub figures: Vec<Figure>,
+}
+
+/// One number.
+pub(crate) struct Figure {
+    /// Name with unit.
+    pub name: &'static str,
+    /// The number.
+    pub value: f64,
+    /// Whether more is better.
+    pub more_is_better: bool,
+}
+
+/// The rows as JSON.
+pub(crate) fn json(rows: &[Row]) -> Value {
+    rows.iter()
+        .map(|row| {
+            let figures: serde_json::Map<String, Value> = row
+                .figures
+                .iter()
+                .map(|f| (f.name.into(), json!(f.value)))
+                .collect();
+            json!({ "case": row.case, "server": row.server, "figures": figures })
+        })
+        .collect()
+}
+
+/// The rows as text, with each figure's ratio to the peer's: above 1 means that Footlight is better.
+pub(crate) fn text(rows: &[Row]) -> String {
+    let mut text = String::new();
+    let mut case = "";
+    for row in rows {
+        if row.case != case {
+            case = &row.case;
+            let names: String = row
+                .figures
+                .iter()
+                .map(|f| format!("{:>24}", f.name))
+                .collect();
+            text.push_str(&format!("\n{case}\n  {:<14}{names}\n", ""));
+        }
+        let figures: String = row
+            .figures
+            .iter()
+            .map(|figure| match ratio(rows, row, figure) {
+                Some(ratio) => format!("{:>16.3} {:>6.2}x", figure.value, ratio),
+                None => format!("{:>16.3} {:>7}", figure.value, ""),
+            })
+            .collect();
+        text.push_str(&format!("  {:<14}{figures}\n", row.server));
+    }
+    text
+}
+
+/// How many times better Footlight's `figure` is than the peer's; none in the peer's own row.
+fn ratio(rows: &[Row], row: &Row, figure: &Figure) -> Option<f64> {
+    let of_case = |other: &&Row| other.case == row.case && !other.server.starts_with("footlight");
+    let peer = rows
+        .iter()
+        .find(of_case)
+        .filter(|_| row.server.starts_with("footlight"))?;
+    let peers = peer.figures.iter().find(|f| f.name == figure.name)?.value;
+    Some(if figure.more_is_better {
+        figure.value / peers
+    } else {
+        peers / figure.value
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(server: &'static str, cost: f64, rate: f64) -> Row {
+        let cost = Figure {
+            name: "CPU s/Gbit",
+            value: cost,
+            more_is_better: false,
+        };
+        let rate = Figure {
+            name: "req/s",
+            value: rate,
+            more_is_better: true,
+        };
+        Row {
+            case: "case".into(),
+            server,
+            figures: vec![cost, rate],
+        }
+    }
+
+    #[test]
+    fn better_is_above_one_either_way() {
+        let rows = [row("nginx", 0.2, 50.0), row("footlight-mux", 0.1, 100.0)];
+        let text = text(&rows);
+        assert_eq!(text.matches("2.00x").count(), 2, "{text}");
+        assert_eq!(json(&rows)[1]["figures"]["req/s"], 100.0);
+    }
+}
