@@ -1,0 +1,446 @@
+//! [pure] The values that playlists write (RFC 8216bis §4.2): seconds, dates, frame rates, URIs and texts.
+//!
+//! Every value has one spelling, and what `Display` writes parses back equal. Nothing here is a float: equal media give
+//! equal bytes on every box.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use crate::{MediaTime, Object};
+
+/// The text is not a value of the wanted form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected {0}")]
+pub struct ValueError(pub &'static str);
+
+/// A duration in whole units of 10 µs: what five decimals of a second can say (decimal-floating-point, §4.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Seconds(u64);
+
+impl Seconds {
+    /// Units in one second.
+    pub const PER_SECOND: u64 = 100_000;
+    const DECIMALS: usize = 5;
+
+    /// From units of 10 µs.
+    pub const fn from_units(units: u64) -> Self {
+        Self(units)
+    }
+
+    /// From whole seconds, saturating.
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(Self::PER_SECOND))
+    }
+
+    /// From milliseconds, saturating.
+    pub const fn from_millis(ms: u64) -> Self {
+        Self(ms.saturating_mul(100))
+    }
+
+    /// From ticks of 90 kHz, to the nearest 10 µs.
+    pub fn from_ticks(ticks: u64) -> Self {
+        Self::from_timescale(ticks, 90_000)
+    }
+
+    /// From `count` units of which `timescale` make a second (an audio track's samples), to the nearest 10 µs.
+    /// Saturates; a timescale of 0 counts as 1.
+    pub fn from_timescale(count: u64, timescale: u32) -> Self {
+        let scale = u128::from(timescale.max(1));
+        let nearest = u128::from(count)
+            .saturating_mul(u128::from(Self::PER_SECOND))
+            .saturating_add(scale >> 1)
+            .checked_div(scale);
+        Self(
+            nearest
+                .and_then(|n| u64::try_from(n).ok())
+                .unwrap_or(u64::MAX),
+        )
+    }
+
+    /// Units of 10 µs.
+    pub const fn units(self) -> u64 {
+        self.0
+    }
+
+    /// To the nearest whole second, halves up: how EXTINF is held against EXT-X-TARGETDURATION (§4.4.3.1).
+    pub const fn rounded(self) -> u64 {
+        self.0.saturating_add(Self::PER_SECOND / 2) / Self::PER_SECOND
+    }
+
+    /// `self` times `factor`, saturating.
+    #[must_use]
+    pub const fn times(self, factor: u64) -> Self {
+        Self(self.0.saturating_mul(factor))
+    }
+
+    /// `self` and `other` together, saturating.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl std::iter::Sum for Seconds {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self(0), Self::plus)
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, rest) = (self.0 / Self::PER_SECOND, self.0 % Self::PER_SECOND);
+        write!(f, "{whole}.{rest:0width$}", width = Self::DECIMALS)
+    }
+}
+
+impl fmt::Debug for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}s")
+    }
+}
+
+impl FromStr for Seconds {
+    type Err = ValueError;
+
+    /// Digits, and after a point more digits; beyond the fifth they are rounded.
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        fixed_point(text, Self::DECIMALS)
+            .map(Self)
+            .ok_or(ValueError("a number of seconds such as 2.00000"))
+    }
+}
+
+/// Reads digits with an optional fraction as a whole number of 10^-`decimals`, rounding half up.
+fn fixed_point(text: &str, decimals: usize) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let mut value: u64 = whole.parse().ok()?;
+    let mut fraction = fraction.bytes();
+    for _ in 0..decimals {
+        let digit = u64::from(fraction.next().unwrap_or(b'0').wrapping_sub(b'0'));
+        value = value.checked_mul(10)?.checked_add(digit)?;
+    }
+    let round_up = fraction.next().is_some_and(|digit| digit >= b'5');
+    value.checked_add(u64::from(round_up))
+}
+
+/// Frames per second in thousandths (FRAME-RATE, §4.4.6.2: three decimals).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FrameRate(u64);
+
+impl FrameRate {
+    /// From thousandths of a frame per second: 29970 for 30000/1001.
+    pub const fn from_thousandths(thousandths: u64) -> Self {
+        Self(thousandths)
+    }
+
+    /// Thousandths of a frame per second.
+    pub const fn thousandths(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for FrameRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0 / 1000, self.0 % 1000)
+    }
+}
+
+impl FromStr for FrameRate {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        fixed_point(text, 3)
+            .map(Self)
+            .ok_or(ValueError("a frame rate such as 29.970"))
+    }
+}
+
+/// Picture size in pixels (decimal-resolution, §4.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Resolution {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+}
+
+impl fmt::Display for Resolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+impl FromStr for Resolution {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let pixels = |digits: &str| {
+            crate::segment::decimal(digits).and_then(|pixels| u32::try_from(pixels).ok())
+        };
+        text.split_once('x')
+            .and_then(|(width, height)| {
+                Some(Self {
+                    width: pixels(width)?,
+                    height: pixels(height)?,
+                })
+            })
+            .ok_or(ValueError("a resolution such as 1280x720"))
+    }
+}
+
+/// A date and time to the millisecond, from 1970 to 9999 (EXT-X-PROGRAM-DATE-TIME, §4.4.4.6). Written in UTC.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProgramDateTime(u64);
+
+impl ProgramDateTime {
+    /// 9999-12-31T23:59:59.999Z.
+    const LAST: u64 = 253_402_300_799_999;
+    const DAY_MS: u64 = 86_400_000;
+
+    /// From Unix milliseconds; what lies after the year 9999 becomes its last millisecond.
+    pub fn from_unix_millis(ms: u64) -> Self {
+        Self(ms.min(Self::LAST))
+    }
+
+    /// Unix milliseconds.
+    pub const fn unix_millis(self) -> u64 {
+        self.0
+    }
+}
+
+impl From<MediaTime> for ProgramDateTime {
+    fn from(time: MediaTime) -> Self {
+        Self::from_unix_millis(time.millis())
+    }
+}
+
+impl fmt::Display for ProgramDateTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil(self.0 / Self::DAY_MS);
+        let ms = self.0 % Self::DAY_MS;
+        let (hour, minute) = (ms / 3_600_000, ms / 60_000 % 60);
+        let (second, milli) = (ms / 1000 % 60, ms % 1000);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
+        )
+    }
+}
+
+impl fmt::Debug for ProgramDateTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for ProgramDateTime {
+    type Err = ValueError;
+
+    /// ISO 8601 with a zone: `2026-11-21T13:00:00.000Z`, `…+01:00`. Finer than a millisecond is rounded down.
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        parse_date_time(text)
+            .filter(|ms| *ms <= Self::LAST)
+            .map(Self)
+            .ok_or(ValueError("a date such as 2026-11-21T13:00:00.000Z"))
+    }
+}
+
+fn parse_date_time(text: &str) -> Option<u64> {
+    let (date, time) = text.split_once('T')?;
+    let mut date = date.splitn(3, '-');
+    let year = two_or_four(date.next()?, 4, 1970..=9999)?;
+    let month = two_or_four(date.next()?, 2, 1..=12)?;
+    let day = two_or_four(date.next()?, 2, 1..=31)?;
+    let zone_at = time.find(['Z', '+', '-'])?;
+    let (clock, zone) = time.split_at_checked(zone_at)?;
+    let mut clock = clock.splitn(3, ':');
+    let hour = two_or_four(clock.next()?, 2, 0..=23)?;
+    let minute = two_or_four(clock.next()?, 2, 0..=59)?;
+    let (second, fraction) = clock
+        .next()
+        .map(|s| s.split_once('.').unwrap_or((s, "0")))?;
+    // 60 is a leap second; it counts as the next second, as Unix time has it.
+    let second = two_or_four(second, 2, 0..=60)?;
+    if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let milli: String = fraction.chars().chain("000".chars()).take(3).collect();
+    let days = i64::try_from(days_since_1970(year, month, day)?).ok()?;
+    let seconds = [days, hour_i64(hour), hour_i64(minute), hour_i64(second)]
+        .into_iter()
+        .zip([1, 24, 60, 60])
+        .try_fold(0i64, |sum, (n, base)| sum.checked_mul(base)?.checked_add(n))?
+        .checked_sub(zone_offset(zone)?)?;
+    u64::try_from(seconds)
+        .ok()?
+        .checked_mul(1000)?
+        .checked_add(milli.parse().ok()?)
+}
+
+/// A number of two or four digits is far below any limit.
+fn hour_i64(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(0)
+}
+
+/// Seconds east of UTC: `Z`, `+hh:mm`, `+hhmm`, `+hh`.
+fn zone_offset(zone: &str) -> Option<i64> {
+    if zone == "Z" {
+        return Some(0);
+    }
+    let (sign, digits) = match zone.strip_prefix('+') {
+        Some(digits) => (1, digits),
+        None => (-1i64, zone.strip_prefix('-')?),
+    };
+    let (hours, minutes) = digits.split_at_checked(2)?;
+    let minutes = match minutes.strip_prefix(':').unwrap_or(minutes) {
+        "" => "00",
+        minutes => minutes,
+    };
+    let hours = hour_i64(two_or_four(hours, 2, 0..=23)?);
+    let minutes = hour_i64(two_or_four(minutes, 2, 0..=59)?);
+    hours
+        .checked_mul(60)?
+        .checked_add(minutes)?
+        .checked_mul(60)?
+        .checked_mul(sign)
+}
+
+fn two_or_four(digits: &str, len: usize, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
+    if digits.len() != len || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().filter(|n| range.contains(n))
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar; none if the month has no such day.
+fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
+    // Years are counted from March, so that the leap day is the last of its year.
+    let (y, m) = if month > 2 {
+        (year, month.checked_sub(3)?)
+    } else {
+        (year.checked_sub(1)?, month.checked_add(9)?)
+    };
+    let day_of_year = m
+        .checked_mul(153)?
+        .checked_add(2)?
+        .checked_div(5)?
+        .checked_add(day)?
+        .checked_sub(1)?;
+    let days = y
+        .checked_mul(365)?
+        .checked_add(y / 4)?
+        .checked_sub(y / 100)?
+        .checked_add(y / 400)?
+        .checked_add(day_of_year)?
+        .checked_sub(DAYS_TO_1970)?;
+    (civil(days) == (year, month, day)).then_some(days)
+}
+
+/// Days from 0000-03-01 to 1970-01-01.
+const DAYS_TO_1970: u64 = 719_468;
+
+/// Year, month and day, `days` after 1970-01-01.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "callers pass at most the days until 9999; no term can overflow or fall below 0"
+)]
+fn civil(days: u64) -> (u64, u64, u64) {
+    let z = days + DAYS_TO_1970;
+    let era = z / 146_097;
+    let day_of_era = z % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let m = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * m + 2) / 5 + 1;
+    let month = if m < 10 { m + 3 } else { m - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day)
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $fits:expr, $expected:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The text as it stands in the playlist.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ValueError;
+
+            fn from_str(text: &str) -> Result<Self, ValueError> {
+                let fits: fn(&str) -> bool = $fits;
+                if fits(text) {
+                    Ok(Self(text.into()))
+                } else {
+                    Err(ValueError($expected))
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", self.as_str())
+            }
+        }
+    };
+}
+
+text!(
+    /// A URI as a playlist writes it, relative or not: it fits a line of its own and a quoted-string. Cheap to clone.
+    Uri,
+    |t| !t.is_empty() && !t.starts_with('#') && !t.contains([' ', '"']) && !t.contains(char::is_control),
+    "a URI without spaces and quotes"
+);
+text!(
+    /// The content of a quoted-string (§4.2): anything but quotes and line ends. Cheap to clone.
+    Text,
+    |t| !t.contains('"') && !t.contains(|c: char| c.is_control() && c != '\t'),
+    "text without quotes and line ends"
+);
+text!(
+    /// The rest of a tag's line, kept as it was written. Cheap to clone.
+    Line,
+    |t| !t.is_empty() && t.trim() == t && !t.contains(|c: char| c.is_control() && c != '\t'),
+    "one line of text"
+);
+
+impl Uri {
+    /// An object seen from its stream's multivariant playlist: `source/media.m3u8`.
+    pub fn of(object: Object) -> Self {
+        Self(object.to_string().into())
+    }
+
+    /// An object seen from a media playlist of its own rendition: `123.m4s`.
+    pub fn beside(object: Object) -> Self {
+        let path = object.to_string();
+        let file = path
+            .rsplit_once('/')
+            .map_or(path.as_str(), |(_, file)| file);
+        Self(file.into())
+    }
+
+    /// An object seen from a media playlist of another rendition: `../audio/media.m3u8`.
+    pub fn across(object: Object) -> Self {
+        Self(format!("../{object}").into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! [pure] Writes a media playlist, whole or as a delta update. The bytes depend on the model alone.
+
+use std::fmt::{self, Write};
+
+use super::{
+    MediaPlaylist, OpenSegment, Part, Segment, SegmentHead, ServerControl, Skipped, Start, Uri,
+};
+
+/// Room for one segment with a few parts, so that a playlist is written without growing its buffer.
+const BYTES_PER_SEGMENT: usize = 400;
+
+impl MediaPlaylist {
+    /// The whole playlist as text.
+    pub fn write(&self) -> String {
+        self.write_skipping(0)
+    }
+
+    /// The delta update for `_HLS_skip` (§6.2.5.1): the oldest segments become EXT-X-SKIP. The whole playlist when
+    /// there is nothing to leave out. Date ranges are never left out, which `v2` permits.
+    pub fn write_delta(&self) -> String {
+        self.write_skipping(self.skippable())
+    }
+
+    /// EXT-X-VERSION as high as the content needs and no higher (§8).
+    pub fn needed_version(&self) -> u32 {
+        let heads = self.segments.iter().map(|segment| &segment.head);
+        let mut heads = heads.chain(self.open.iter().map(|open| &open.head));
+        match &self.skipped {
+            Some(skipped) if skipped.removed_date_ranges.is_some() => 10,
+            Some(_) => 9,
+            None if self.segments.iter().any(|segment| segment.gap) => 8,
+            None if heads.any(|head| head.map.is_some()) => 6,
+            None => 3,
+        }
+    }
+
+    fn write_skipping(&self, count: usize) -> String {
+        let entries = self.segments.len().saturating_sub(count).saturating_add(2);
+        let mut out = String::with_capacity(entries.saturating_mul(BYTES_PER_SEGMENT));
+        // A String takes every write.
+        let _infallible = self.write_to(&mut out, count);
+        out
+    }
+
+    fn write_to(&self, out: &mut String, count: usize) -> fmt::Result {
+        let skipped = match (&self.skipped, u64::try_from(count)) {
+            (None, Ok(segments)) if segments > 0 => Some(&Skipped {
+                segments,
+                removed_date_ranges: None,
+            }),
+            (skipped, _) => skipped.as_ref(),
+        };
+        let version = self.needed_version().max(if count > 0 { 9 } else { 0 });
+        self.write_header(out, version)?;
+        if let Some(skipped) = skipped {
+            write_skip(out, skipped)?;
+        }
+        for line in &self.date_ranges {
+            writeln!(out, "#EXT-X-DATERANGE:{line}")?;
+        }
+        // What the last segment left out has told the player already.
+        let before = count
+            .checked_sub(1)
+            .and_then(|last| self.segments.get(last));
+        let mut map = before.and_then(|segment| segment.head.map.as_ref());
+        for segment in self.segments.iter().skip(count) {
+            write_segment(out, segment, &mut map)?;
+        }
+        if let Some(OpenSegment { head, parts }) = &self.open {
+            write_head(out, head, &mut map)?;
+            write_parts(out, parts)?;
+        }
+        self.write_footer(out)
+    }
+
+    fn write_header(&self, out: &mut String, version: u32) -> fmt::Result {
+        writeln!(out, "#EXTM3U\n#EXT-X-VERSION:{version}")?;
+        if self.independent_segments {
+            out.write_str("#EXT-X-INDEPENDENT-SEGMENTS\n")?;
+        }
+        if let Some(start) = &self.start {
+            write_start(out, start)?;
+        }
+        writeln!(out, "#EXT-X-TARGETDURATION:{}", self.target_duration)?;
+        if let Some(control) = &self.server_control {
+            write_server_control(out, control)?;
+        }
+        if let Some(target) = self.part_target {
+            writeln!(out, "#EXT-X-PART-INF:PART-TARGET={target}")?;
+        }
+        writeln!(out, "#EXT-X-MEDIA-SEQUENCE:{}", self.media_sequence)?;
+        // Always there: once a discontinuity has left the playlist its absence would be read as 0 (§6.2.2).
+        writeln!(
+            out,
+            "#EXT-X-DISCONTINUITY-SEQUENCE:{}",
+            self.discontinuity_sequence
+        )
+    }
+
+    fn write_footer(&self, out: &mut String) -> fmt::Result {
+        if let Some(uri) = &self.preload_hint {
+            writeln!(out, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{uri}\"")?;
+        }
+        for report in &self.rendition_reports {
+            write!(
+                out,
+                "#EXT-X-RENDITION-REPORT:URI=\"{}\",LAST-MSN={}",
+                report.uri, report.last_msn
+            )?;
+            if let Some(part) = report.last_part {
+                write!(out, ",LAST-PART={part}")?;
+            }
+            out.write_char('\n')?;
+        }
+        if self.end_list {
+            out.write_str("#EXT-X-ENDLIST\n")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_server_control(out: &mut String, control: &ServerControl) -> fmt::Result {
+    let mut attributes = Separated::new(out, "#EXT-X-SERVER-CONTROL:");
+    if control.can_block_reload {
+        attributes.add(format_args!("CAN-BLOCK-RELOAD=YES"))?;
+    }
+    if let Some(until) = control.can_skip_until {
+        attributes.add(format_args!("CAN-SKIP-UNTIL={until}"))?;
+    }
+    if control.can_skip_date_ranges {
+        attributes.add(format_args!("CAN-SKIP-DATERANGES=YES"))?;
+    }
+    if let Some(hold_back) = control.hold_back {
+        attributes.add(format_args!("HOLD-BACK={hold_back}"))?;
+    }
+    if let Some(hold_back) = control.part_hold_back {
+        attributes.add(format_args!("PART-HOLD-BACK={hold_back}"))?;
+    }
+    attributes.end()
+}
+
+/// An attribute list: the tag's name before the first, a comma before each other, and nothing at all for none.
+struct Separated<'a> {
+    out: &'a mut String,
+    tag: &'static str,
+    empty: bool,
+}
+
+impl<'a> Separated<'a> {
+    fn new(out: &'a mut String, tag: &'static str) -> Self {
+        Self {
+            out,
+            tag,
+            empty: true,
+        }
+    }
+
+    fn add(&mut self, attribute: fmt::Arguments<'_>) -> fmt::Result {
+        self.out
+            .write_str(if self.empty { self.tag } else { "," })?;
+        self.empty = false;
+        self.out.write_fmt(attribute)
+    }
+
+    fn end(self) -> fmt::Result {
+        if self.empty {
+            Ok(())
+        } else {
+            self.out.write_char('\n')
+        }
+    }
+}
+
+/// Also of the multivariant playlist.
+pub(super) fn write_start(out: &mut String, start: &Start) -> fmt::Result {
+    let sign = if start.from_end { "-" } else { "" };
+    let precise = if start.precise { ",PRECISE=YES" } else { "" };
+    writeln!(
+        out,
+        "#EXT-X-START:TIME-OFFSET={sign}{}{precise}",
+        start.offset
+    )
+}
+
+fn write_skip(out: &mut String, skipped: &Skipped) -> fmt::Result {
+    write!(out, "#EXT-X-SKIP:SKIPPED-SEGMENTS={}", skipped.segments)?;
+    if let Some(removed) = &skipped.removed_date_ranges {
+        write!(out, ",RECENTLY-REMOVED-DATERANGES=\"{removed}\"")?;
+    }
+    out.write_char('\n')
+}
+
+fn write_segment<'a>(
+    out: &mut String,
+    segment: &'a Segment,
+    map: &mut Option<&'a Uri>,
+) -> fmt::Result {
+    write_head(out, &segment.head, map)?;
+    write_parts(out, &segment.parts)?;
+    if segment.gap {
+        out.write_str("#EXT-X-GAP\n")?;
+    }
+    writeln!(out, "#EXTINF:{},\n{}", segment.duration, segment.uri)
+}
+
+fn write_head<'a>(
+    out: &mut String,
+    head: &'a SegmentHead,
+    map: &mut Option<&'a Uri>,
+) -> fmt::Result {
+    if head.discontinuity {
+        out.write_str("#EXT-X-DISCONTINUITY\n")?;
+    }
+    if let Some(uri) = &head.map
+        && *map != Some(uri)
+    {
+        writeln!(out, "#EXT-X-MAP:URI=\"{uri}\"")?;
+        *map = Some(uri);
+    }
+    if let Some(date) = head.program_date_time {
+        writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{date}")?;
+    }
+    Ok(())
+}
+
+fn write_parts(out: &mut String, parts: &[Part]) -> fmt::Result {
+    for part in parts {
+        write!(
+            out,
+            "#EXT-X-PART:DURATION={},URI=\"{}\"",
+            part.duration, part.uri
+        )?;
+        if part.independent {
+            out.write_str(",INDEPENDENT=YES")?;
+        }
+        if part.gap {
+            out.write_str(",GAP=YES")?;
+        }
+        out.write_char('\n')?;
+    }
+    Ok(())
+}
