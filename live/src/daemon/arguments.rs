@@ -1,0 +1,106 @@
+//! [pure] The command line, the same for the three daemons.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use lexopt::{Arg, Parser, ValueExt};
+
+use super::{config::nearest, telemetry};
+
+/// What the operator asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    /// Run, or with `check` only read the configuration and print it.
+    Run(Options),
+    /// `--help`
+    Help,
+    /// `--version`
+    Version,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Options {
+    pub(super) config: PathBuf,
+    pub(super) check: bool,
+    pub(super) log: telemetry::Style,
+    /// Wins over the configuration's `[log] level`.
+    pub(super) log_level: Option<telemetry::Level>,
+}
+
+const LONG: [&str; 6] = ["check", "config", "help", "log", "log-level", "version"];
+
+/// `arguments`: without the program's name. The error is one line for the operator.
+pub(super) fn parse<I>(name: &str, arguments: I) -> Result<Command, String>
+where
+    I: IntoIterator<Item: Into<OsString>>,
+{
+    let mut options = Options {
+        config: format!("/etc/footlight/{name}.toml").into(),
+        check: false,
+        log: telemetry::Style::Auto,
+        log_level: None,
+    };
+    let mut parser = Parser::from_args(arguments);
+    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
+            Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
+            Arg::Short('c') | Arg::Long("config") => {
+                options.config = parser.value().map_err(|error| error.to_string())?.into();
+            }
+            Arg::Long("check") => options.check = true,
+            Arg::Long("log") => options.log = value("log", &mut parser)?,
+            Arg::Long("log-level") => options.log_level = Some(value("log-level", &mut parser)?),
+            unknown => return Err(refuse(&unknown)),
+        }
+    }
+    Ok(Command::Run(options))
+}
+
+fn value<T>(option: &str, parser: &mut Parser) -> Result<T, String>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let text = parser.value().and_then(|value| value.string());
+    let text = text.map_err(|error| error.to_string())?;
+    text.parse()
+        .map_err(|error: T::Err| format!("--{option}: {error}"))
+}
+
+fn refuse(unknown: &Arg<'_>) -> String {
+    let (shown, meant) = match unknown {
+        Arg::Long(long) => (format!("--{long}"), nearest(long, LONG)),
+        Arg::Short(short) => (format!("-{short}"), None),
+        Arg::Value(value) => (format!("{value:?}"), None),
+    };
+    match meant {
+        Some(meant) => format!("{shown} is no option; did you mean --{meant}?"),
+        None => format!("{shown} is no option; see --help"),
+    }
+}
+
+/// What `--help` prints.
+pub(super) fn help(name: &str, about: &str) -> String {
+    format!(
+        "\
+{about}
+
+Usage: footlight-{name} [OPTION]...
+
+  -c, --config FILE   read the configuration from FILE [/etc/footlight/{name}.toml]
+      --check         read the configuration, print what is in effect, start nothing;
+                      exit 0 when it is good, 64 when it is not
+      --log STYLE     auto, journal, pretty or json [auto: journal under systemd, else pretty]
+      --log-level LEVEL
+                      error, warn, info, debug or trace; wins over [log] level [info]
+  -V, --version       print the version
+  -h, --help          print this
+
+Signals: TERM or INT drains and stops, a second one stops at once; HUP reads the configuration again.
+Exit codes: 0 stopped as asked, 64 bad option or configuration, 69 address not available,
+70 a bug, 71 the system refused a resource, 77 not permitted.
+"
+    )
+}
+
+#[cfg(test)]
+mod tests;

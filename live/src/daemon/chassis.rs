@@ -1,0 +1,241 @@
+//! What a running daemon stands on: its sockets, tasks, latches, metrics and the line to systemd.
+//!
+//! A [`Chassis`] is cheap to clone and all clones are one. Tests make their own with [`Chassis::new`]: it inherits
+//! nothing, tells systemd nothing and catches no signal.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell that knows when the daemon started"
+)]
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    future::Future,
+    net::SocketAddr,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Instant,
+};
+
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tracing::info;
+
+use super::{
+    BindError, ConnectionLimit, Inherited, Latch, Metrics, Notify, Readiness, Shutdown, Tasks,
+    accept::Acceptor, listen,
+};
+
+/// See the module.
+#[derive(Clone)]
+pub struct Chassis(Arc<Inner>);
+
+struct Inner {
+    name: &'static str,
+    version: &'static str,
+    started: Instant,
+    shutdown: Shutdown,
+    tasks: Tasks,
+    readiness: Readiness,
+    metrics: Metrics,
+    notify: Notify,
+    inherited: Mutex<Inherited>,
+    listeners: Mutex<BTreeMap<String, SocketAddr>>,
+    status: OnceLock<Status>,
+}
+
+type Status = Box<dyn Fn() -> Value + Send + Sync>;
+
+impl Chassis {
+    /// A chassis for tests of a daemon called `name` (`mux`, `transcoder`, `distributor`).
+    pub fn new(name: &'static str) -> Self {
+        Self::with(name, "test", Notify::default(), Inherited::default())
+    }
+
+    pub(super) fn with(
+        name: &'static str,
+        version: &'static str,
+        notify: Notify,
+        inherited: Inherited,
+    ) -> Self {
+        let shutdown = Shutdown::default();
+        let tasks = Tasks::new(shutdown.clone());
+        Self(Arc::new(Inner {
+            name,
+            version,
+            started: Instant::now(),
+            metrics: Metrics::new(name, version, tasks.panics()),
+            readiness: Readiness::default(),
+            notify,
+            inherited: Mutex::new(inherited),
+            listeners: Mutex::default(),
+            status: OnceLock::new(),
+            shutdown,
+            tasks,
+        }))
+    }
+
+    /// The sockets called `name`: passed by systemd under that name, else bound to `addresses` (port 0 is any).
+    ///
+    /// `name` is the section of the configuration whose `listen` gave the addresses, so that an error can name it.
+    /// The real addresses are logged and known to [`Chassis::address`] from now on: the first as `name`, the others
+    /// as `name.2`, `name.3`... Must be called inside the runtime.
+    pub fn bind(
+        &self,
+        name: &str,
+        addresses: &[SocketAddr],
+    ) -> Result<Vec<TcpListener>, BindError> {
+        let sockets = listen::listeners(&mut lock(&self.0.inherited), name, addresses)?;
+        for (index, socket) in sockets.iter().enumerate() {
+            let Ok(address) = socket.local_addr() else {
+                continue;
+            };
+            let name = match index {
+                0 => name.to_owned(),
+                _ => format!("{name}.{}", index + 1),
+            };
+            info!(listener = name, %address, "listening");
+            lock(&self.0.listeners).insert(name, address);
+        }
+        Ok(sockets)
+    }
+
+    /// Where the socket called `name` really listens.
+    pub fn address(&self, name: &str) -> Option<SocketAddr> {
+        lock(&self.0.listeners).get(name).copied()
+    }
+
+    /// Every socket's name and real address.
+    pub fn listeners(&self) -> BTreeMap<String, SocketAddr> {
+        lock(&self.0.listeners).clone()
+    }
+
+    /// Accepts from `listener` until the shutdown, at most `limit` connections at a time.
+    ///
+    /// Each connection's `handler` runs in its own task, inside a span with the peer's address; it must itself watch
+    /// [`Chassis::shutdown`] and end, and the drain waits for it. A panic in it costs that peer only.
+    pub fn serve<H, F>(
+        &self,
+        name: &'static str,
+        listener: TcpListener,
+        limit: &ConnectionLimit,
+        handler: H,
+    ) where
+        H: FnMut(TcpStream, SocketAddr) -> F + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let acceptor = Acceptor {
+            name,
+            listener,
+            limit: limit.clone(),
+            shutdown: self.0.shutdown.clone(),
+            tasks: self.0.tasks.clone(),
+            counts: self.0.metrics.listener(name),
+            handler,
+        };
+        self.spawn_essential(format!("{name} accept loop"), acceptor.run());
+    }
+
+    /// See [`Tasks::spawn`].
+    pub fn spawn<F>(&self, name: impl Into<Cow<'static, str>>, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.0.tasks.spawn(name, future)
+    }
+
+    /// See [`Tasks::spawn_essential`].
+    pub fn spawn_essential<F>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        future: F,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.0.tasks.spawn_essential(name, future)
+    }
+
+    /// One more thing that `/ready` waits for.
+    pub fn latch(&self, name: &str) -> Latch {
+        self.0.readiness.latch(name)
+    }
+
+    /// Lets the daemon add to `/status`: the fields of the JSON object that `status` returns. Only the first call counts.
+    pub fn report(&self, status: impl Fn() -> Value + Send + Sync + 'static) {
+        let _only_the_first = self.0.status.set(Box::new(status));
+    }
+
+    /// Registers metrics: their names get the prefix `footlight_NAME_`.
+    pub fn register<T>(&self, register: impl FnOnce(&mut Registry) -> T) -> T {
+        self.0.metrics.register(register)
+    }
+
+    /// The token that says when to stop. Triggering it drains the daemon.
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.0.shutdown
+    }
+
+    /// The running tasks.
+    pub fn tasks(&self) -> &Tasks {
+        &self.0.tasks
+    }
+
+    /// The latches.
+    pub fn readiness(&self) -> &Readiness {
+        &self.0.readiness
+    }
+
+    /// The line to systemd.
+    pub fn notify(&self) -> Notify {
+        self.0.notify
+    }
+
+    /// The descriptors that systemd kept under `name` over a restart; each is handed out once.
+    pub fn inherited(&self, name: &str) -> Vec<OwnedFd> {
+        lock(&self.0.inherited).take(name)
+    }
+
+    /// The names of what systemd passed and nobody took yet.
+    pub fn inherited_names(&self) -> Vec<String> {
+        lock(&self.0.inherited).names().map(str::to_owned).collect()
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// What `/status` answers.
+    pub fn status(&self) -> Value {
+        let listeners = self.listeners();
+        let listeners = listeners
+            .iter()
+            .map(|(name, at)| (name.clone(), at.to_string().into()));
+        let mut status = json!({
+            "name": format!("footlight-{}", self.0.name),
+            "version": self.0.version,
+            "uptime_seconds": self.0.started.elapsed().as_secs(),
+            "draining": self.0.shutdown.is_triggered(),
+            "missing": self.0.readiness.missing().iter().map(|name| &**name).collect::<Vec<_>>(),
+            "listeners": Value::Object(listeners.collect()),
+        });
+        let own = self.0.status.get().map(|status| status());
+        if let (Some(all), Some(Value::Object(own))) = (status.as_object_mut(), own) {
+            all.extend(own);
+        }
+        status
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,203 @@
+//! A daemon's life once its configuration is good: runtime, bind, spawn, READY, wait, drain, exit.
+
+use std::{panic, time::Duration};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{Signal, SignalKind, signal},
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tracing::{error, info, warn};
+
+use super::{
+    Chassis, Daemon, Exit, Inherited, Notify, Options, StartError, Telemetry, admin, event, read,
+    refuse,
+};
+
+/// How long tasks may take to notice that the runtime ends, after the drain.
+const RUNTIME_END: Duration = Duration::from_millis(500);
+
+pub(super) fn process<D: Daemon>(
+    config: D::Config,
+    options: &Options,
+    telemetry: &Telemetry,
+) -> Exit {
+    log_panics();
+    let ready = Inherited::from_systemd().and_then(|inherited| {
+        let runtime = Builder::new_multi_thread().enable_all().build()?;
+        Ok((inherited, runtime))
+    });
+    let (inherited, runtime): (Inherited, Runtime) = match ready {
+        Ok(ready) => ready,
+        Err(error) => {
+            error!(
+                message_id = event::STARTUP_FAILED,
+                "the system refused what it takes to start: {error}"
+            );
+            return Exit::System;
+        }
+    };
+    let chassis = {
+        let _inside = runtime.enter();
+        Chassis::with(D::NAME, D::VERSION, Notify::systemd(), inherited)
+    };
+    let exit = runtime.block_on(live::<D>(config, &chassis, options, telemetry));
+    runtime.shutdown_timeout(RUNTIME_END);
+    info!("stopped");
+    exit
+}
+
+async fn live<D: Daemon>(
+    config: D::Config,
+    chassis: &Chassis,
+    options: &Options,
+    telemetry: &Telemetry,
+) -> Exit {
+    let deadline = D::settings(&config).drain;
+    let signals = Signals::catch().and_then(|stop| Ok((stop, signal(SignalKind::hangup())?)));
+    let started = match signals {
+        Ok(signals) => start::<D>(config, chassis)
+            .await
+            .map(|daemon| (daemon, signals)),
+        Err(error) => Err(StartError::System(format!(
+            "no signal can be caught: {error}"
+        ))),
+    };
+    let (mut daemon, mut signals) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            error!(message_id = event::STARTUP_FAILED, "{error}");
+            chassis.notify().status(&error.to_string());
+            return error.exit();
+        }
+    };
+    feed_watchdog(chassis);
+    chassis.notify().ready("running");
+    info!("ready");
+    let exit = wait(&mut daemon, chassis, &mut signals, options, telemetry).await;
+    tokio::select! {
+        () = drain(&mut daemon, chassis, deadline) => exit,
+        () = signals.0.stop() => {
+            warn!("asked a second time to stop: stopping at once");
+            exit
+        }
+    }
+}
+
+async fn start<D: Daemon>(config: D::Config, chassis: &Chassis) -> Result<D, StartError> {
+    let admin = D::settings(&config).admin.clone();
+    let admin = chassis.bind("admin", admin.addresses())?;
+    let daemon = D::start(config, chassis).await?;
+    for listener in admin {
+        admin::serve(chassis, listener);
+    }
+    Ok(daemon)
+}
+
+/// Until somebody asks the daemon to stop, or an essential task ends.
+async fn wait<D: Daemon>(
+    daemon: &mut D,
+    chassis: &Chassis,
+    (signals, hangup): &mut (Signals, Signal),
+    options: &Options,
+    telemetry: &Telemetry,
+) -> Exit {
+    loop {
+        tokio::select! {
+            () = signals.stop() => return Exit::Ok,
+            () = chassis.shutdown().triggered() => return Exit::Ok,
+            name = chassis.tasks().essential_ended() => {
+                error!(message_id = event::ESSENTIAL_TASK_ENDED, task = %name, "a task that must not end has ended");
+                return Exit::Software;
+            }
+            _ = hangup.recv() => {
+                chassis.notify().reloading();
+                let status = reload(daemon, options, telemetry).await;
+                chassis.notify().ready(&status);
+            }
+        }
+    }
+}
+
+/// Reads the configuration again; whatever is wrong with it, the daemon goes on with what it had.
+async fn reload<D: Daemon>(daemon: &mut D, options: &Options, telemetry: &Telemetry) -> String {
+    let config = match read::<D>(options) {
+        Ok((_raw, config)) => config,
+        Err(error) => {
+            refuse(&error);
+            return "running; the new configuration was refused".to_owned();
+        }
+    };
+    telemetry.set(options.log_level.unwrap_or(D::settings(&config).level));
+    match daemon.reload(config).await {
+        Ok(()) => {
+            info!("the configuration was read again");
+            "running".to_owned()
+        }
+        Err(error) => {
+            error!(message_id = event::CONFIGURATION_REFUSED, "{error}");
+            "running; the new configuration was refused".to_owned()
+        }
+    }
+}
+
+async fn drain<D: Daemon>(daemon: &mut D, chassis: &Chassis, deadline: Duration) {
+    info!(?deadline, "stopping: what is under way may end");
+    chassis.notify().stopping("draining");
+    chassis.shutdown().trigger();
+    let all = async {
+        daemon.stop().await;
+        chassis.tasks().empty().await;
+    };
+    if timeout(deadline, all).await.is_err() {
+        let tasks = chassis.tasks().names().join(", ");
+        warn!(message_id = event::DRAIN_DEADLINE_EXCEEDED, ?deadline, %tasks, "cut off at the deadline");
+    }
+}
+
+/// WATCHDOG=1 from the runtime that serves: when its workers are stuck, systemd hears nothing and starts it anew.
+fn feed_watchdog(chassis: &Chassis) {
+    let notify = chassis.notify();
+    if let Some(every) = notify.watchdog_interval() {
+        // Not a task that a drain waits for: it lives as long as the runtime.
+        tokio::spawn(async move {
+            let mut ticks = interval(every);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                notify.watchdog();
+            }
+        });
+    }
+}
+
+/// A panic is a log entry, with the fields of the span it happened in.
+fn log_panics() {
+    panic::set_hook(Box::new(|info| {
+        let at = info.location().map(ToString::to_string).unwrap_or_default();
+        let what = info.payload_as_str().unwrap_or("no text");
+        error!(message_id = event::PANIC, %at, "a task panicked, which is a bug: {what}");
+    }));
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The next SIGTERM or SIGINT.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
