@@ -1,0 +1,233 @@
+//! [pure] A consumer's place in a stream's ring, and what it is to be sent next.
+//!
+//! Always true of what one consumer gets: it begins where decoding can begin, with the headers it needs; then every
+//! message once and in order, or a jump ahead to a place where decoding can begin again. A player that is more than
+//! [`PLAYER_LAG`] late jumps to the newest keyframe. A transcoder never does while what it wants is in the ring.
+//! Where the beginning is a stamp without a keyframe, pictures are left out until one comes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use live::{SessionId, stamp::Stamp};
+
+use crate::{
+    headers::Headers,
+    media,
+    ring::{Entry, Ring, Seq, Slot},
+    timeline::MediaKind,
+};
+
+/// A player this late (wall clock, milliseconds) is brought to the newest keyframe.
+const PLAYER_LAG: u64 = 2_000;
+
+/// Who is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Sees media alone, on a clock that starts at 0: the low 32 bits of absolute time would wrap in mid-show.
+    Player,
+    /// Sees the segment clock's stamps, and absolute time.
+    Transcoder,
+}
+
+/// One message for the consumer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// Metadata, configuration or media.
+    Message {
+        /// Sound, picture or data.
+        kind: MediaKind,
+        /// RTMP time stamp, milliseconds.
+        timestamp: u32,
+        /// The body.
+        payload: Bytes,
+    },
+    /// A segment begins.
+    Stamp {
+        /// RTMP time stamp, milliseconds.
+        timestamp: u32,
+        /// The segment.
+        stamp: Stamp,
+    },
+    /// The session is over.
+    End(SessionId),
+}
+
+/// How much to take in one turn, so that one consumer does not starve the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Messages, beyond which none is begun.
+    pub messages: usize,
+    /// Bytes of payload, beyond which none is begun.
+    pub bytes: usize,
+}
+
+/// The place of one consumer.
+#[derive(Debug, Clone)]
+pub struct Cursor {
+    audience: Audience,
+    next: Option<Seq>,
+    /// The set it was sent last.
+    held: Option<Arc<Headers>>,
+    /// Pictures wait for a keyframe.
+    needs_key: bool,
+    /// Absolute time that is 0 on a player's clock.
+    base: Option<u64>,
+    skips: u64,
+}
+
+impl Cursor {
+    /// A consumer that has had nothing.
+    pub const fn new(audience: Audience) -> Self {
+        Self {
+            audience,
+            next: None,
+            held: None,
+            needs_key: true,
+            base: None,
+            skips: 0,
+        }
+    }
+
+    /// How often it had to jump.
+    pub const fn skips(&self) -> u64 {
+        self.skips
+    }
+
+    /// How long its next message has been waiting, milliseconds.
+    pub fn lag(&self, ring: &Ring, now: u64) -> u64 {
+        self.next
+            .and_then(|next| ring.get(next.max(ring.tail())))
+            .map_or(0, |slot| now.saturating_sub(slot.arrived))
+    }
+
+    /// Whether there is anything to take.
+    pub fn is_behind(&self, ring: &Ring) -> bool {
+        match self.next {
+            Some(next) => next < ring.head(),
+            None => self.beginning(ring).is_some(),
+        }
+    }
+
+    /// Takes what waits, up to `budget`.
+    pub fn take(&mut self, ring: &Ring, now: u64, budget: Budget, items: &mut Vec<Item>) {
+        self.find_place(ring, now);
+        let Some(mut next) = self.next else { return };
+        let (mut messages, mut bytes) = (0, 0);
+        while messages < budget.messages && bytes < budget.bytes {
+            let Some(slot) = ring.get(next) else { break };
+            let before = items.len();
+            self.emit(slot, items);
+            messages += items.len() - before;
+            bytes += items.iter().skip(before).map(Item::len).sum::<usize>();
+            next = next.next();
+        }
+        self.next = Some(next);
+    }
+
+    /// Begins, goes on, or jumps.
+    fn find_place(&mut self, ring: &Ring, now: u64) {
+        let Some(next) = self.next else {
+            self.next = self.beginning(ring);
+            self.needs_key = true;
+            return;
+        };
+        let fallen_out = next < ring.tail();
+        let late = self.audience == Audience::Player && self.lag(ring, now) > PLAYER_LAG;
+        if !fallen_out && !late {
+            return;
+        }
+        match self.beginning(ring).filter(|place| *place > next) {
+            Some(place) => {
+                self.next = Some(place);
+                self.needs_key = true;
+                self.skips += 1;
+            }
+            // Nothing to go on with until the next keyframe: forget the place and wait for it.
+            None if fallen_out => {
+                self.next = None;
+                self.skips += 1;
+            }
+            None => {}
+        }
+    }
+
+    fn beginning(&self, ring: &Ring) -> Option<Seq> {
+        match self.audience {
+            Audience::Player => ring.newest_join(),
+            Audience::Transcoder => ring.newest_boundary(),
+        }
+    }
+
+    fn emit(&mut self, slot: &Slot, items: &mut Vec<Item>) {
+        match &slot.entry {
+            Entry::Frame(frame) => {
+                self.needs_key &= !slot.join;
+                if self.needs_key && frame.kind == MediaKind::Video {
+                    return;
+                }
+                let timestamp = self.timestamp(frame.at);
+                self.emit_headers(slot, timestamp, items);
+                items.push(Item::Message {
+                    kind: frame.kind,
+                    timestamp,
+                    payload: frame.payload.clone(),
+                });
+            }
+            Entry::Stamp(stamp) => {
+                if self.audience == Audience::Transcoder {
+                    let timestamp = self.timestamp(stamp.pts.millis());
+                    self.emit_headers(slot, timestamp, items);
+                    items.push(Item::Stamp {
+                        timestamp,
+                        stamp: *stamp,
+                    });
+                }
+            }
+            Entry::End(session) => {
+                self.held = None;
+                self.base = None;
+                items.push(Item::End(*session));
+            }
+        }
+    }
+
+    fn emit_headers(&mut self, slot: &Slot, timestamp: u32, items: &mut Vec<Item>) {
+        let held = self.held.as_ref();
+        if held.is_some_and(|held| held.generation() == slot.headers.generation()) {
+            return;
+        }
+        for (kind, payload) in slot.headers.missing(held) {
+            let payload = match (self.audience, kind) {
+                (Audience::Player, MediaKind::Data) => media::metadata_for_player(&payload),
+                _ => Some(payload),
+            };
+            items.extend(payload.map(|payload| Item::Message {
+                kind,
+                timestamp,
+                payload,
+            }));
+        }
+        self.held = Some(Arc::clone(&slot.headers));
+    }
+
+    /// The low 32 bits of the time on the consumer's clock.
+    fn timestamp(&mut self, at: u64) -> u32 {
+        let time = match self.audience {
+            Audience::Transcoder => at,
+            Audience::Player => at.saturating_sub(*self.base.get_or_insert(at)),
+        };
+        u32::try_from(time & u64::from(u32::MAX)).unwrap_or_default()
+    }
+}
+
+impl Item {
+    fn len(&self) -> usize {
+        match self {
+            Self::Message { payload, .. } => payload.len(),
+            Self::Stamp { .. } | Self::End(_) => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! [pure] What a consumer must hold before its first frame: metadata, and every track's configuration.
+//!
+//! One set per generation: a set that was published never changes, a change makes a new one with the next number. Each
+//! frame in the ring points to the set it belongs to, so that a consumer can be given what it lacks at any place.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+
+use crate::timeline::MediaKind;
+
+/// Most configuration messages of one publisher: 16 tracks with three each and room to spare.
+const MAX_PARTS: usize = 64;
+/// Most bytes of configuration in one set; an HEVC configuration is under 1 KiB.
+const MAX_BYTES: usize = 256 * 1024;
+
+/// Which configuration message of which track. In sending order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartKey {
+    /// Picture before sound.
+    pub medium: Medium,
+    /// Track number of Enhanced RTMP, 0 where the publisher has but one; none for a message of several tracks.
+    pub track: Option<u8>,
+    /// What it configures.
+    pub part: Part,
+}
+
+/// Sound or picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Medium {
+    /// RTMP message type 9.
+    Video,
+    /// RTMP message type 8.
+    Audio,
+}
+
+/// What a configuration message holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The decoder configuration (sequence start). A change of it is a discontinuity.
+    Decoder,
+    /// Anything else that decoders want to know: colour, channel layout.
+    Extra,
+}
+
+/// The publisher's fault: more configuration than any encoder has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a publisher may have {MAX_PARTS} configuration messages of {MAX_BYTES} bytes in all")]
+pub struct TooManyHeaders;
+
+/// One generation of metadata and configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    generation: u64,
+    metadata: Option<Bytes>,
+    parts: BTreeMap<PartKey, Bytes>,
+}
+
+/// What a configuration message changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing: it repeats what is known.
+    Same,
+    /// Something that is no discontinuity: new metadata, or a track that was not there.
+    Added,
+    /// The decoder configuration of a track.
+    Decoder,
+}
+
+impl Headers {
+    /// The number of this set within its stream.
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The same set under another number.
+    #[must_use]
+    pub fn numbered(&self, generation: u64) -> Self {
+        Self {
+            generation,
+            ..self.clone()
+        }
+    }
+
+    /// Whether it holds no track's configuration.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The publisher's `onMetaData`, byte for byte as it came.
+    pub const fn metadata(&self) -> Option<&Bytes> {
+        self.metadata.as_ref()
+    }
+
+    /// Whether some track shows pictures.
+    pub fn has_video(&self) -> bool {
+        self.parts.keys().any(|key| key.medium == Medium::Video)
+    }
+
+    /// New metadata has come.
+    pub fn set_metadata(&mut self, payload: &Bytes) -> Result<Change, TooManyHeaders> {
+        if self.metadata.as_ref() == Some(payload) {
+            return Ok(Change::Same);
+        }
+        self.make_room(payload.len())?;
+        self.metadata = Some(payload.clone());
+        Ok(Change::Added)
+    }
+
+    /// A track's configuration has come.
+    pub fn set(&mut self, key: PartKey, payload: &Bytes) -> Result<Change, TooManyHeaders> {
+        let before = self.parts.get(&key);
+        if before == Some(payload) {
+            return Ok(Change::Same);
+        }
+        if before.is_none() && self.parts.len() >= MAX_PARTS {
+            return Err(TooManyHeaders);
+        }
+        let change = if before.is_some() && key.part == Part::Decoder {
+            Change::Decoder
+        } else {
+            Change::Added
+        };
+        self.make_room(payload.len())?;
+        self.parts.insert(key, payload.clone());
+        Ok(change)
+    }
+
+    /// Whether what was decoded under `other` goes on to decode under this set.
+    pub fn same_decoders(&self, other: &Self) -> bool {
+        self.decoders().eq(other.decoders())
+    }
+
+    /// The messages of this set that a consumer lacks who holds `held`, in sending order: metadata, picture, sound.
+    pub fn missing(&self, held: Option<&Arc<Self>>) -> Vec<(MediaKind, Bytes)> {
+        let metadata = self
+            .metadata
+            .iter()
+            .filter(|mine| held.and_then(|held| held.metadata.as_ref()) != Some(mine))
+            .map(|mine| (MediaKind::Data, mine.clone()));
+        let parts = self
+            .parts
+            .iter()
+            .filter(|(key, mine)| held.and_then(|held| held.parts.get(key)) != Some(mine))
+            .map(|(key, mine)| (key.medium.into(), mine.clone()));
+        metadata.chain(parts).collect()
+    }
+
+    fn decoders(&self) -> impl Iterator<Item = (&PartKey, &Bytes)> {
+        self.parts
+            .iter()
+            .filter(|(key, _)| key.part == Part::Decoder)
+    }
+
+    fn make_room(&self, more: usize) -> Result<(), TooManyHeaders> {
+        let held: usize = self
+            .parts
+            .values()
+            .chain(&self.metadata)
+            .map(Bytes::len)
+            .sum();
+        if held.saturating_add(more) > MAX_BYTES {
+            Err(TooManyHeaders)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl From<Medium> for MediaKind {
+    fn from(medium: Medium) -> Self {
+        match medium {
+            Medium::Video => Self::Video,
+            Medium::Audio => Self::Audio,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn key(medium: Medium, part: Part) -> PartKey {
+        PartKey {
+            medium,
+            track: Some(0),
+            part,
+        }
+    }
+
+    #[test]
+    fn a_consumer_is_sent_what_it_lacks_in_order() {
+        let mut first = Headers::default();
+        first
+            .set(
+                key(Medium::Audio, Part::Decoder),
+                &Bytes::from_static(b"aac"),
+            )
+            .unwrap();
+        first
+            .set(key(Medium::Video, Part::Extra), &Bytes::from_static(b"hdr"))
+            .unwrap();
+        first
+            .set(
+                key(Medium::Video, Part::Decoder),
+                &Bytes::from_static(b"avc"),
+            )
+            .unwrap();
+        first.set_metadata(&Bytes::from_static(b"meta")).unwrap();
+        let names = |headers: &Headers, held: Option<&Arc<Headers>>| -> Vec<Bytes> {
+            headers.missing(held).into_iter().map(|m| m.1).collect()
+        };
+        assert_eq!(names(&first, None), ["meta", "avc", "hdr", "aac"]);
+        let held = Arc::new(first.clone());
+        assert!(names(&first, Some(&held)).is_empty());
+        let change = first
+            .set(
+                key(Medium::Video, Part::Decoder),
+                &Bytes::from_static(b"avc2"),
+            )
+            .unwrap();
+        assert_eq!(change, Change::Decoder);
+        assert!(!first.same_decoders(&held));
+        assert_eq!(names(&first, Some(&held)), ["avc2"]);
+    }
+
+    #[test]
+    fn a_repeated_header_is_no_change_and_a_new_track_no_discontinuity() {
+        let mut headers = Headers::default();
+        let avc = Bytes::from_static(b"avc");
+        let video = key(Medium::Video, Part::Decoder);
+        assert_eq!(headers.set(video, &avc), Ok(Change::Added));
+        assert_eq!(headers.set(video, &avc), Ok(Change::Same));
+        assert_eq!(headers.set_metadata(&avc), Ok(Change::Added));
+        assert_eq!(headers.set_metadata(&avc), Ok(Change::Same));
+    }
+
+    #[test]
+    fn a_flood_of_headers_is_refused_and_leaves_the_set_whole() {
+        let mut headers = Headers::default();
+        for track in 0..=u8::MAX {
+            let key = PartKey {
+                medium: Medium::Video,
+                track: Some(track),
+                part: Part::Decoder,
+            };
+            let fits = usize::from(track) < MAX_PARTS;
+            assert_eq!(headers.set(key, &Bytes::from_static(b"x")).is_ok(), fits);
+        }
+        let huge = Bytes::from(vec![0; MAX_BYTES]);
+        assert_eq!(headers.set_metadata(&huge), Err(TooManyHeaders));
+        assert_eq!(headers.parts.len(), MAX_PARTS);
+    }
+}

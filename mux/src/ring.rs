@@ -1,0 +1,221 @@
+//! [pure] The newest few seconds of a stream, by sequence number.
+//!
+//! Bounded by bytes and by time; the oldest goes first, whoever may still want it. A consumer is a number into the ring
+//! and owns nothing in it. Frames are shared, never copied.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use live::{
+    SessionId,
+    stamp::{Stamp, StampKind},
+};
+
+use crate::{headers::Headers, timeline::MediaKind};
+
+/// What a slot costs besides its payload: the slot, the shared count, the allocator. It also bounds the number of slots.
+const SLOT_COST: usize = 192;
+
+/// Number of a slot since the stream began; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// The number after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RingLimits {
+    /// Payload and bookkeeping, bytes. The newest entry is kept even when it alone is larger.
+    pub bytes: usize,
+    /// Milliseconds of media.
+    pub span: u64,
+}
+
+/// One message of the stream, as it came from the publisher but for its time.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// Sound, picture or data.
+    pub kind: MediaKind,
+    /// Absolute decoding time, milliseconds.
+    pub at: u64,
+    /// The message's body, byte for byte.
+    pub payload: Bytes,
+}
+
+/// What a slot holds.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// Media.
+    Frame(Frame),
+    /// A segment begins; for transcoders.
+    Stamp(Stamp),
+    /// The session is over.
+    End(SessionId),
+}
+
+/// An entry and what it takes to begin there.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    /// What it holds.
+    pub entry: Entry,
+    /// The set that the entry belongs to.
+    pub headers: Arc<Headers>,
+    /// Wall clock when it came, Unix milliseconds.
+    pub arrived: u64,
+    /// Whether a player can begin here.
+    pub join: bool,
+}
+
+impl Slot {
+    fn cost(&self) -> usize {
+        match &self.entry {
+            Entry::Frame(frame) => SLOT_COST.saturating_add(frame.payload.len()),
+            Entry::Stamp(_) | Entry::End(_) => SLOT_COST,
+        }
+    }
+
+    /// Absolute time of the entry, milliseconds; an end has none.
+    fn at(&self) -> Option<u64> {
+        match &self.entry {
+            Entry::Frame(frame) => Some(frame.at),
+            Entry::Stamp(stamp) => Some(stamp.pts.millis()),
+            Entry::End(_) => None,
+        }
+    }
+}
+
+/// The ring of one stream.
+#[derive(Debug)]
+pub struct Ring {
+    limits: RingLimits,
+    slots: VecDeque<Slot>,
+    /// Number of the oldest slot.
+    tail: Seq,
+    bytes: usize,
+    newest_at: u64,
+    newest_join: Option<Seq>,
+    newest_stamp: Option<Seq>,
+    newest_stamped_join: Option<Seq>,
+}
+
+impl Ring {
+    /// An empty ring.
+    pub const fn new(limits: RingLimits) -> Self {
+        Self {
+            limits,
+            slots: VecDeque::new(),
+            tail: Seq(0),
+            bytes: 0,
+            newest_at: 0,
+            newest_join: None,
+            newest_stamp: None,
+            newest_stamped_join: None,
+        }
+    }
+
+    /// The number that the next slot will bear.
+    pub fn head(&self) -> Seq {
+        Seq(self
+            .tail
+            .0
+            .saturating_add(u64::try_from(self.slots.len()).unwrap_or(u64::MAX)))
+    }
+
+    /// The oldest number that is still there; the head when the ring is empty.
+    pub const fn tail(&self) -> Seq {
+        self.tail
+    }
+
+    /// Bytes held, bookkeeping included.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Milliseconds of media held.
+    pub fn span(&self) -> u64 {
+        let oldest = self.slots.iter().find_map(Slot::at);
+        oldest.map_or(0, |oldest| self.newest_at.saturating_sub(oldest))
+    }
+
+    /// The slot numbered `seq`, if it is still or already there.
+    pub fn get(&self, seq: Seq) -> Option<&Slot> {
+        let index = usize::try_from(seq.0.checked_sub(self.tail.0)?).ok()?;
+        self.slots.get(index)
+    }
+
+    /// Where a player begins: the newest place that decoding can start at.
+    pub fn newest_join(&self) -> Option<Seq> {
+        self.newest_join.filter(|seq| *seq >= self.tail)
+    }
+
+    /// Where a transcoder begins: the newest stamp that a keyframe follows; without one the newest stamp (the stream is
+    /// held, or its keyframes are further apart than the ring is long).
+    pub fn newest_boundary(&self) -> Option<Seq> {
+        let there = |seq: &Seq| *seq >= self.tail;
+        self.newest_stamped_join
+            .filter(there)
+            .or_else(|| self.newest_stamp.filter(there))
+    }
+
+    /// Adds an entry and lets the oldest ones go that exceed a limit.
+    pub fn push(&mut self, slot: Slot) {
+        let seq = self.head();
+        match &slot.entry {
+            Entry::Frame(_) if slot.join => {
+                self.newest_join = Some(seq);
+                let before = Seq(seq.0.saturating_sub(1));
+                if self.get(before).is_some_and(opens_media) {
+                    self.newest_stamped_join = Some(before);
+                }
+            }
+            Entry::Stamp(_) => self.newest_stamp = Some(seq),
+            Entry::Frame(_) | Entry::End(_) => {}
+        }
+        self.newest_at = self.newest_at.max(slot.at().unwrap_or_default());
+        self.bytes = self.bytes.saturating_add(slot.cost());
+        self.slots.push_back(slot);
+        while self.slots.len() > 1 && self.is_over() {
+            self.drop_oldest();
+        }
+    }
+
+    /// Lets everything go; numbers go on.
+    pub fn clear(&mut self) {
+        self.tail = self.head();
+        self.slots = VecDeque::new();
+        self.bytes = 0;
+        self.newest_at = 0;
+    }
+
+    fn is_over(&self) -> bool {
+        let oldest = self.slots.front().and_then(Slot::at);
+        self.bytes > self.limits.bytes
+            || oldest.is_some_and(|at| self.newest_at.saturating_sub(at) > self.limits.span)
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(slot) = self.slots.pop_front() {
+            self.bytes = self.bytes.saturating_sub(slot.cost());
+            self.tail = self.tail.next();
+        }
+    }
+}
+
+fn opens_media(slot: &Slot) -> bool {
+    matches!(
+        slot.entry,
+        Entry::Stamp(Stamp {
+            kind: StampKind::Segment,
+            ..
+        })
+    )
+}
+
+#[cfg(test)]
+mod tests;
