@@ -1,0 +1,59 @@
+// Plays by hls.js, in browsers with Media Source Extensions (ManagedMediaSource on iOS included).
+// Same shape as native-player.js; policy is elsewhere.
+
+import Hls from 'hls.js';
+
+const CONFIG = {
+  lowLatencyMode: true,
+  // A twentieth faster is not heard, and takes back a second in twenty.
+  maxLiveSyncPlaybackRate: 1.05,
+  backBufferLength: 30,
+  maxBufferLength: 20,
+  // Parts are passed through, not remuxed: a worker would save nothing and need blob: in the CSP.
+  enableWorker: false,
+  // A phone does not fetch a picture larger than it shows; the menu still offers it.
+  capLevelToPlayerSize: true,
+  // Most viewers can take the source; those who cannot are moved down within a segment or two.
+  abrEwmaDefaultEstimate: 4_000_000,
+  preferManagedMediaSource: true,
+};
+
+export function isSupported() {
+  return Hls.isSupported();
+}
+
+/** Starts playing `source` in `video`. `emit` gets `lost` with a kind, `ended` and `levels`. */
+export function open(video, source, emit) {
+  const hls = new Hls(CONFIG);
+  hls.on(Hls.Events.ERROR, (_, data) => {
+    if (data.fatal) emit({ type: 'lost', kind: kindOf(data.type), detail: data.details });
+  });
+  for (const event of [Hls.Events.MANIFEST_PARSED, Hls.Events.LEVELS_UPDATED, Hls.Events.LEVEL_SWITCHED]) {
+    hls.on(event, () => emit({ type: 'levels' }));
+  }
+  hls.loadSource(source);
+  hls.attachMedia(video);
+  return {
+    resume: () => hls.startLoad(-1),
+    recover: () => hls.recoverMediaError(),
+    close: () => hls.destroy(),
+    goLive: () => {
+      if (hls.liveSyncPosition !== null) video.currentTime = hls.liveSyncPosition;
+    },
+    levels: () => hls.levels.map(({ uri, height, bitrate }) => ({ url: uri, height, bitrate })),
+    playing: () => hls.currentLevel,
+    chosen: () => (hls.autoLevelEnabled ? -1 : hls.loadLevel),
+    // At the next part, without throwing away what is buffered: the picture does not freeze.
+    choose: (index) => {
+      hls.loadLevel = index;
+    },
+    edgeLatency: () => hls.latency,
+    target: () => hls.targetLatency,
+    playingDateMs: () => hls.playingDate?.getTime() ?? null,
+  };
+}
+
+function kindOf(type) {
+  if (type === Hls.ErrorTypes.NETWORK_ERROR) return 'network';
+  return type === Hls.ErrorTypes.MEDIA_ERROR ? 'media' : 'other';
+}

@@ -1,0 +1,63 @@
+// Draws the state: the only file that knows the page's elements.
+
+import { fill } from './text.js';
+
+const element = (id) => document.getElementById(id);
+
+/** Puts the fixed words in place. */
+export function label(name, { language, text }) {
+  document.documentElement.lang = language;
+  document.title = `${name} · ${text.titleSuffix}`;
+  element('player').setAttribute('lang', language);
+  element('name').textContent = name;
+  element('play').textContent = text.play;
+  element('unmute').textContent = text.unmute;
+  element('quality-label').textContent = text.quality;
+  element('latency').title = text.latencyHint;
+}
+
+/** Shows `view` (of state.js). */
+export function draw(view, text) {
+  const [title, detail] = text[view.message];
+  document.body.dataset.phase = view.phase;
+  say('title', title);
+  say('detail', detail);
+  element('status').classList.toggle('spoken', !view.painted);
+  element('status').classList.toggle('quiet', view.loading);
+  element('bar').toggleAttribute('hidden', !view.controls);
+  element('loading').toggleAttribute('mediapaused', false);
+  element('play').hidden = !view.play;
+  element('unmute').hidden = !view.unmute;
+  drawLive(view, text);
+}
+
+function drawLive(view, text) {
+  const button = element('golive');
+  say('golive-text', view.goLive ? text.badgeGoLive : text.badgeLive);
+  button.title = text.goLiveHint;
+  button.classList.toggle('on', view.live);
+}
+
+/** Shows the latency in seconds, or nothing for null. */
+export function drawLatency(seconds, text) {
+  say('latency', seconds === null ? '' : fill(text.seconds, { seconds: seconds.toFixed(1) }));
+}
+
+/** Shows the quality menu; nothing to choose from, no menu. */
+export function drawQuality(entries, chosen) {
+  element('quality').hidden = entries.length < 3;
+  const select = element('levels');
+  const same = select.options.length === entries.length;
+  if (!same) select.replaceChildren(...entries.map(() => document.createElement('option')));
+  entries.forEach(({ value, label: words }, index) => {
+    const option = select.options[index];
+    option.value = value;
+    if (option.textContent !== words) option.textContent = words;
+  });
+  select.value = String(chosen);
+}
+
+// A screen reader speaks a live region when it is written to: write only what is new.
+function say(id, words) {
+  if (element(id).textContent !== words) element(id).textContent = words;
+}
