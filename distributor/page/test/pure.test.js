@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { parseAddress } from '../src/address.js';
+import { pollDelay, retryDelay } from '../src/backoff.js';
+import { BEHIND_S, clockOffset, glassLatency, isBehind } from '../src/latency.js';
+import { firstRendition, isFinished } from '../src/probe.js';
+import { levelName, menu } from '../src/quality.js';
+import { afterFatal, afterStuck, STUCK_JUMP_MS, STUCK_REBUILD_MS, STUCK_TELL_MS } from '../src/recovery.js';
+import { fill, tableFor, tables } from '../src/text.js';
+
+const text = tables.en;
+
+test('address: the stream of this host, or of another https host', () => {
+  assert.deepEqual(parseAddress('https://a.example/watch/stage'), { stream: 'stage', source: 'https://a.example/live/stage/index.m3u8' });
+  assert.equal(parseAddress('https://a/watch/stage?origin=https://b:8443/x').source, 'https://b:8443/live/stage/index.m3u8');
+});
+
+test('address: names no stream, or an origin that is not https', () => {
+  const wrong = ['/watch/', '/watch/Stage', '/watch/a/b', '/watch/..', `/watch/${'a'.repeat(65)}`, '/', '/watch/a?origin=http://b', '/watch/a?origin=javascript:1', '/watch/a?origin='];
+  for (const path of wrong) assert.equal(parseAddress(`https://a${path}`), null, path);
+});
+
+test('polling begins at about 2 s, never comes down, and never passes 10 s', () => {
+  assert.equal(pollDelay(0, 0.5), 2_000);
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    assert.ok(pollDelay(attempt, 1) <= 10_000);
+    assert.ok(pollDelay(attempt + 1, 0.5) >= pollDelay(attempt, 0.5));
+  }
+  assert.ok(pollDelay(1e9, 0) >= 6_000);
+});
+
+test('retrying goes on for ever between a quarter of a second and 8 s', () => {
+  for (const attempt of [0, 1, 5, 1_000, 1e9]) {
+    assert.ok(retryDelay(attempt, 0) >= 250);
+    assert.ok(retryDelay(attempt, 1) <= 8_000);
+  }
+});
+
+test('clock: a Date header within its own error is no offset, a wrong clock is', () => {
+  const noon = Date.parse('2026-11-21T12:00:00Z');
+  const header = 'Sat, 21 Nov 2026 12:00:00 GMT';
+  assert.equal(clockOffset(header, noon + 900, noon + 950), 0);
+  assert.equal(clockOffset(header, noon + 60_000, noon + 60_000), -59_500);
+  assert.equal(clockOffset(null, noon, noon), 0);
+  assert.equal(clockOffset('yesterday', noon, noon), 0);
+});
+
+test('latency: the wall clock of the playlist first, the distance from its end otherwise', () => {
+  const known = { nowMs: 10_000, offsetMs: 0, playingDateMs: 8_000, edgeLatency: 1.5 };
+  assert.equal(glassLatency(known), 2);
+  assert.equal(glassLatency({ ...known, offsetMs: 500 }), 2.5);
+  assert.equal(glassLatency({ ...known, playingDateMs: null }), 1.5);
+  assert.equal(glassLatency({ ...known, playingDateMs: 11_000 }), 1.5);
+  assert.equal(glassLatency({ ...known, playingDateMs: null, edgeLatency: 0 }), null);
+});
+
+test('latency: behind means clearly past the target', () => {
+  assert.equal(isBehind(1.6 + BEHIND_S, 1.6), false);
+  assert.equal(isBehind(1.7 + BEHIND_S, 1.6), true);
+  assert.equal(isBehind(100, null), false);
+});
+
+test('recovery: one media error is recovered, a second soon after rebuilds', () => {
+  const media = { kind: 'media', nowMs: 20_000, failures: 0 };
+  assert.equal(afterFatal({ ...media, lastRecoverMs: null }), 'recover');
+  assert.equal(afterFatal({ ...media, lastRecoverMs: 5_000 }), 'recover');
+  assert.equal(afterFatal({ ...media, lastRecoverMs: 15_000 }), 'rebuild');
+});
+
+test('recovery: the network is resumed thrice, then the player is built anew', () => {
+  const network = { kind: 'network', nowMs: 0, lastRecoverMs: null };
+  assert.deepEqual([0, 1, 2, 3, 4].map((failures) => afterFatal({ ...network, failures })), ['resume', 'resume', 'resume', 'rebuild', 'rebuild']);
+  assert.equal(afterFatal({ ...network, kind: 'other', failures: 0 }), 'rebuild');
+});
+
+test('recovery: a still picture is told, then jumped, then rebuilt, each once', () => {
+  assert.equal(afterStuck(STUCK_TELL_MS - 1, null), null);
+  assert.equal(afterStuck(STUCK_TELL_MS, null), 'tell');
+  assert.equal(afterStuck(STUCK_TELL_MS + 1, 'tell'), null);
+  assert.equal(afterStuck(STUCK_JUMP_MS, 'tell'), 'jump');
+  assert.equal(afterStuck(STUCK_JUMP_MS + 1, 'jump'), null);
+  assert.equal(afterStuck(STUCK_REBUILD_MS, 'jump'), 'rebuild');
+});
+
+test('playlists: the first rendition, and whether it has ended', () => {
+  const multivariant = '#EXTM3U\r\n#EXT-X-MEDIA:TYPE=AUDIO,URI="audio/media.m3u8"\r\n#EXT-X-STREAM-INF:BANDWIDTH=1\r\n# note\r\nsource/media.m3u8\r\n';
+  assert.equal(firstRendition(multivariant, 'https://a/live/stage/index.m3u8'), 'https://a/live/stage/source/media.m3u8');
+  assert.equal(firstRendition('#EXTM3U\n', 'https://a/x'), null);
+  assert.equal(isFinished('#EXTM3U\n#EXTINF:2,\n1.m4s\n#EXT-X-ENDLIST\n'), true);
+  assert.equal(isFinished('#EXTM3U\n#EXTINF:2,\n#EXT-X-ENDLISTING\n1.m4s\n'), false);
+});
+
+test('quality: renditions by name, highest first, Auto says what it plays', () => {
+  const level = (rendition, height, bitrate) => ({ url: `https://a/live/stage/${rendition}/media.m3u8`, height, bitrate });
+  const levels = [level('480p', 480, 1_400_000), level('source', 720, 3_000_000)];
+  assert.equal(levelName(levels[1], text), 'Source 720p');
+  assert.deepEqual(menu(levels, 0, text), [
+    { value: '-1', label: 'Auto (480p)' },
+    { value: '1', label: 'Source 720p' },
+    { value: '0', label: '480p' },
+  ]);
+  assert.equal(menu(levels, -1, text)[0].label, 'Auto');
+});
+
+test('text: every language has the same keys and the same blanks', () => {
+  const blanks = (value) => String(value).match(/\{\w+\}/g) ?? [];
+  for (const table of Object.values(tables)) {
+    assert.deepEqual(Object.keys(table).sort(), Object.keys(text).sort());
+    for (const key of Object.keys(text)) assert.deepEqual(blanks(table[key]), blanks(text[key]), key);
+  }
+  assert.equal(tableFor(['xx-YY', 'en-GB']).language, 'en');
+  assert.equal(tableFor([]).language, 'en');
+  assert.equal(fill('{a} s', { a: 2.1 }), '2.1 s');
+});
