@@ -1,11 +1,13 @@
-//! [pure] Whole RTMP messages, what kinds there are, and the payloads of user control messages.
+//! [pure] Whole RTMP messages, and what kinds there are.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::fmt;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// One whole message, as the reader gives it and the writer takes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One whole message, as the reader gives it and the writer takes it. `Debug` shows the payload's length only.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Milliseconds, modulo 2^32, on the sender's clock.
     pub timestamp: u32,
@@ -15,6 +17,29 @@ pub struct Message {
     pub stream_id: u32,
     /// The payload, without any chunk header.
     pub payload: Bytes,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            timestamp,
+            kind,
+            stream_id,
+            payload,
+        } = self;
+        write!(
+            f,
+            "{kind:?} of {} bytes at {timestamp} on stream {stream_id}",
+            payload.len()
+        )
+    }
+}
+
+/// Takes the first `N` bytes off `rest`, if they are there.
+pub(crate) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (bytes, after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(*bytes)
 }
 
 /// Message type ids (RTMP 1.0, sections 5.4 and 7.1).
