@@ -6,6 +6,7 @@
 
 mod attributes;
 pub mod check;
+mod date_time;
 mod media;
 mod multivariant;
 mod parse;
@@ -15,15 +16,14 @@ mod value;
 mod write_media;
 mod write_multivariant;
 
+pub use date_time::ProgramDateTime;
 pub use media::{
     MediaPlaylist, OpenSegment, Part, RenditionReport, Segment, SegmentHead, ServerControl,
     Skipped, Start,
 };
-pub use multivariant::{
-    AlternativeRendition, IFrameVariant, MediaType, Multivariant, Resolution, Variant,
-};
+pub use multivariant::{AlternativeRendition, IFrameVariant, MediaType, Multivariant, Variant};
 pub use parse::{Mistake, ParseError, version_of};
-pub use value::{FrameRate, Line, ProgramDateTime, Seconds, Text, Uri, ValueError};
+pub use value::{FrameRate, Line, Resolution, Seconds, Text, Uri, ValueError};
 
 /// Longest playlist that is parsed, in bytes. A window of 24 h at 2 s is about 4 MiB.
 pub const MAX_BYTES: usize = 8 << 20;

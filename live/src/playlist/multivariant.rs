@@ -1,7 +1,6 @@
 //! [pure] The model of a multivariant playlist (RFC 8216bis §4.4.6).
 
-pub use super::value::Resolution;
-use super::{FrameRate, Line, Start, Text, Uri};
+use super::{FrameRate, Line, Resolution, Start, Text, Uri};
 
 /// A multivariant playlist.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -4,8 +4,8 @@
 use std::str::FromStr;
 
 use super::{
-    MediaPlaylist, OpenSegment, ParseError, Part, RenditionReport, Seconds, Segment, ServerControl,
-    Skipped, Uri,
+    MediaPlaylist, OpenSegment, ParseError, Part, RenditionReport, Seconds, Segment, SegmentHead,
+    ServerControl, Skipped, Uri,
     attributes::{Attributes, needed},
     parse::{Mistake, Statement, once, start, statements},
 };
@@ -70,8 +70,6 @@ struct Reader {
     map: Option<Uri>,
     /// What was said of the segment whose URI has not come yet.
     next: OpenSegment,
-    /// Whether anything was, EXT-X-MAP included.
-    begun: bool,
     gap: bool,
     duration: Option<Seconds>,
 }
@@ -119,7 +117,6 @@ impl Reader {
             }
             _ => return Err(Mistake::OtherKind),
         }
-        self.begun = true;
         Ok(())
     }
 
@@ -134,7 +131,6 @@ impl Reader {
             duration,
             uri: whole(uri)?,
         });
-        self.begun = false;
         Ok(())
     }
 
@@ -145,7 +141,12 @@ impl Reader {
         let target = self
             .target_duration
             .ok_or(Mistake::MissingTag.at(0, "EXT-X-TARGETDURATION"))?;
-        if self.begun {
+        let SegmentHead {
+            discontinuity,
+            program_date_time,
+            ..
+        } = self.next.head;
+        if discontinuity || program_date_time.is_some() || !self.next.parts.is_empty() {
             self.next.head.map = self.map;
             self.playlist.open = Some(self.next);
         }

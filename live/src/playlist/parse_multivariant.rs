@@ -17,8 +17,9 @@ impl Multivariant {
             match statement {
                 Statement::Uri(uri) => {
                     let uri: Uri = uri.parse().map_err(|_| Mistake::Value.at(line, "URI"))?;
-                    let (line, attributes) =
-                        pending.take().ok_or(Mistake::StrayUri.at(line, "URI"))?;
+                    let (line, attributes) = pending
+                        .take()
+                        .ok_or_else(|| Mistake::StrayUri.at(line, "URI"))?;
                     let variant = variant(attributes, uri).map_err(|m| m.at(line, STREAM_INF))?;
                     list.variants.push(variant);
                 }

@@ -120,55 +120,29 @@ impl MediaPlaylist {
 }
 
 fn write_server_control(out: &mut String, control: &ServerControl) -> fmt::Result {
-    let mut attributes = Separated::new(out, "#EXT-X-SERVER-CONTROL:");
+    out.write_str("#EXT-X-SERVER-CONTROL:")?;
+    let mut comma = "";
+    let mut add = |attribute: fmt::Arguments<'_>| {
+        write!(out, "{comma}{attribute}")?;
+        comma = ",";
+        Ok(())
+    };
     if control.can_block_reload {
-        attributes.add(format_args!("CAN-BLOCK-RELOAD=YES"))?;
+        add(format_args!("CAN-BLOCK-RELOAD=YES"))?;
     }
     if let Some(until) = control.can_skip_until {
-        attributes.add(format_args!("CAN-SKIP-UNTIL={until}"))?;
+        add(format_args!("CAN-SKIP-UNTIL={until}"))?;
     }
     if control.can_skip_date_ranges {
-        attributes.add(format_args!("CAN-SKIP-DATERANGES=YES"))?;
+        add(format_args!("CAN-SKIP-DATERANGES=YES"))?;
     }
     if let Some(hold_back) = control.hold_back {
-        attributes.add(format_args!("HOLD-BACK={hold_back}"))?;
+        add(format_args!("HOLD-BACK={hold_back}"))?;
     }
     if let Some(hold_back) = control.part_hold_back {
-        attributes.add(format_args!("PART-HOLD-BACK={hold_back}"))?;
+        add(format_args!("PART-HOLD-BACK={hold_back}"))?;
     }
-    attributes.end()
-}
-
-/// An attribute list: the tag's name before the first, a comma before each other, and nothing at all for none.
-struct Separated<'a> {
-    out: &'a mut String,
-    tag: &'static str,
-    empty: bool,
-}
-
-impl<'a> Separated<'a> {
-    fn new(out: &'a mut String, tag: &'static str) -> Self {
-        Self {
-            out,
-            tag,
-            empty: true,
-        }
-    }
-
-    fn add(&mut self, attribute: fmt::Arguments<'_>) -> fmt::Result {
-        self.out
-            .write_str(if self.empty { self.tag } else { "," })?;
-        self.empty = false;
-        self.out.write_fmt(attribute)
-    }
-
-    fn end(self) -> fmt::Result {
-        if self.empty {
-            Ok(())
-        } else {
-            self.out.write_char('\n')
-        }
-    }
+    out.write_char('\n')
 }
 
 /// Also of the multivariant playlist.
