@@ -2,12 +2,12 @@
 //!
 //! It answers until the very end of a drain, so that whoever watches sees it drain.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::{Body, Bytes},
+    body::{Bytes, Incoming},
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tracing::debug;
 
-use super::{Chassis, ConnectionLimit};
+use super::{Chassis, ConnectionLimit, Shutdown, Tasks, accept::Acceptor};
 
 /// A scraper, a probe, an operator with curl: more than this is a mistake. Further ones wait.
 const CONNECTIONS: usize = 16;
@@ -27,43 +27,40 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Answer = Response<Full<Bytes>>;
 
-/// Serves the chassis on `listener`.
-pub(super) fn serve(chassis: &Chassis, listener: TcpListener) {
+/// Serves the chassis on `listeners`, in tasks that no drain waits for, until the runtime ends.
+pub(super) fn serve(chassis: &Chassis, listeners: Vec<TcpListener>) {
     let limit = ConnectionLimit::new(CONNECTIONS);
-    let server = chassis.clone();
-    chassis.serve(
-        "admin",
-        listener,
-        &limit,
-        move |stream, _peer: SocketAddr| connection(server.clone(), stream),
-    );
+    for listener in listeners {
+        let server = chassis.clone();
+        let acceptor = Acceptor {
+            name: "admin",
+            listener,
+            limit: limit.clone(),
+            shutdown: Shutdown::default(),
+            tasks: Tasks::new(Shutdown::default()),
+            counts: chassis.metrics().listener("admin"),
+            handler: move |stream, _peer| connection(server.clone(), stream),
+        };
+        tokio::spawn(acceptor.run());
+    }
 }
 
 async fn connection(chassis: Chassis, stream: TcpStream) {
-    let service = service_fn(|request: Request<hyper::body::Incoming>| {
+    let service = service_fn(|request: Request<Incoming>| {
         let answer = answer(&chassis, &request);
         async move { Ok::<_, Infallible>(answer) }
     });
-    let mut connection = std::pin::pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(READ_TIMEOUT)
-            .max_header_size(HEAD_MAX)
-            .serve_connection(TokioIo::new(stream), service)
-    );
-    let result = tokio::select! {
-        result = &mut connection => result,
-        () = chassis.shutdown().triggered() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(READ_TIMEOUT)
+        .max_header_size(HEAD_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
         debug!(%error, "an admin connection ended early");
     }
 }
 
-fn answer<B: Body>(chassis: &Chassis, request: &Request<B>) -> Answer {
+fn answer<B>(chassis: &Chassis, request: &Request<B>) -> Answer {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD only\n");
         answer

@@ -206,10 +206,7 @@ impl Chassis {
         lock(&self.0.inherited).names().map(str::to_owned).collect()
     }
 
-    pub(super) fn name(&self) -> &'static str {
-        self.0.name
-    }
-
+    /// What this daemon measures.
     pub(super) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }

@@ -80,6 +80,14 @@ impl Notify {
         if !self.speaks {
             return;
         }
+        // A control character in a value would end its line, or the message.
+        let clean = |(name, value): &(&str, &str)| {
+            (
+                name.to_string(),
+                value.replace(|c: char| c.is_control(), " "),
+            )
+        };
+        let state: Vec<_> = state.iter().map(clean).collect();
         if let Err(error) = systemd::daemon::notify(state.iter()) {
             tracing::warn!(%error, "systemd could not be told");
         }

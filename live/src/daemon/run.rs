@@ -2,6 +2,7 @@
 
 use std::{panic, time::Duration};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
@@ -23,6 +24,7 @@ pub(super) fn process<D: Daemon>(
     telemetry: &Telemetry,
 ) -> Exit {
     log_panics();
+    raise_descriptor_limit();
     let ready = Inherited::from_systemd().and_then(|inherited| {
         let runtime = Builder::new_multi_thread().enable_all().build()?;
         Ok((inherited, runtime))
@@ -88,8 +90,9 @@ async fn start<D: Daemon>(config: D::Config, chassis: &Chassis) -> Result<D, Sta
     let admin = D::settings(&config).admin.clone();
     let admin = chassis.bind("admin", admin.addresses())?;
     let daemon = D::start(config, chassis).await?;
-    for listener in admin {
-        admin::serve(chassis, listener);
+    admin::serve(chassis, admin);
+    for name in chassis.inherited_names() {
+        warn!(%name, "systemd passed a descriptor that nothing here wants");
     }
     Ok(daemon)
 }
@@ -168,6 +171,14 @@ fn feed_watchdog(chassis: &Chassis) {
                 notify.watchdog();
             }
         });
+    }
+}
+
+/// As many descriptors as we may have: a shell's soft limit of 1024 is there for programs that use select(2).
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE);
+    if let Err(error) = limit.and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard)) {
+        warn!(%error, "the limit of open descriptors cannot be raised");
     }
 }
 

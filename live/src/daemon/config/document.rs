@@ -14,7 +14,6 @@ use super::{Problem, nearest};
 const PROBLEMS_MAX: usize = 20;
 
 pub(super) struct Document<'a> {
-    text: &'a str,
     root: Spanned<DeTable<'a>>,
     /// Dotted key to the line where it is written.
     lines: BTreeMap<String, usize>,
@@ -40,7 +39,7 @@ impl<'a> Document<'a> {
         }
         let mut lines = BTreeMap::new();
         note_table(text, "", root.get_ref(), &mut lines);
-        Ok(Self { text, root, lines })
+        Ok(Self { root, lines })
     }
 
     /// The line where `key`, or else its nearest parent, is written.
@@ -87,6 +86,10 @@ impl<'a> Document<'a> {
         let what = if message.starts_with("unknown field") {
             let written = names.next().unwrap_or_default();
             unknown(written, &names.collect::<Vec<_>>())
+        } else if message.starts_with("unknown variant") {
+            let written = names.next().unwrap_or_default();
+            let known = names.collect::<Vec<_>>().join(", ");
+            format!("{written:?} is none of {known}")
         } else if message.starts_with("missing field") {
             join(&mut key, names.next().unwrap_or_default());
             "is missing".to_owned()

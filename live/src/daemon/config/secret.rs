@@ -2,20 +2,57 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::Sources;
 
 /// `{ file = "/path" }`, or `{ credential = "name" }` for one that systemd loaded (LoadCredential=).
 ///
 /// This says where the secret is, not what it is: it may be printed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SecretSource {
     /// A file that this daemon can read.
     File(PathBuf),
     /// A file of that name in systemd's $CREDENTIALS_DIRECTORY.
     Credential(String),
+}
+
+impl<'de> Deserialize<'de> for SecretSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SourceVisitor)
+    }
+}
+
+/// By hand, since serde's own errors would quote a secret that somebody wrote into the configuration.
+struct SourceVisitor;
+
+impl<'de> de::Visitor<'de> for SourceVisitor {
+    type Value = SecretSource;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{ file = \"/path\" } or { credential = \"name\" }")
+    }
+
+    fn visit_str<E: de::Error>(self, _hidden: &str) -> Result<SecretSource, E> {
+        Err(E::custom(
+            "a secret is not written here: put it into a file and write { file = \"/path\" }",
+        ))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
+        let one =
+            || de::Error::custom("write either { file = \"/path\" } or { credential = \"name\" }");
+        let source = match map.next_key::<String>()?.as_deref() {
+            Some("file") => SecretSource::File(map.next_value()?),
+            Some("credential") => SecretSource::Credential(map.next_value()?),
+            _ => return Err(one()),
+        };
+        match map.next_key::<String>()? {
+            None => Ok(source),
+            Some(_) => Err(one()),
+        }
+    }
 }
 
 /// The content of a secret. `Debug` hides it, there is no `Display`, and it is not written by `--check`.
@@ -81,6 +118,3 @@ impl fmt::Debug for Secret {
         f.write_str("Secret(hidden)")
     }
 }
-
-#[cfg(test)]
-mod tests;
