@@ -50,7 +50,9 @@ where
             Arg::Long("check") => options.check = true,
             Arg::Long("log") => options.log = value("log", &mut parser)?,
             Arg::Long("log-level") => options.log_level = Some(value("log-level", &mut parser)?),
-            unknown => return Err(refuse(&unknown)),
+            unknown @ (Arg::Short(_) | Arg::Long(_) | Arg::Value(_)) => {
+                return Err(refuse(&unknown));
+            }
         }
     }
     Ok(Command::Run(options))

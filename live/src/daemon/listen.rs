@@ -120,15 +120,19 @@ pub enum BindError {
 impl BindError {
     fn new(section: &str, address: SocketAddr, error: io::Error) -> Self {
         let section = section.to_owned();
-        match error.kind() {
-            io::ErrorKind::AddrInUse => Self::Taken { address, section },
-            io::ErrorKind::PermissionDenied => Self::NotPermitted { address, section },
-            io::ErrorKind::AddrNotAvailable => Self::NotHere { address, section },
-            _ => Self::System {
+        let kind = error.kind();
+        if kind == io::ErrorKind::AddrInUse {
+            Self::Taken { address, section }
+        } else if kind == io::ErrorKind::PermissionDenied {
+            Self::NotPermitted { address, section }
+        } else if kind == io::ErrorKind::AddrNotAvailable {
+            Self::NotHere { address, section }
+        } else {
+            Self::System {
                 address,
                 section,
                 error,
-            },
+            }
         }
     }
 

@@ -131,7 +131,11 @@ async fn reload<D: Daemon>(daemon: &mut D, options: &Options, telemetry: &Teleme
             return "running; the new configuration was refused".to_owned();
         }
     };
-    telemetry.set(options.log_level.unwrap_or(D::settings(&config).level));
+    telemetry.set(
+        options
+            .log_level
+            .unwrap_or_else(|| D::settings(&config).level),
+    );
     match daemon.reload(config).await {
         Ok(()) => {
             info!("the configuration was read again");
@@ -146,8 +150,8 @@ async fn reload<D: Daemon>(daemon: &mut D, options: &Options, telemetry: &Teleme
 
 async fn drain<D: Daemon>(daemon: &mut D, chassis: &Chassis, deadline: Duration) {
     info!(?deadline, "stopping: what is under way may end");
-    chassis.notify().stopping("draining");
     chassis.shutdown().trigger();
+    chassis.notify().stopping("draining");
     let all = async {
         daemon.stop().await;
         chassis.tasks().empty().await;
