@@ -11,7 +11,7 @@ export function label(name, { language, text }) {
   element('player').setAttribute('lang', language);
   element('name').textContent = name;
   element('play').textContent = text.play;
-  element('unmute').textContent = text.unmute;
+  element('unmute-text').textContent = text.unmute;
   element('quality-label').textContent = text.quality;
   element('latency').title = text.latencyHint;
 }
@@ -24,8 +24,8 @@ export function draw(view, text) {
   say('detail', detail);
   element('status').classList.toggle('spoken', !view.painted);
   element('status').classList.toggle('quiet', view.loading);
-  element('bar').toggleAttribute('hidden', !view.controls);
-  element('loading').toggleAttribute('mediapaused', false);
+  element('bar').hidden = !view.controls;
+  element('top').toggleAttribute('noautohide', !view.controls);
   element('play').hidden = !view.play;
   element('unmute').hidden = !view.unmute;
   drawLive(view, text);

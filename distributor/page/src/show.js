@@ -150,7 +150,7 @@ export function follow({ video, source, engine, dispatch, phase }) {
       dispatch({ type: 'paused', value: false });
     });
     video.addEventListener('waiting', () => {
-      if (counts.firstFrameMs === null || video.seeking || waitingSinceMs !== null) return;
+      if (phase() !== 'playing' || video.seeking || waitingSinceMs !== null) return;
       counts.stalls += 1;
       waitingSinceMs = performance.now();
     });

@@ -21,7 +21,7 @@ export const tables = {
     unmute: 'Turn sound on',
     quality: 'Quality',
     auto: 'Auto',
-    autoNow: 'Auto ({name})',
+    autoNow: 'Auto · {name}',
     source: 'Source',
     seconds: '{seconds} s',
     latencyHint: 'Time between the stage and this screen',

@@ -95,7 +95,7 @@ test('quality: renditions by name, highest first, Auto says what it plays', () =
   const levels = [level('480p', 480, 1_400_000), level('source', 720, 3_000_000)];
   assert.equal(levelName(levels[1], text), 'Source 720p');
   assert.deepEqual(menu(levels, 0, text), [
-    { value: '-1', label: 'Auto (480p)' },
+    { value: '-1', label: 'Auto · 480p' },
     { value: '1', label: 'Source 720p' },
     { value: '0', label: '480p' },
   ]);
