@@ -1,0 +1,77 @@
+// What a viewer saw: every presented frame, and the clock in the picture.
+
+import { COLUMNS, crc16, decode, ROWS } from './clock.mjs';
+
+/** Between two presented frames this long is a freeze a viewer notices, in ms. */
+export const FREEZE_MS = 500;
+
+/** Watches `video` for `seconds` of presented frames, inside the page. Resolves to raw samples. */
+export async function collect(page, seconds) {
+  const reader = `const COLUMNS=${COLUMNS}, ROWS=${ROWS}, HEAD=0b10100101, TAIL=0b01011010; ${crc16} ${decode}`;
+  return page.evaluate(`(async () => { ${reader}; return (${watchFrames})(${seconds}); })()`);
+}
+
+// Runs in the page.
+/* global document, performance, COLUMNS, ROWS, decode */
+async function watchFrames(seconds) {
+  const video = document.getElementById('video');
+  const canvas = document.createElement('canvas');
+  const CELL = 8;
+  canvas.width = COLUMNS * CELL;
+  canvas.height = ROWS * CELL;
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+
+  function read() {
+    const cell = video.videoWidth / COLUMNS;
+    context.drawImage(video, 0, 0, video.videoWidth, cell * ROWS, 0, 0, canvas.width, canvas.height);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    const at = (x, y) => data[(y * canvas.width + x) * 4 + 1];
+    return decode(Array.from({ length: COLUMNS * ROWS }, (_, index) => {
+      const x = (index % COLUMNS) * CELL + CELL / 2;
+      const y = Math.floor(index / COLUMNS) * CELL + CELL / 2;
+      return at(x, y) + at(x - 1, y - 1) > 255;
+    }));
+  }
+
+  const frames = [];
+  const start = performance.now();
+  await new Promise((resolve) => {
+    function frame(now, metadata) {
+      const sample = { at: now, mediaTime: metadata.mediaTime, presented: metadata.presentedFrames, latency: null };
+      // A few times a second is plenty, and leaves the processor to the show.
+      if (frames.length % 6 === 0) {
+        const clock = read();
+        if (clock !== null) sample.latency = performance.timeOrigin + metadata.expectedDisplayTime - clock;
+        sample.read = clock !== null;
+      }
+      frames.push(sample);
+      if (now - start >= seconds * 1000) resolve();
+      else video.requestVideoFrameCallback(frame);
+    }
+    video.requestVideoFrameCallback(frame);
+  });
+  return frames;
+}
+
+/** Sums the samples up: latency quantiles in seconds, freezes, frames a second. Pure. */
+export function summarize(frames) {
+  const gaps = frames.slice(1).map((frame, index) => frame.at - frames[index].at);
+  const latencies = frames.filter((frame) => frame.latency !== null).map((frame) => frame.latency / 1000).sort((a, b) => a - b);
+  const quantile = (q) => (latencies.length ? round(latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))]) : null);
+  const first = frames[0];
+  const last = frames[frames.length - 1];
+  return {
+    seconds: round((last.at - first.at) / 1000),
+    mediaSeconds: round(last.mediaTime - first.mediaTime),
+    presentedFrames: last.presented - first.presented,
+    freezes: gaps.filter((gap) => gap >= FREEZE_MS).length,
+    longestGapMs: Math.round(Math.max(0, ...gaps)),
+    clockReads: latencies.length,
+    clockMisreads: frames.filter((frame) => frame.read === false).length,
+    latency: { least: quantile(0), median: quantile(0.5), p95: quantile(0.95), most: quantile(1) },
+  };
+}
+
+function round(value) {
+  return Math.round(value * 1000) / 1000;
+}

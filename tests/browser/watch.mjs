@@ -1,0 +1,98 @@
+// A viewer: opens the watch page in Chromium, from another origin than the media, and reports.
+//
+//     node watch.mjs '{ "media": "https://localhost:8443", "stream": "stage", "seconds": 30,
+//                       "certificate": "cert.pem", "key": "key.pem" }'
+//
+// Further keys: `before` (the show is not on yet; expect the page to say so), `clock` (the picture
+// carries a clock; wait for one), `checks` (quality menu, keyboard, axe, sound; default true),
+// `deadline` (s for everything, default 120), `screenshots` (a folder), `size` ([width, height]),
+// `dist` (a folder, default distributor/page/dist).
+//
+// Standard output is one JSON object a line: {"event":"before"} once the page has said that the
+// show has not started, {"event":"playing"} at the first frame, and last {"event":"report", ...}
+// or {"event":"failed", "reason", ...}, with exit code 1.
+
+import { mkdir } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
+import { chromium } from 'playwright-core';
+import { audit, tryQualities, turnSoundOn, unreachable, witness } from './checks.mjs';
+import { collect, summarize } from './measure.mjs';
+import { servePage } from './serve.mjs';
+
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
+  '--ignore-certificate-errors',
+];
+const DIST = new URL('../../distributor/page/dist/', import.meta.url);
+
+const plan = {
+  seconds: 30, before: false, clock: false, checks: true, deadline: 120, size: [1280, 720],
+  ...JSON.parse(process.argv[2]),
+};
+
+function tell(event, fields = {}) {
+  process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
+}
+
+async function watch(page, origin) {
+  const { errors, strangers } = witness(page, [origin, plan.media]);
+  const audits = {};
+  await page.goto(`${origin}/watch/${plan.stream}?origin=${encodeURIComponent(plan.media)}`);
+  if (plan.before) {
+    await page.waitForFunction(() => document.getElementById('title').textContent === 'The show has not started');
+    await shoot(page, 'before');
+    if (plan.checks) audits.before = await audit(page);
+    tell('before');
+  }
+  const started = Date.now();
+  await page.waitForFunction(() => window.footlight.stats.state === 'playing');
+  const opened = await page.evaluate(() => window.footlight.stats.firstFrameMs);
+  tell('playing');
+  const frames = await collect(page, plan.seconds);
+  const stats = await page.evaluate(() => window.footlight.stats);
+  await shoot(page, 'playing');
+  const report = { firstFrameMs: plan.before ? Date.now() - started - plan.seconds * 1000 : Math.round(opened), ...summarize(frames), stats };
+  if (plan.checks) Object.assign(report, await inspect(page, audits));
+  return { ...report, errors, strangers: [...strangers] };
+}
+
+async function inspect(page, audits) {
+  const sound = await turnSoundOn(page);
+  const qualities = await tryQualities(page);
+  const missed = await unreachable(page);
+  await shoot(page, 'keyboard');
+  audits.playing = await audit(page);
+  return { sound, qualities, unreachable: missed, audits };
+}
+
+async function shoot(page, name) {
+  if (!plan.screenshots) return;
+  await mkdir(plan.screenshots, { recursive: true });
+  await page.screenshot({ path: `${plan.screenshots}/${name}-${plan.size[0]}.png` });
+}
+
+async function main() {
+  const dist = plan.dist ? pathToFileURL(`${plan.dist}/`) : DIST;
+  const server = await servePage({ dist, media: plan.media, certificate: plan.certificate, key: plan.key });
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+  const [width, height] = plan.size;
+  const page = await browser.newPage({ viewport: { width, height }, ignoreHTTPSErrors: true, hasTouch: width < 600 });
+  page.setDefaultTimeout(plan.deadline * 1000);
+  const overdue = new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`not done within ${plan.deadline} s`)), plan.deadline * 1000).unref();
+  });
+  try {
+    tell('report', await Promise.race([watch(page, server.origin), overdue]));
+  } catch (error) {
+    const stats = await page.evaluate(() => window.footlight?.stats).catch(() => null);
+    await shoot(page, 'failed').catch(() => {});
+    tell('failed', { reason: error.message, stats });
+    process.exitCode = 1;
+  } finally {
+    await browser.close();
+    server.close();
+  }
+}
+
+await main();
