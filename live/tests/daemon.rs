@@ -1,11 +1,13 @@
 //! A whole daemon on the chassis (`examples/echo.rs`) as systemd, an operator and its peers find it: a real process,
 //! real signals, a real NOTIFY_SOCKET.
 
+#![expect(clippy::unwrap_used, reason = "the means of a test fail by panicking")]
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    os::unix::net::UnixDatagram,
+    os::unix::{fs::MetadataExt, net::UnixDatagram},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Output, Stdio},
     time::Duration,
@@ -223,6 +225,26 @@ fn what_is_wrong_ends_with_its_own_exit_code_and_a_remedy() {
         assert!(text(&output.stdout).starts_with(said));
         assert_eq!(output.status.code(), Some(0));
     }
+}
+
+#[test]
+fn under_systemd_the_log_goes_to_the_journal_and_elsewhere_to_standard_error() {
+    let directory = Directory::new("journal");
+    let heard = |stream: &str| {
+        let path = directory.file("stderr", "");
+        let file = fs::File::create(&path).unwrap();
+        let metadata = file.metadata().unwrap();
+        let stream = stream.replace("this", &format!("{}:{}", metadata.dev(), metadata.ino()));
+        let mut command = Command::new(program());
+        command
+            .args(["--config", "/nowhere"])
+            .env("JOURNAL_STREAM", stream)
+            .stderr(file);
+        assert_eq!(command.status().unwrap().code(), Some(64));
+        fs::read_to_string(path).unwrap()
+    };
+    assert_eq!(heard("this"), "");
+    assert!(heard("8:1").contains("ERROR /nowhere: cannot be read"));
 }
 
 /// A running echo daemon, its NOTIFY_SOCKET and its log. Killed when dropped.

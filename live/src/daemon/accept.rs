@@ -4,6 +4,11 @@
 //! and, beyond it, send their SYN again; nobody who is being served notices.
 //! When descriptors or memory run out, the loop pauses instead of spinning, says so once, and goes on when it can.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell that knows when it last told a trouble"
+)]
+
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use nix::errno::Errno;
@@ -11,7 +16,7 @@ use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
@@ -22,7 +27,11 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// Longest pause: short enough that a peer's connect (its SYN is answered by the kernel) still succeeds.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// How many connections may be open at once. Clones share one count, so two listeners can share one bound.
+/// The same trouble is told once in this time, however often it comes and goes.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
+/// How many connections may be open at once. Clones share one count, so two listeners can share one bound; each holds
+/// one place free for its next peer, so give at least one place to each.
 #[derive(Clone, Debug)]
 pub struct ConnectionLimit(Arc<Semaphore>);
 
@@ -32,6 +41,13 @@ impl ConnectionLimit {
         Self(Arc::new(Semaphore::new(
             connections.min(Semaphore::MAX_PERMITS),
         )))
+    }
+
+    async fn place(&self) -> OwnedSemaphorePermit {
+        match self.0.clone().acquire_owned().await {
+            Ok(permit) => permit,
+            Err(_) => unreachable!("the semaphore is never closed"),
+        }
     }
 }
 
@@ -69,33 +85,45 @@ where
     }
 
     async fn accept_for_ever(&mut self) {
-        let mut pause = None;
+        let mut full = Told::default();
+        let mut exhaustion = Exhaustion::default();
         loop {
-            let permit = permit(self.name, &self.limit, &self.counts.full).await;
+            self.tell_when_full(&mut full);
+            let permit = self.limit.place().await;
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
-                    if pause.take().is_some() {
+                    if exhaustion.is_over() {
                         info!(listener = self.name, "accepting connections again");
                     }
                     self.spawn(stream, peer, permit);
                 }
                 Err(error) if is_exhaustion(&error) => {
-                    if pause.is_none() {
-                        self.counts.pauses.inc();
+                    self.counts.pauses.inc();
+                    if exhaustion.told.is_news(Instant::now()) {
+                        exhaustion.in_log = true;
                         error!(
                             message_id = event::ACCEPT_PAUSED, listener = self.name, %error,
                             "no connection can be accepted for now: raise LimitNOFILE= of the unit, or find what holds the descriptors"
                         );
                     }
-                    let next = pause.map_or(PAUSE_MIN, |last: Duration| (last * 2).min(PAUSE_MAX));
-                    pause = Some(next);
-                    sleep(next).await;
+                    sleep(exhaustion.next_pause()).await;
                 }
                 // The peer went away between its SYN and our accept: its own affair.
-                Err(error) => {
-                    debug!(listener = self.name, %error, "a connection ended before it was accepted")
-                }
+                Err(error) => debug!(listener = self.name, %error, "gone before it was accepted"),
             }
+        }
+    }
+
+    fn tell_when_full(&self, told: &mut Told) {
+        if self.limit.0.available_permits() > 0 {
+            return;
+        }
+        self.counts.full.inc();
+        if told.is_news(Instant::now()) {
+            warn!(
+                listener = self.name,
+                "as many connections as allowed are open; further ones wait until one closes"
+            );
         }
     }
 
@@ -114,17 +142,40 @@ where
     }
 }
 
-async fn permit(name: &str, limit: &ConnectionLimit, full: &Counter) -> OwnedSemaphorePermit {
-    if limit.0.available_permits() == 0 {
-        full.inc();
-        warn!(
-            listener = name,
-            "as many connections as allowed are open; further ones wait until one closes"
-        );
+/// While descriptors or memory are out: how long the loop pauses, and whether the log says that it does.
+#[derive(Debug, Default)]
+struct Exhaustion {
+    pause: Option<Duration>,
+    told: Told,
+    in_log: bool,
+}
+
+impl Exhaustion {
+    fn next_pause(&mut self) -> Duration {
+        let longer = |last: Duration| (last * 2).min(PAUSE_MAX);
+        *self.pause.insert(self.pause.map_or(PAUSE_MIN, longer))
     }
-    match limit.0.clone().acquire_owned().await {
-        Ok(permit) => permit,
-        Err(_) => unreachable!("the semaphore is never closed"),
+
+    /// A connection was accepted. True when the log should hear of it.
+    fn is_over(&mut self) -> bool {
+        self.pause = None;
+        std::mem::take(&mut self.in_log)
+    }
+}
+
+/// When a trouble was last told.
+#[derive(Debug, Default)]
+struct Told(Option<Instant>);
+
+impl Told {
+    fn is_news(&mut self, now: Instant) -> bool {
+        let news = self
+            .0
+            .is_none_or(|at| now.saturating_duration_since(at) >= TELL_AGAIN);
+        if news {
+            self.0 = Some(now);
+        }
+        news
     }
 }
 

@@ -124,9 +124,10 @@ impl Telemetry {
     /// Starts the log of this process. The second call does nothing but return a handle without effect.
     pub(super) fn start(identifier: String, style: Style, level: Level) -> Self {
         let (filter, handle) = reload::Layer::new(level.filter());
+        let sink = Sink::choose(style);
+        let write = move |entry: &Entry<'_>| sink.write(&identifier, entry);
         let output = Output {
-            sink: Sink::choose(style),
-            identifier,
+            write: Box::new(write),
         };
         let _already_started = tracing_subscriber::registry()
             .with(output.with_filter(filter))
@@ -158,6 +159,21 @@ impl Sink {
             Style::Json => Self::Json,
         }
     }
+
+    /// What cannot be written is lost: there is nobody left to tell.
+    fn write(self, identifier: &str, entry: &Entry<'_>) {
+        let text = match self {
+            Self::Journal => {
+                let fields = entry.journal(identifier);
+                let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+                let _lost = systemd::journal::send(&fields);
+                return;
+            }
+            Self::Pretty { colour } => entry.pretty(colour),
+            Self::Json => entry.json(identifier),
+        };
+        let _lost = std::io::stderr().lock().write_all(text.as_bytes());
+    }
 }
 
 /// Whether standard error is what systemd connected to the journal: JOURNAL_STREAM is its "device:inode".
@@ -169,9 +185,9 @@ fn stderr_is_journal() -> bool {
         .is_ok_and(|stat| stream.to_str() == Some(&format!("{}:{}", stat.st_dev, stat.st_ino)))
 }
 
+/// Gathers an event with the fields around it and hands it on.
 struct Output {
-    sink: Sink,
-    identifier: String,
+    write: Box<dyn Fn(&Entry<'_>) + Send + Sync>,
 }
 
 impl<S> Layer<S> for Output
@@ -217,24 +233,7 @@ where
             metadata: event.metadata(),
             fields: &fields,
         };
-        self.write(&entry);
-    }
-}
-
-impl Output {
-    /// What cannot be written is lost: there is nobody left to tell.
-    fn write(&self, entry: &Entry<'_>) {
-        let text = match self.sink {
-            Sink::Journal => {
-                let fields = entry.journal(&self.identifier);
-                let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-                let _lost = systemd::journal::send(&fields);
-                return;
-            }
-            Sink::Pretty { colour } => entry.pretty(colour),
-            Sink::Json => entry.json(&self.identifier),
-        };
-        let _lost = std::io::stderr().lock().write_all(text.as_bytes());
+        (self.write)(&entry);
     }
 }
 
@@ -247,3 +246,6 @@ impl Visit for Fields {
         self.set(field.name(), value.to_owned());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,3 +106,22 @@ fn only_the_want_of_descriptors_or_memory_pauses_the_loop() {
         assert_eq!(is_exhaustion(&errno.into()), pauses, "{errno}");
     }
 }
+
+#[test]
+fn a_trouble_that_comes_and_goes_is_told_once_a_minute() {
+    let start = Instant::now();
+    let mut told = Told::default();
+    let after = |seconds| start + Duration::from_secs(seconds);
+    let news = [0, 1, 59, 60, 61, 120].map(|seconds| told.is_news(after(seconds)));
+    assert_eq!(news, [true, false, false, true, false, true]);
+}
+
+#[test]
+fn pauses_grow_to_a_second_and_start_again_after_a_success() {
+    let mut exhaustion = Exhaustion::default();
+    let pauses: [u128; 6] = std::array::from_fn(|_| exhaustion.next_pause().as_millis());
+    assert_eq!(pauses, [50, 100, 200, 400, 800, 1000]);
+    exhaustion.in_log = true;
+    assert_eq!([exhaustion.is_over(), exhaustion.is_over()], [true, false]);
+    assert_eq!(exhaustion.next_pause(), PAUSE_MIN);
+}
