@@ -1,7 +1,16 @@
-//! [pure] AMF0 values: an iterative decoder with limits, and an encoder that keeps the order of properties.
+//! [pure] AMF0 values: a decoder that neither recurses nor trusts a length, and an encoder that keeps order.
+//!
+//! rml_amf0 keeps properties in a hash map, knows neither ECMA arrays nor dates on the way out, and recurses
+//! on the way in; so both ways are ours, and it is the tests' oracle.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+mod decode;
+mod encode;
+
+pub use decode::{DecodeError, MAX_BYTES, MAX_DEPTH, MAX_VALUES, decode, first_text};
+pub use encode::encode;
 
 /// One AMF0 value. Properties keep their order and may repeat, as on the wire.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -10,60 +19,35 @@ pub enum Value {
     Number(f64),
     /// A boolean.
     Boolean(bool),
-    /// A string of any length; written as a long string past 65535 bytes.
+    /// A string of any length; past 65535 bytes it is a long string on the wire.
     String(String),
     /// An anonymous object.
-    Object(Vec<(String, Value)>),
+    Object(Vec<(String, Self)>),
     /// An object with a class name.
     Typed {
         /// The class.
         class: String,
         /// Its properties.
-        properties: Vec<(String, Value)>,
+        properties: Vec<(String, Self)>,
     },
-    /// An ECMA array: an object by another marker. onMetaData is one.
-    EcmaArray(Vec<(String, Value)>),
+    /// An object under another marker; onMetaData is one.
+    EcmaArray(Vec<(String, Self)>),
     /// A dense array.
-    StrictArray(Vec<Value>),
+    StrictArray(Vec<Self>),
     /// null.
     Null,
-    /// undefined.
+    /// undefined; also what `unsupported` is read as.
     Undefined,
-    /// A date; the time zone on the wire is reserved and dropped.
+    /// A date. Its time zone is reserved by the specification: dropped, written as 0.
     Date {
         /// Milliseconds since the Unix epoch.
         unix_ms: f64,
     },
-    /// A back reference to the n-th complex value of the message; not resolved.
+    /// The n-th object of the message once more. Not resolved: that would let a few bytes stand for many.
     Reference(u16),
     /// An XML document, as text.
     Xml(String),
 }
-
-/// Why a payload is not AMF0 we take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// The payload ends inside a value.
-    #[error("value is cut short")]
-    Truncated,
-    /// Values nested deeper than [`MAX_DEPTH`].
-    #[error("values are nested too deeply")]
-    TooDeep,
-    /// More values than [`MAX_VALUES`].
-    #[error("too many values")]
-    TooManyValues,
-    /// Text that is not UTF-8.
-    #[error("text is not UTF-8")]
-    NotUtf8,
-    /// A marker that AMF0 does not define, or that may not stand here.
-    #[error("marker {0:#04x} is not a value")]
-    UnknownMarker(u8),
-}
-
-/// Objects in objects: onMetaData needs 3.
-pub const MAX_DEPTH: usize = 16;
-/// Values in one message: the richest onMetaData seen has about 60.
-pub const MAX_VALUES: usize = 4096;
 
 impl Value {
     /// The number, if it is one.
@@ -74,6 +58,17 @@ impl Value {
         } else {
             None
         }
+    }
+
+    /// The number as a whole one, if it is one: cut towards 0, held within 32 bits.
+    #[must_use]
+    pub fn as_u32(&self) -> Option<u32> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` stays within bounds, and turns NaN into 0"
+        )]
+        self.as_number().map(|number| number as u32)
     }
 
     /// The text, if it is a string.
@@ -107,6 +102,16 @@ impl Value {
             None
         }
     }
+
+    /// An anonymous object.
+    pub fn object<'a>(properties: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
+        Self::Object(
+            properties
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
+        )
+    }
 }
 
 impl From<&str> for Value {
@@ -121,13 +126,25 @@ impl From<f64> for Value {
     }
 }
 
-/// Decodes every value of a payload.
-pub fn decode(_payload: &[u8]) -> Result<Vec<Value>, DecodeError> {
-    Ok(Vec::new())
+/// The markers of AMF0, sections 2.1 to 2.18.
+mod marker {
+    pub(super) const NUMBER: u8 = 0;
+    pub(super) const BOOLEAN: u8 = 1;
+    pub(super) const STRING: u8 = 2;
+    pub(super) const OBJECT: u8 = 3;
+    pub(super) const NULL: u8 = 5;
+    pub(super) const UNDEFINED: u8 = 6;
+    pub(super) const REFERENCE: u8 = 7;
+    pub(super) const ECMA_ARRAY: u8 = 8;
+    pub(super) const OBJECT_END: u8 = 9;
+    pub(super) const STRICT_ARRAY: u8 = 10;
+    pub(super) const DATE: u8 = 11;
+    pub(super) const LONG_STRING: u8 = 12;
+    pub(super) const UNSUPPORTED: u8 = 13;
+    pub(super) const XML: u8 = 15;
+    pub(super) const TYPED_OBJECT: u8 = 16;
 }
 
-/// Encodes values one after another.
-#[must_use]
-pub fn encode(_values: &[Value]) -> Bytes {
-    Bytes::new()
-}
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may panic")]
+mod tests;

@@ -1,42 +1,48 @@
-//! [pure] The client's side of one RTMP connection: pushes to a transcoder or a platform, as OBS does; or plays.
+//! [pure] The client's side of one RTMP connection: it pushes to a transcoder or a platform as OBS does, or plays.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{CloseReason, Message, Secret};
+use crate::amf0::{self, Value};
+use crate::close::words;
+use crate::command::{Command, call};
+use crate::connection::{Action, Connection, Event, Side};
+use crate::saved::{self, Kind};
+use crate::{CloseReason, Message, MessageKind, Secret, handshake};
 
 /// What the client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Purpose {
     /// To publish live.
     Publish,
-    /// To play.
+    /// To play what is live.
     Play,
 }
 
-/// What a client session may be told. Plain data.
+/// How a client session behaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientConfig {
     /// Publish or play.
     pub purpose: Purpose,
     /// The application, for instance `live`.
     pub app: String,
-    /// `rtmp://host:port/app`, for the peer's eyes.
+    /// `rtmp://host:port/app`, for the peer to read.
     pub tc_url: Secret,
-    /// Stream key, or the name to play.
+    /// Stream key, or the name to play; its query goes along.
     pub key: Secret,
-    /// Chunk size announced and used: 1 MiB to transcoders, 65536 to platforms.
+    /// Chunk size announced and used, bytes, 1 to 2^24 - 1: 1 MiB to transcoders, 65536 to platforms.
     pub chunk_size: u32,
     /// The dialogue must reach its start within this.
     pub deadline: Duration,
-    /// A server that sends nothing at all for this long is dead; `None` where servers may be silent.
+    /// A server that sends nothing at all for this long is dead; `None` for servers that never ping.
     pub dead_after: Option<Duration>,
 }
 
-/// What the shell has to do, in this order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What the shell has to do, in this order. `Debug` shows how many bytes are sent, not which.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientAction {
     /// Write these bytes, whole, between two media messages.
     Send(Bytes),
@@ -55,48 +61,286 @@ pub enum ClientAction {
     Closed(CloseReason),
 }
 
-/// One connection.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One connection. `Debug` shows nothing of it: it holds keys.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClientSession {
     config: ClientConfig,
+    connection: Connection<ClientAction>,
+    stage: Stage,
 }
 
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+enum Stage {
+    /// Handshake, or connect not yet answered.
+    Connecting {
+        until: Duration,
+    },
+    /// createStream not yet answered.
+    Creating {
+        until: Duration,
+    },
+    /// publish or play not yet answered.
+    Starting {
+        until: Duration,
+        stream_id: u32,
+    },
+    Running {
+        stream_id: u32,
+    },
+}
+
+/// Transaction ids of the calls whose answers matter, and of those whose do not.
+const CONNECT: f64 = 1.0;
+const RELEASE_STREAM: f64 = 2.0;
+const FC_PUBLISH: f64 = 3.0;
+const CREATE_STREAM: f64 = 4.0;
+const START: f64 = 5.0;
+const FC_UNPUBLISH: f64 = 6.0;
+
+/// What OBS and FMLE say they are; some platforms look at it.
+const FLASH_VER: &str = "FMLE/3.0 (compatible; FMSc/1.0)";
+
 impl ClientSession {
-    /// A connection just established; the first action is to send C0 and C1.
+    /// A connection just established; the first action sends C0 and C1.
     #[must_use]
-    pub fn new(config: ClientConfig, _now: Duration) -> Self {
-        Self { config }
+    pub fn new(config: ClientConfig, now: Duration) -> Self {
+        let mut connection = Connection::new(Side::Client, now);
+        if let Some(opening) = handshake::client_opening() {
+            connection.push(ClientAction::Send(opening));
+        }
+        let stage = Stage::Connecting {
+            until: now.saturating_add(config.deadline),
+        };
+        Self {
+            config,
+            connection,
+            stage,
+        }
     }
 
     /// Bytes from the socket, at most 64 KiB at a time; then drain [`Self::next_action`].
-    pub fn handle_input(&mut self, _bytes: &[u8], _now: Duration) {}
+    pub fn handle_input(&mut self, bytes: &[u8], now: Duration) {
+        if !bytes.is_empty() {
+            self.connection.hear(now);
+        }
+        let mut input = bytes;
+        while let Some(event) = self.connection.read(&mut input) {
+            match event {
+                Event::Established => self.send_connect(),
+                Event::Message(message) => self.handle_message(message),
+            }
+        }
+    }
 
-    /// To call when `now` has reached [`Self::poll_timeout`]; harmless at any time.
-    pub fn handle_timeout(&mut self, _now: Duration) {}
+    /// To call when `now` has reached [`Self::poll_timeout`], after what the socket holds was fed; harmless at
+    /// any time.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        let Some(due) = self.poll_timeout() else {
+            return;
+        };
+        if now >= due {
+            self.connection.close(match self.stage {
+                Stage::Running { .. } => CloseReason::Silent,
+                _ => CloseReason::Deadline,
+            });
+        }
+    }
 
     /// When [`Self::handle_timeout`] wants to be called, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
-        None
+        match self.stage {
+            _ if self.connection.is_closed() => None,
+            Stage::Connecting { until }
+            | Stage::Creating { until }
+            | Stage::Starting { until, .. } => Some(until),
+            Stage::Running { .. } => {
+                let dead_after = self.config.dead_after?;
+                Some(self.connection.last_heard().saturating_add(dead_after))
+            }
+        }
     }
 
     /// The next thing to do, until there is none.
     pub fn next_action(&mut self) -> Option<ClientAction> {
-        None
+        self.connection.next_action()
     }
 
-    /// Ends in good order: FCUnpublish and deleteStream, then Closed.
-    pub fn stop(&mut self) {}
+    /// Ends in good order: FCUnpublish and deleteStream as far as there is anything to end, then Closed.
+    pub fn stop(&mut self) {
+        if let Stage::Starting { stream_id, .. } | Stage::Running { stream_id } = self.stage {
+            if self.config.purpose == Purpose::Publish {
+                self.call(
+                    0,
+                    "FCUnpublish",
+                    FC_UNPUBLISH,
+                    &[self.config.key.expose().into()],
+                );
+            }
+            self.call(0, "deleteStream", 0.0, &[f64::from(stream_id).into()]);
+        }
+        self.connection.close(CloseReason::Ended);
+    }
 
-    /// The whole state, to hand to a successor; it holds secrets.
+    /// The whole state, for a successor of the same version. It holds keys.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
-        Vec::new()
+        saved::save(Kind::Client, self)
     }
 
-    /// The state another process saved, unless it is of another version or damaged.
+    /// The state that [`Self::save`] wrote; `None` if it is of another version, another kind or damaged.
     #[must_use]
-    pub fn restore(_saved: &[u8]) -> Option<Self> {
-        None
+    pub fn restore(bytes: &[u8]) -> Option<Self> {
+        saved::restore(Kind::Client, bytes)
+    }
+
+    fn call(&mut self, stream_id: u32, name: &str, transaction: f64, arguments: &[Value]) {
+        self.connection
+            .send_command(stream_id, &call(name, transaction, arguments));
+    }
+
+    /// The chunk size goes first, as OBS does it: every server in the field has seen that.
+    fn send_connect(&mut self) {
+        self.connection.set_chunk_size(self.config.chunk_size);
+        let tc_url = self.config.tc_url.expose();
+        let object = Value::object([
+            ("app", self.config.app.as_str().into()),
+            ("type", "nonprivate".into()),
+            ("flashVer", FLASH_VER.into()),
+            ("swfUrl", tc_url.into()),
+            ("tcUrl", tc_url.into()),
+        ]);
+        let connect = amf0::encode(&["connect".into(), CONNECT.into(), object]);
+        self.connection.send_command(0, &connect);
+    }
+
+    fn handle_message(&mut self, message: Message) {
+        if message.kind.is_media() {
+            if self.config.purpose == Purpose::Play && !message.payload.is_empty() {
+                self.connection.push(ClientAction::Media(message));
+            }
+        } else if matches!(
+            message.kind,
+            MessageKind::CommandAmf0 | MessageKind::CommandAmf3
+        ) {
+            match Command::parse(&message) {
+                Ok(command) => self.handle_command(&command),
+                Err(_) => self.connection.ignore(),
+            }
+        }
+    }
+
+    fn handle_command(&mut self, command: &Command) {
+        let transaction = command.transaction;
+        match (command.name.as_str(), self.stage) {
+            ("_result", Stage::Connecting { until }) if transaction == CONNECT => {
+                self.create_stream(until);
+            }
+            ("_result", Stage::Creating { until }) if transaction == CREATE_STREAM => {
+                self.start(until, command);
+            }
+            // Servers may say no to releaseStream and FCPublish, and mean nothing by it.
+            ("_error", _) if transaction == CONNECT || transaction == CREATE_STREAM => {
+                self.refused(command);
+            }
+            ("onStatus", _) => self.handle_status(command),
+            ("close", _) => self.connection.close(CloseReason::Ended),
+            _ => {}
+        }
+    }
+
+    fn create_stream(&mut self, until: Duration) {
+        if self.config.purpose == Purpose::Publish {
+            let key = [Value::from(self.config.key.expose())];
+            self.call(0, "releaseStream", RELEASE_STREAM, &key);
+            self.call(0, "FCPublish", FC_PUBLISH, &key);
+        }
+        self.call(0, "createStream", CREATE_STREAM, &[]);
+        self.stage = Stage::Creating { until };
+    }
+
+    fn start(&mut self, until: Duration, created: &Command) {
+        let Some(stream_id) = created.arguments.first().and_then(Value::as_u32) else {
+            return self.connection.ignore();
+        };
+        let key = Value::from(self.config.key.expose());
+        match self.config.purpose {
+            Purpose::Publish => self.call(stream_id, "publish", START, &[key, "live".into()]),
+            // Live only, as librtmp and ffmpeg say it: else a server may wait for a recording of that name.
+            Purpose::Play => self.call(stream_id, "play", START, &[key, (-1000.0).into()]),
+        }
+        self.stage = Stage::Starting { until, stream_id };
+    }
+
+    fn handle_status(&mut self, command: &Command) {
+        let text = |name| information(command)?.get(name)?.as_str();
+        if text("level") == Some("error") {
+            return self.refused(command);
+        }
+        match (text("code").unwrap_or_default(), self.stage) {
+            ("NetStream.Publish.Start", Stage::Starting { stream_id, .. }) => {
+                let chunk_size = self.connection.chunk_size();
+                self.connection.push(ClientAction::Publishing {
+                    stream_id,
+                    chunk_size,
+                });
+                self.stage = Stage::Running { stream_id };
+            }
+            ("NetStream.Play.Start", Stage::Starting { stream_id, .. }) => {
+                self.connection.admit();
+                self.connection.push(ClientAction::Playing);
+                self.stage = Stage::Running { stream_id };
+            }
+            ("NetStream.Play.UnpublishNotify" | "NetStream.Play.Stop", _) => {
+                self.connection.close(CloseReason::Ended);
+            }
+            _ => {}
+        }
+    }
+
+    fn refused(&mut self, command: &Command) {
+        let text = |name| Some(words(information(command)?.get(name)?.as_str()?));
+        let code = text("code").unwrap_or_else(|| words(&command.name));
+        let description = text("description").unwrap_or_default();
+        self.connection
+            .close(CloseReason::Refused { code, description });
+    }
+}
+
+/// The information object of an answer or a status.
+fn information(command: &Command) -> Option<&Value> {
+    command.arguments.first()
+}
+
+impl Action for ClientAction {
+    fn send(bytes: Bytes) -> Self {
+        Self::Send(bytes)
+    }
+
+    fn closed(reason: CloseReason) -> Self {
+        Self::Closed(reason)
+    }
+}
+
+impl fmt::Debug for ClientAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(bytes) => write!(f, "Send({} bytes)", bytes.len()),
+            Self::Publishing {
+                stream_id,
+                chunk_size,
+            } => {
+                write!(f, "Publishing(stream {stream_id}, chunks of {chunk_size})")
+            }
+            Self::Playing => f.write_str("Playing"),
+            Self::Media(message) => write!(f, "Media({message:?})"),
+            Self::Closed(reason) => write!(f, "Closed({reason:?})"),
+        }
+    }
+}
+
+impl fmt::Debug for ClientSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSession").finish_non_exhaustive()
     }
 }

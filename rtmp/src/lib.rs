@@ -10,13 +10,16 @@ pub mod amf0;
 pub mod client;
 mod close;
 mod command;
+mod connection;
 pub mod flv;
+mod handshake;
 mod message;
 pub mod reader;
+mod saved;
 mod secret;
 pub mod server;
 pub mod writer;
 
-pub use close::{CloseReason, Fault};
+pub use close::{CloseReason, Fault, MAX_WORDS};
 pub use message::{Message, MessageKind};
 pub use secret::Secret;

@@ -140,13 +140,13 @@ struct ChunkHeader {
 }
 
 impl ChunkReader {
-    /// A connection on which `received` bytes have gone into the handshake.
+    /// The reader of a new connection.
     #[must_use]
-    pub fn new(limits: Limits, received: u64) -> Self {
+    pub fn new(limits: Limits) -> Self {
         Self {
             limits,
             chunk_size: INITIAL_CHUNK_SIZE,
-            received,
+            received: 0,
             streams: Vec::new(),
             pending: Vec::new(),
             chunk: None,
@@ -163,6 +163,16 @@ impl ChunkReader {
     #[must_use]
     pub fn received(&self) -> u64 {
         self.received
+    }
+
+    /// Takes `count` bytes of the handshake off `input`, which count as received.
+    pub(crate) fn pass<'a>(&mut self, input: &mut &'a [u8], count: usize) -> &'a [u8] {
+        let (taken, rest) = input.split_at(count.min(input.len()));
+        *input = rest;
+        self.received = self
+            .received
+            .saturating_add(u64::try_from(taken.len()).unwrap_or(0));
+        taken
     }
 
     /// Takes bytes off `input` until a message is whole; `None` when the input is used up. After an error
@@ -186,21 +196,20 @@ impl ChunkReader {
             let Some(message) = self.read_payload(chunk, input)? else {
                 continue;
             };
-            match message.kind {
-                MessageKind::SetChunkSize => self.set_chunk_size(&message.payload)?,
-                MessageKind::Abort => self.abort(&message.payload)?,
-                MessageKind::Aggregate => self.aggregate = Some(Aggregate::new(message)),
-                _ => return Ok(Some(message)),
+            if message.kind == MessageKind::SetChunkSize {
+                self.set_chunk_size(&message.payload)?;
+            } else if message.kind == MessageKind::Abort {
+                self.abort(&message.payload)?;
+            } else if message.kind == MessageKind::Aggregate {
+                self.aggregate = Some(Aggregate::new(message));
+            } else {
+                return Ok(Some(message));
             }
         }
     }
 
     fn consume<'a>(&mut self, input: &mut &'a [u8], count: usize) -> Result<&'a [u8], ReadError> {
-        let (taken, rest) = input.split_at(count.min(input.len()));
-        *input = rest;
-        self.received = self
-            .received
-            .saturating_add(u64::try_from(taken.len()).unwrap_or(0));
+        let taken = self.pass(input, count);
         match self.limits.total {
             Some(total) if self.received > u64::from(total) => Err(ReadError::TooManyBytes(total)),
             _ => Ok(taken),
@@ -458,4 +467,9 @@ fn be_u32(payload: &[u8]) -> Option<u32> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
 mod tests;

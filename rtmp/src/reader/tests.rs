@@ -397,7 +397,7 @@ fn message(timestamp: u32, kind: MessageKind, payload: &[u8]) -> Message {
 }
 
 fn read_in_pieces(input: &[u8], size: usize) -> Result<Vec<Message>, ReadError> {
-    let mut reader = ChunkReader::new(Limits::STRANGER, 0);
+    let mut reader = ChunkReader::new(Limits::STRANGER);
     let mut messages = Vec::new();
     for mut piece in input.chunks(size.min(input.len()).max(1)) {
         while let Some(message) = reader.read(&mut piece)? {

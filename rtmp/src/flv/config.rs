@@ -1,0 +1,155 @@
+//! [pure] Decoder configurations, as far as packaging needs them.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use super::{TagError, fixed};
+
+/// An AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1), checked to the end of its parameter sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AvcConfig<'a> {
+    /// AVCProfileIndication.
+    pub profile: u8,
+    /// profile_compatibility.
+    pub compatibility: u8,
+    /// AVCLevelIndication.
+    pub level: u8,
+    /// Bytes of a NAL unit's length prefix: 1, 2 or 4.
+    pub nal_length_size: u8,
+    /// The first sequence parameter set, NAL header included.
+    pub sps: &'a [u8],
+    /// The first picture parameter set, NAL header included.
+    pub pps: &'a [u8],
+}
+
+impl<'a> AvcConfig<'a> {
+    /// Parses the body of an AVC sequence header. A record without both parameter sets is an error.
+    pub fn parse(record: &'a [u8]) -> Result<Self, TagError> {
+        let mut rest = record;
+        let [
+            version,
+            profile,
+            compatibility,
+            level,
+            length_size,
+            sps_count,
+        ] = fixed(&mut rest)?;
+        let nal_length_size = (length_size & 3).saturating_add(1);
+        if version != 1 || nal_length_size == 3 {
+            return Err(TagError::Undefined);
+        }
+        let sps = first_of(sps_count & 0x1F, &mut rest)?;
+        let [pps_count] = fixed(&mut rest)?;
+        let pps = first_of(pps_count, &mut rest)?;
+        Ok(Self {
+            profile,
+            compatibility,
+            level,
+            nal_length_size,
+            sps,
+            pps,
+        })
+    }
+}
+
+/// Passes over `count` parameter sets and gives the first, which may not be empty.
+fn first_of<'a>(count: u8, rest: &mut &'a [u8]) -> Result<&'a [u8], TagError> {
+    let mut first: &[u8] = &[];
+    for index in 0..count {
+        let length = u16::from_be_bytes(fixed(rest)?);
+        let (set, after) = rest
+            .split_at_checked(length.into())
+            .ok_or(TagError::Truncated)?;
+        *rest = after;
+        if index == 0 {
+            first = set;
+        }
+    }
+    if first.is_empty() {
+        Err(TagError::Truncated)
+    } else {
+        Ok(first)
+    }
+}
+
+/// An AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), its first fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AacConfig {
+    /// Audio object type of the core coder: 2 is LC, also under explicitly signalled SBR and PS.
+    pub object_type: u8,
+    /// Samples per second of the core coder, not 0.
+    pub sample_rate: u32,
+    /// channelConfiguration: 1 to 6 are that many channels, 7 is eight, 0 is told in-band.
+    pub channel_configuration: u8,
+}
+
+const SBR: u32 = 5;
+const PS: u32 = 29;
+
+impl AacConfig {
+    /// Parses the body of an AAC sequence header.
+    pub fn parse(config: &[u8]) -> Result<Self, TagError> {
+        let mut bits = Bits {
+            bytes: config,
+            position: 0,
+        };
+        let mut object_type = object_type(&mut bits)?;
+        let sample_rate = sample_rate(&mut bits)?;
+        let channels = bits.take(4)?;
+        if object_type == SBR || object_type == PS {
+            let _extension_rate = self::sample_rate(&mut bits)?;
+            object_type = self::object_type(&mut bits)?;
+        }
+        let narrow = |value| u8::try_from(value).map_err(|_| TagError::Undefined);
+        let (object_type, channel_configuration) = (narrow(object_type)?, narrow(channels)?);
+        Ok(Self {
+            object_type,
+            sample_rate,
+            channel_configuration,
+        })
+    }
+}
+
+fn object_type(bits: &mut Bits<'_>) -> Result<u32, TagError> {
+    match bits.take(5)? {
+        31 => Ok(bits.take(6)?.saturating_add(32)),
+        0 => Err(TagError::Undefined),
+        object_type => Ok(object_type),
+    }
+}
+
+fn sample_rate(bits: &mut Bits<'_>) -> Result<u32, TagError> {
+    const RATES: [u32; 13] = [
+        96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
+    ];
+    let index = bits.take(4)?;
+    let rate = match usize::try_from(index) {
+        Ok(15) => bits.take(24)?,
+        Ok(index) => RATES.get(index).copied().unwrap_or(0),
+        Err(_) => 0,
+    };
+    if rate == 0 {
+        Err(TagError::Undefined)
+    } else {
+        Ok(rate)
+    }
+}
+
+struct Bits<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl Bits<'_> {
+    fn take(&mut self, count: u32) -> Result<u32, TagError> {
+        let mut value = 0_u32;
+        for _ in 0..count {
+            let byte = self
+                .bytes
+                .get(self.position >> 3)
+                .ok_or(TagError::Truncated)?;
+            let bit = u32::from(*byte) >> (!self.position & 7) & 1;
+            value = value << 1 | bit;
+            self.position = self.position.saturating_add(1);
+        }
+        Ok(value)
+    }
+}
