@@ -1,113 +1,106 @@
-//! The encoder's process, as the daemon sees it. Placeholder: it says that no worker can be started.
-
-use std::io;
+//! The encoder's process: GStreamer behind a socket, one child per stream (DESIGN §4b).
+//!
+//! The daemon loads no GStreamer. It re-executes itself as `footlight-transcoder worker`, hands over a [`Plan`], feeds
+//! the source's access units and gets encoded ones back. A plugin that crashes costs its rungs a GAP, nothing else.
+//!
+//! Always true of what comes out, for every rung:
+//! - one [`Event::Config`] before the first [`Event::Sample`], and no second one;
+//! - samples in rising `pts`, every `pts` being one that went in, never a B-frame (so `dts` equals `pts`);
+//! - a key exactly where the source has one, and where [`Input::ForceKey`] asked for one;
+//! - bytes that depend on the input's bytes and order alone, not on the box, the clock or a thread's timing.
 
 use bytes::Bytes;
 use live::{MediaTime, Rendition};
 
-use crate::sample::Sample;
+mod child;
+mod graph;
+mod keys;
+mod order;
+mod pipeline;
+mod process;
+mod protocol;
+mod tail;
 
-/// What a worker is to encode.
+pub use child::run;
+pub use graph::PlanError;
+pub use process::{Feed, FeedError, Output, Process};
+
+/// What a worker is to encode. Fixed for its life: a source that changes its configuration gets a new worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// avcC of the source.
+    /// The source's avcC (ISO/IEC 14496-15 §5.3.3.1).
     pub codec_config: Bytes,
-    /// Width of the source, pixels.
+    /// Width of the source in pixels.
     pub width: u16,
-    /// Height of the source, pixels.
+    /// Height of the source in pixels.
     pub height: u16,
-    /// The rungs, tall to small.
+    /// The encoded rungs, in any order.
     pub rungs: Vec<RungPlan>,
 }
 
-/// One rung of a plan.
+/// One encoded rung of a [`Plan`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RungPlan {
-    /// Its name.
+    /// Its name; each name once in a plan.
     pub rendition: Rendition,
-    /// Width, pixels, even.
+    /// Width in pixels, even. The picture fills width x height: the caller keeps the aspect.
     pub width: u16,
-    /// Height, pixels, even.
+    /// Height in pixels, even.
     pub height: u16,
-    /// Average bitrate, bits per second.
+    /// Target and ceiling over one second, in bits per second; encoded to whole thousands.
     pub bitrate_bps: u32,
-    /// Frames per second as a fraction, when known.
-    pub frame_rate: Option<(u32, u32)>,
 }
 
-/// What goes into a worker.
-#[derive(Debug, Clone)]
+/// What goes into a worker, in the source's decoding order.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// An access unit of the source, in decoding order.
-    Frame(Sample),
-    /// A boundary without a keyframe: IDR at the first frame at or after it.
-    ForceKey(MediaTime),
+    /// One access unit of the source.
+    Frame {
+        /// When it is shown.
+        pts: MediaTime,
+        /// When it is decoded; at most `pts`.
+        dts: MediaTime,
+        /// Whether decoding can start here. Every rung gets an IDR at this `pts`.
+        key: bool,
+        /// NAL units behind lengths, as the plan's avcC says.
+        bytes: Bytes,
+    },
+    /// A boundary without a source key: every rung gets an IDR at its first frame with this `pts` or later.
+    /// To be pushed before the first such frame; frames that went in already are left as they are.
+    ForceKey {
+        /// Where the boundary is.
+        pts: MediaTime,
+    },
 }
 
 /// What comes out of a worker.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A rung's decoder configuration, before its first sample.
+    /// A rung's decoder configuration, once, before its first sample.
     Config {
         /// Whose.
         rendition: Rendition,
         /// avcC.
         codec_config: Bytes,
-        /// Pixels.
+        /// Width in pixels, as planned.
         width: u16,
-        /// Pixels.
+        /// Height in pixels, as planned.
         height: u16,
     },
-    /// An encoded access unit.
-    Sample(Rendition, Sample),
-    /// It cannot go on.
+    /// One encoded access unit of a rung.
+    Sample {
+        /// Whose.
+        rendition: Rendition,
+        /// When it is shown and decoded.
+        pts: MediaTime,
+        /// Whether it is an IDR.
+        key: bool,
+        /// NAL units behind 4-byte lengths.
+        bytes: Bytes,
+    },
+    /// The worker cannot go on; nothing but the end follows.
     Failed {
-        /// For the operator.
+        /// For the operator: one line, no control characters.
         reason: String,
     },
-}
-
-/// The worker takes nothing more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the encoder's process is gone")]
-pub struct FeedError;
-
-/// The way in.
-#[derive(Debug)]
-pub struct Feed(());
-
-impl Feed {
-    /// Non-blocking and bounded; drops the remainder of a GOP when full.
-    pub fn push(&mut self, _input: Input) -> Result<(), FeedError> {
-        Err(FeedError)
-    }
-}
-
-/// The way out.
-#[derive(Debug)]
-pub struct Output(());
-
-impl Output {
-    /// The next event; `None` when the process is gone.
-    #[expect(clippy::unused_async, reason = "a placeholder")]
-    pub async fn recv(&mut self) -> Option<Event> {
-        None
-    }
-}
-
-/// The child process.
-#[derive(Debug)]
-pub struct Process(());
-
-impl Process {
-    /// Starts one.
-    #[expect(clippy::unused_async, reason = "a placeholder")]
-    pub async fn spawn(_plan: Plan) -> io::Result<(Feed, Output)> {
-        Err(io::Error::from(io::ErrorKind::Unsupported))
-    }
-}
-
-/// The child's own main.
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::FAILURE
 }

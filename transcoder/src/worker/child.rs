@@ -1,0 +1,190 @@
+//! The worker's side of the socket: the child's main.
+//!
+//! Standard input is the socket, standard error is for the last words. The process gives up what it does not need before
+//! it reads a byte: the network, more memory and files than an encoder wants, core dumps. It ends when its input ends,
+//! when its pipeline fails, and at once when the daemon is gone, whatever the pipeline is doing.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    os::{fd::AsFd as _, unix::net::UnixStream},
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use bytes::{Buf as _, BytesMut};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout},
+    sched::CloneFlags,
+    sys::{
+        prctl,
+        resource::{Resource, setrlimit},
+        signal::Signal,
+    },
+};
+
+use super::{
+    Event, Plan, PlanError,
+    graph::Graph,
+    pipeline::Pipeline,
+    protocol::{self, Frame, FromWorker, ProtocolError, ToWorker},
+};
+
+/// Files that a worker has open at once: the socket, plugins while they load, pipes of the bus.
+const MAX_FILES: u64 = 256;
+/// Address space in bytes. Generous, as stacks and allocator arenas reserve far more than they use: a ladder from 1080p
+/// has 300 MB resident in 3 GB of addresses. It stops a leak before it takes the box down.
+const MAX_ADDRESS_SPACE: u64 = 8 << 30;
+/// One read from the socket, in bytes.
+const READ: usize = 64 << 10;
+
+/// Why a worker ended with an error.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WorkerError {
+    #[error("socket on standard input: {0}; only the transcoder itself starts a worker")]
+    Socket(#[from] io::Error),
+    #[error("from the daemon: {0}")]
+    Protocol(#[from] ProtocolError),
+    #[error("the daemon's first message was no plan, or a second plan came")]
+    PlanOnceFirst,
+    #[error("a message longer than the protocol allows")]
+    TooLong,
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("GStreamer: {0}")]
+    Pipeline(String),
+}
+
+/// The child's main: encodes what comes over standard input until that ends.
+pub fn run() -> ExitCode {
+    match encode() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when standard error is gone too.
+            writeln!(io::stderr(), "{error}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn encode() -> Result<(), WorkerError> {
+    let isolated = confine();
+    let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let voice = Voice(Arc::new(Mutex::new(socket.try_clone()?)));
+    voice.say(FromWorker::Hello { isolated })?;
+    leave_with(socket.try_clone()?)?;
+    let outcome = serve(&mut socket, &voice);
+    if let Err(error) = &outcome {
+        let reason = super::tail::one_line(&error.to_string());
+        // The daemon may be gone; the exit status tells the rest.
+        voice.say(FromWorker::Event(Event::Failed { reason })).ok();
+    }
+    outcome
+}
+
+/// Gives up rights. Best effort, as containers refuse some of it; whether the network is gone is told to the daemon.
+fn confine() -> bool {
+    prctl::set_pdeathsig(Signal::SIGKILL).ok();
+    prctl::set_no_new_privs().ok();
+    for (resource, limit) in [
+        (Resource::RLIMIT_CORE, 0),
+        (Resource::RLIMIT_NOFILE, MAX_FILES),
+        (Resource::RLIMIT_AS, MAX_ADDRESS_SPACE),
+    ] {
+        setrlimit(resource, limit, limit).ok();
+    }
+    nix::sched::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).is_ok()
+}
+
+/// Ends the process when the daemon has closed the socket both ways: the daemon is dead or wants no more. A thread of
+/// its own, since the others may be inside a plugin that hangs.
+fn leave_with(socket: UnixStream) -> io::Result<()> {
+    let watch = move || {
+        let mut hangup = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+        while let Err(nix::Error::EINTR) = nix::poll::poll(&mut hangup, PollTimeout::NONE) {}
+        std::process::exit(0);
+    };
+    thread::Builder::new().name("hangup".into()).spawn(watch)?;
+    Ok(())
+}
+
+/// Reads the plan, then input to its end; pictures leave by the pipeline's own threads.
+fn serve(socket: &mut UnixStream, voice: &Voice) -> Result<(), WorkerError> {
+    let mut inbox = Inbox {
+        socket: socket.try_clone()?,
+        read: BytesMut::new(),
+    };
+    let plan = match inbox.next()? {
+        Some(ToWorker::Plan(plan)) => plan,
+        Some(ToWorker::Input(_)) => return Err(WorkerError::PlanOnceFirst),
+        None => return Ok(()),
+    };
+    let pipeline = start(&plan, voice)?;
+    let mut feeder = pipeline.feeder()?;
+    let feed = move || {
+        let outcome = loop {
+            match inbox.next() {
+                Ok(Some(ToWorker::Input(input))) => feeder.push(input),
+                Ok(Some(ToWorker::Plan(_))) => break Err(WorkerError::PlanOnceFirst),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        feeder.end(outcome);
+    };
+    thread::Builder::new().name("feed".into()).spawn(feed)?;
+    pipeline.wait()
+}
+
+fn start(plan: &Plan, voice: &Voice) -> Result<Pipeline, WorkerError> {
+    Pipeline::start(&Graph::new(plan)?, voice)
+}
+
+/// The way to the daemon, shared by the encoders' threads. Blocks while the daemon does not read.
+#[derive(Debug, Clone)]
+pub(super) struct Voice(Arc<Mutex<UnixStream>>);
+
+impl Voice {
+    pub(super) fn say(&self, message: FromWorker) -> Result<(), WorkerError> {
+        let Frame { head, payload } = message.frame().ok_or(WorkerError::TooLong)?;
+        let mut rest = head.chain(payload);
+        let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while rest.has_remaining() {
+            let mut slices = [io::IoSlice::new(&[]); 2];
+            let filled = rest.chunks_vectored(&mut slices);
+            match socket.write_vectored(slices.get(..filled).unwrap_or_default()) {
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                Ok(written) => rest.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The daemon's messages, one by one.
+struct Inbox {
+    socket: UnixStream,
+    read: BytesMut,
+}
+
+impl Inbox {
+    /// The next message; `None` at the end of input.
+    fn next(&mut self) -> Result<Option<ToWorker>, WorkerError> {
+        loop {
+            if let Some(frame) = protocol::take(&mut self.read)? {
+                return Ok(Some(ToWorker::parse(frame)?));
+            }
+            let mut chunk = [0; READ];
+            match self.socket.read(&mut chunk) {
+                Ok(0) => return Ok(None),
+                Ok(n) => self
+                    .read
+                    .extend_from_slice(chunk.get(..n).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! [pure] From a [`Plan`] to the text of a GStreamer pipeline.
+//!
+//! The text is a function of the plan alone. Every thread count in it is a constant and every encoder has one thread:
+//! x264's rate control under a VBV reads how far its other threads have come, so with two threads the same input gives
+//! other bytes each time (measured; `x264_ratecontrol_mb`). Rungs run beside each other on threads of their own.
+//!
+//! The picture is decoded once and each rung is scaled from the next larger one, which costs less than scaling each
+//! from the source.
+
+use std::{collections::BTreeSet, ops::RangeInclusive};
+
+use super::{Plan, RungPlan};
+
+/// Most rungs of a plan: every one is an encoder.
+pub(super) const MAX_RUNGS: usize = 8;
+/// Longest avcC in bytes: at most 31 SPS and 255 PPS, in practice below 100 bytes.
+pub(super) const MAX_CODEC_CONFIG: usize = 64 << 10;
+/// Width and height in pixels; the upper end is H.264 level 6.2's.
+const SIZES: RangeInclusive<u16> = 16..=8192;
+/// Bits per second of a rung.
+const BITRATES: RangeInclusive<u32> = 32_000..=240_000_000;
+
+/// Coded frames that wait before the decoder. Few: what waits here is latency, and the feed has a queue already.
+const CODED_FRAMES: u32 = 8;
+/// Raw pictures that wait before each encoder or scaler: 3 MB each at 1080p.
+const RAW_PICTURES: u32 = 4;
+/// Decoder errors in a row before it gives up: two seconds of a source that cannot be decoded.
+const DECODER_ERRORS: u32 = 60;
+/// VBV in milliseconds of the bitrate: what BANDWIDTH in the multivariant playlist may promise.
+const VBV_MS: u32 = 1000;
+/// No key but those asked for (`int` in x264enc, so 2^30).
+const KEY_INTERVAL: u32 = 1 << 30;
+
+/// Why a plan cannot be built. Our own fault, or that of the operator's ladder.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// No rung or more than [`MAX_RUNGS`].
+    #[error("{0} encoded rungs; a worker takes 1 to {MAX_RUNGS}")]
+    Rungs(usize),
+    /// A name twice.
+    #[error("rung {0} is planned twice")]
+    Twice(live::Rendition),
+    /// `source` or `audio`.
+    #[error("{0} is no rung to encode")]
+    NotEncoded(live::Rendition),
+    /// Odd, too small or too large.
+    #[error("a picture of {0}x{1}; each side has 16 to 8192 pixels, an even number in a rung")]
+    Size(u16, u16),
+    /// Out of range.
+    #[error("a bitrate of {0} bit/s; there must be 32 kbit/s to 240 Mbit/s")]
+    Bitrate(u32),
+    /// Not an avcC of version 1, or too long.
+    #[error("the source's decoder configuration is no avcC of 7 bytes to 64 KiB")]
+    CodecConfig,
+}
+
+/// A pipeline as text, and what is behind its names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Graph {
+    /// For `gst_parse_launch`.
+    pub(super) description: String,
+    /// Rung `n` has elements `encoder{n}` and `sink{n}`. Large to small.
+    pub(super) rungs: Vec<RungPlan>,
+}
+
+impl Graph {
+    /// The name of the element that takes the source's access units.
+    pub(super) const SOURCE: &str = "source";
+
+    /// The name of rung `n`'s encoder.
+    pub(super) fn encoder(n: usize) -> String {
+        format!("encoder{n}")
+    }
+
+    /// The name of rung `n`'s end.
+    pub(super) fn sink(n: usize) -> String {
+        format!("sink{n}")
+    }
+
+    pub(super) fn new(plan: &Plan) -> Result<Self, PlanError> {
+        check(plan)?;
+        let mut rungs = plan.rungs.clone();
+        rungs.sort_by_key(|rung| {
+            let area = u32::from(rung.width) * u32::from(rung.height);
+            (std::cmp::Reverse(area), rung.rendition)
+        });
+        let mut description = source(&plan.codec_config);
+        for (n, rung) in rungs.iter().enumerate() {
+            if n > 0 {
+                description.push_str(&queue(&format!("\nscaled{}.", n - 1)));
+            }
+            description.push_str(&scaler(n, rung));
+            description.push_str(&queue(&format!("\nscaled{n}.")));
+            description.push_str(&encoder(n, rung));
+        }
+        Ok(Self { description, rungs })
+    }
+}
+
+fn check(plan: &Plan) -> Result<(), PlanError> {
+    if plan.rungs.is_empty() || plan.rungs.len() > MAX_RUNGS {
+        return Err(PlanError::Rungs(plan.rungs.len()));
+    }
+    let avcc = &plan.codec_config;
+    if !(7..=MAX_CODEC_CONFIG).contains(&avcc.len()) || avcc.first() != Some(&1) {
+        return Err(PlanError::CodecConfig);
+    }
+    if !SIZES.contains(&plan.width) || !SIZES.contains(&plan.height) {
+        return Err(PlanError::Size(plan.width, plan.height));
+    }
+    let mut names = BTreeSet::new();
+    for rung in &plan.rungs {
+        let sides = [rung.width, rung.height];
+        if !matches!(rung.rendition, live::Rendition::Encoded(_)) {
+            return Err(PlanError::NotEncoded(rung.rendition));
+        }
+        if !names.insert(rung.rendition) {
+            return Err(PlanError::Twice(rung.rendition));
+        }
+        if sides.iter().any(|n| !SIZES.contains(n) || n % 2 != 0) {
+            return Err(PlanError::Size(rung.width, rung.height));
+        }
+        if !BITRATES.contains(&rung.bitrate_bps) {
+            return Err(PlanError::Bitrate(rung.bitrate_bps));
+        }
+    }
+    Ok(())
+}
+
+/// `block=true`: when the encoders are slower than the source, the reader of the socket stands still, and the daemon's
+/// feed drops whole GOPs. Nothing in here ever drops a frame, so no quality-of-service events either.
+fn source(avcc: &[u8]) -> String {
+    let mut text = format!(
+        "appsrc name={} is-live=true format=time block=true \
+         max-buffers={CODED_FRAMES} max-bytes=0 max-time=0 \
+         caps=\"video/x-h264,stream-format=(string)avc,alignment=(string)au,codec_data=(buffer)",
+        Graph::SOURCE
+    );
+    for byte in avcc {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    let decoder = format!("avdec_h264 max-threads=1 qos=false max-errors={DECODER_ERRORS}");
+    text.push_str(&format!("\"\n! h264parse\n! {decoder}"));
+    text.push_str(&queue(""));
+    text
+}
+
+fn queue(from: &str) -> String {
+    format!("{from}\n! queue max-size-buffers={RAW_PICTURES} max-size-bytes=0 max-size-time=0")
+}
+
+/// The ladder keeps the aspect; a side rounded to even must not bring a black line, hence no borders.
+fn scaler(n: usize, rung: &RungPlan) -> String {
+    format!(
+        "\n! videoconvertscale method=bilinear n-threads=1 add-borders=false qos=false\
+         \n! video/x-raw,format=I420,width={},height={},pixel-aspect-ratio=1/1\
+         \n! tee name=scaled{n}",
+        rung.width, rung.height
+    )
+}
+
+fn encoder(n: usize, rung: &RungPlan) -> String {
+    format!(
+        "\n! x264enc name={} speed-preset=veryfast tune=zerolatency threads=1 bframes=0 aud=false \
+         key-int-max={KEY_INTERVAL} option-string=scenecut=0 bitrate={} vbv-buf-capacity={VBV_MS}\
+         \n! video/x-h264,profile=high\
+         \n! h264parse\
+         \n! video/x-h264,stream-format=avc,alignment=au\
+         \n! appsink name={} sync=false async=false max-buffers=2",
+        Graph::encoder(n),
+        rung.bitrate_bps / 1000,
+        Graph::sink(n),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,284 @@
+//! The GStreamer pipeline of a worker, and the only file that names GStreamer.
+//!
+//! The input's thread pushes coded frames and blocks while the encoders are behind. Each encoder has a probe that asks
+//! for keys ([`Keys`]) and a sink that hands its samples to [`Voice`], both on the pipeline's own threads. Whoever fails
+//! posts an error on the bus; [`Pipeline::wait`] returns the first.
+//!
+//! Times: the pipeline's running time is the media time in nanoseconds, from the epoch. 90 kHz and nanoseconds convert
+//! both ways without loss, as a tick is 11111 ns.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use gstreamer::{self as gst, prelude::*};
+use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
+use live::MediaTime;
+
+use super::{
+    Event, Input, RungPlan,
+    child::{Voice, WorkerError},
+    graph::Graph,
+    keys::Keys,
+    protocol::FromWorker,
+};
+
+type SharedKeys = Arc<Mutex<Keys>>;
+
+/// A running pipeline.
+pub(super) struct Pipeline {
+    pipeline: gst::Pipeline,
+    keys: Vec<SharedKeys>,
+}
+
+impl Pipeline {
+    /// Builds and starts it.
+    pub(super) fn start(graph: &Graph, voice: &Voice) -> Result<Self, WorkerError> {
+        gst::init().map_err(failed)?;
+        let pipeline = gst::parse::launch(&graph.description)
+            .map_err(failed)?
+            .downcast::<gst::Pipeline>()
+            .map_err(|_| WorkerError::Pipeline("the description is no pipeline".into()))?;
+        let mut keys = Vec::with_capacity(graph.rungs.len());
+        for (n, rung) in graph.rungs.iter().enumerate() {
+            let wanted = SharedKeys::default();
+            ask_for_keys(&element(&pipeline, &Graph::encoder(n))?, &wanted)?;
+            deliver(&element(&pipeline, &Graph::sink(n))?, rung, voice);
+            keys.push(wanted);
+        }
+        pipeline.set_state(gst::State::Playing).map_err(failed)?;
+        Ok(Self { pipeline, keys })
+    }
+
+    /// The way in.
+    pub(super) fn feeder(&self) -> Result<Feeder, WorkerError> {
+        Ok(Feeder {
+            pipeline: self.pipeline.clone(),
+            source: element(&self.pipeline, Graph::SOURCE)?,
+            keys: self.keys.clone(),
+            fed: false,
+        })
+    }
+
+    /// Waits until all that was fed has come out, or something failed. The process is to end after it: what still runs
+    /// is not waited for, as a plugin that failed may hang.
+    pub(super) fn wait(&self) -> Result<(), WorkerError> {
+        let bus = self.pipeline.bus().ok_or_else(|| failed("no bus"))?;
+        for message in bus.iter_timed(gst::ClockTime::NONE) {
+            if let gst::MessageView::Error(error) = message.view() {
+                let origin = error.src().map_or_else(|| "worker".into(), |s| s.name());
+                let detail = error.debug().unwrap_or_default();
+                return Err(failed(format!("{origin}: {} ({detail})", error.error())));
+            }
+            if let gst::MessageView::Eos(_) = message.view() {
+                return Ok(());
+            }
+        }
+        Err(failed("the bus was shut"))
+    }
+}
+
+/// The way into a pipeline.
+pub(super) struct Feeder {
+    pipeline: gst::Pipeline,
+    source: AppSrc,
+    keys: Vec<SharedKeys>,
+    fed: bool,
+}
+
+impl Feeder {
+    /// Takes one input; blocks while the encoders are behind.
+    pub(super) fn push(&mut self, input: Input) {
+        match input {
+            Input::ForceKey { pts } => self.keys.iter().for_each(|keys| lock(keys).force(pts)),
+            Input::Frame {
+                pts,
+                dts,
+                key,
+                bytes,
+            } => {
+                for keys in &self.keys {
+                    lock(keys).frame_in(pts, key);
+                }
+                let mut buffer = gst::Buffer::from_slice(bytes);
+                if let Some(buffer) = buffer.get_mut() {
+                    buffer.set_pts(to_clock(pts));
+                    buffer.set_dts(to_clock(dts.min(pts)));
+                    if !key {
+                        buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
+                    }
+                }
+                self.fed = true;
+                // Refused only by a pipeline that has failed, which is on the bus by then.
+                self.source.push_buffer(buffer).ok();
+            }
+        }
+    }
+
+    /// Ends the input, well or with an error.
+    pub(super) fn end(self, outcome: Result<(), WorkerError>) {
+        match outcome {
+            // To the parser an end without a stream would be an error.
+            Ok(()) if !self.fed => post(&self.pipeline, gst::message::Eos::new()),
+            Ok(()) => {
+                // As in `push`.
+                self.source.end_of_stream().ok();
+            }
+            Err(error) => report(&self.pipeline, &error.to_string()),
+        }
+    }
+}
+
+/// Asks the encoder for a key just before the picture that is to be one.
+fn ask_for_keys(encoder: &gst::Element, keys: &SharedKeys) -> Result<(), WorkerError> {
+    let pad = encoder
+        .static_pad("sink")
+        .ok_or_else(|| failed("an encoder without a sink pad"))?;
+    let keys = Arc::clone(keys);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let pts = info.buffer().and_then(|buffer| buffer.pts());
+        if let Some(pts) = pts
+            && lock(&keys).picture(to_media(pts))
+        {
+            // Refused only by an encoder that is shutting down.
+            let _accepted = pad.send_event(force_key_unit(pts));
+        }
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
+}
+
+/// The event of `gst_video_event_new_downstream_force_key_unit`; every field that is left out has its default.
+fn force_key_unit(running_time: gst::ClockTime) -> gst::Event {
+    let structure = gst::Structure::builder("GstForceKeyUnit")
+        .field("running-time", running_time)
+        .field("all-headers", false)
+        .field("count", 0u32)
+        .build();
+    gst::event::CustomDownstream::new(structure)
+}
+
+/// Hands the samples of one rung to the daemon.
+fn deliver(sink: &AppSink, rung: &RungPlan, voice: &Voice) {
+    let mut delivery = Delivery {
+        rung: rung.clone(),
+        voice: voice.clone(),
+        codec_config: None,
+    };
+    let on_sample = move |sink: &AppSink| {
+        let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+        delivery.sample(&sample).map_err(|error| {
+            report(sink, &error.to_string());
+            gst::FlowError::Error
+        })?;
+        Ok(gst::FlowSuccess::Ok)
+    };
+    sink.set_callbacks(AppSinkCallbacks::builder().new_sample(on_sample).build());
+}
+
+/// The end of one rung.
+struct Delivery {
+    rung: RungPlan,
+    voice: Voice,
+    codec_config: Option<Bytes>,
+}
+
+impl Delivery {
+    fn sample(&mut self, sample: &gst::Sample) -> Result<(), WorkerError> {
+        self.configure(sample)?;
+        let buffer = sample.buffer().ok_or_else(|| failed("an empty sample"))?;
+        let running_time = sample
+            .segment()
+            .and_then(|segment| segment.downcast_ref::<gst::ClockTime>())
+            // x264enc moves its segment by 1000 hours, so the time on the buffer alone is not ours.
+            .and_then(|segment| segment.to_running_time_full(buffer.pts()))
+            .and_then(|time| time.positive())
+            .ok_or_else(|| failed("a sample without a time"))?;
+        let bytes = buffer.map_readable().map_err(failed)?;
+        self.voice.say(FromWorker::Event(Event::Sample {
+            rendition: self.rung.rendition,
+            pts: to_media(running_time),
+            key: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
+            bytes: Bytes::copy_from_slice(&bytes),
+        }))
+    }
+
+    /// Tells the decoder configuration once; a second one that differs would break every segment already published.
+    fn configure(&mut self, sample: &gst::Sample) -> Result<(), WorkerError> {
+        let codec_config = sample
+            .caps()
+            .and_then(|caps| caps.structure(0))
+            .and_then(|caps| caps.get::<gst::Buffer>("codec_data").ok())
+            .ok_or_else(|| failed("an encoder without codec_data"))?;
+        let codec_config = codec_config.map_readable().map_err(failed)?;
+        match &self.codec_config {
+            Some(known) if *known == codec_config.as_slice() => return Ok(()),
+            Some(_) => return Err(failed("an encoder changed its codec_data")),
+            None => {}
+        }
+        let codec_config = Bytes::copy_from_slice(&codec_config);
+        self.codec_config = Some(codec_config.clone());
+        self.voice.say(FromWorker::Event(Event::Config {
+            rendition: self.rung.rendition,
+            codec_config,
+            width: self.rung.width,
+            height: self.rung.height,
+        }))
+    }
+}
+
+fn element<T: IsA<gst::Element>>(pipeline: &gst::Pipeline, name: &str) -> Result<T, WorkerError> {
+    pipeline
+        .by_name(name)
+        .and_then(|element| element.downcast().ok())
+        .ok_or_else(|| failed(format!("no element {name}")))
+}
+
+/// Posts an error for [`Pipeline::wait`].
+fn report(source: &impl IsA<gst::Element>, text: &str) {
+    post(
+        source,
+        gst::message::Error::new(gst::CoreError::Failed, text),
+    );
+}
+
+fn post(source: &impl IsA<gst::Element>, message: gst::Message) {
+    // Fails only when the bus is gone, and then nobody waits.
+    source.post_message(message).ok();
+}
+
+fn failed(reason: impl ToString) -> WorkerError {
+    WorkerError::Pipeline(reason.to_string())
+}
+
+fn lock(keys: &Mutex<Keys>) -> MutexGuard<'_, Keys> {
+    keys.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// 90 kHz to nanoseconds, to the nearest. In range by `protocol::MAX_TICKS`.
+fn to_clock(time: MediaTime) -> gst::ClockTime {
+    let ns = (u128::from(time.ticks()) * 100_000 + 4) / 9;
+    gst::ClockTime::from_nseconds(u64::try_from(ns).unwrap_or(u64::MAX - 1))
+}
+
+/// Nanoseconds to 90 kHz, to the nearest.
+fn to_media(time: gst::ClockTime) -> MediaTime {
+    let ticks = (u128::from(time.nseconds()) * 9 + 50_000) / 100_000;
+    MediaTime::from_ticks(u64::try_from(ticks).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_survive_the_way_through_nanoseconds() {
+        assert_eq!(
+            to_clock(MediaTime::from_millis(1_790_000_000_001)),
+            gst::ClockTime::from_mseconds(1_790_000_000_001)
+        );
+        for ticks in (0..20).chain(161_100_000_000_000..161_100_000_000_100) {
+            let time = MediaTime::from_ticks(ticks);
+            assert_eq!(to_media(to_clock(time)), time);
+        }
+    }
+}

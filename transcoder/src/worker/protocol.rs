@@ -1,0 +1,320 @@
+//! [pure] The talk between the daemon and its worker: messages behind lengths, over a stream socket.
+//!
+//! A frame is a big-endian u32, the length of what follows; then one byte of kind; then fields of fixed size, big-endian;
+//! then, where the kind has one, a run of bytes to the frame's end. No frame is longer than [`MAX_FRAME`] and none is
+//! empty; whatever else comes is refused, never guessed at. Both ends are the same executable; [`VERSION`] says so.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use live::{MediaTime, Rendition};
+
+use super::{
+    Event, Input, Plan, RungPlan,
+    graph::{MAX_CODEC_CONFIG, MAX_RUNGS},
+};
+
+/// Changes with any change in the shape of a message.
+pub(super) const VERSION: u8 = 1;
+/// Longest frame in bytes, without its length. The largest picture there is (8K, intra, best quality) is below 10 MB.
+pub(super) const MAX_FRAME: usize = 16 << 20;
+/// Longest run of coded bytes in a message: what a frame has beside its fixed fields.
+pub(super) const MAX_PAYLOAD: usize = MAX_FRAME - 32;
+/// Longest reason in bytes.
+pub(super) const MAX_REASON: usize = 1024;
+/// Latest time, in ticks: the year 2251. GStreamer counts signed nanoseconds and x264enc adds 1000 hours.
+pub(super) const MAX_TICKS: u64 = 800_000_000_000_000;
+
+const LENGTH: usize = 4;
+const PLAN: u8 = 1;
+const FRAME: u8 = 2;
+const FORCE_KEY: u8 = 3;
+const HELLO: u8 = 16;
+const CONFIG: u8 = 17;
+const SAMPLE: u8 = 18;
+const FAILED: u8 = 19;
+
+/// Why bytes are no message. The other end is broken or hostile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ProtocolError {
+    #[error("a frame of {0} bytes; there must be 1 to {MAX_FRAME}")]
+    Length(usize),
+    #[error("a message of unknown kind {0}")]
+    Kind(u8),
+    #[error("a message of version {0} where {VERSION} was expected: is another release running?")]
+    Version(u8),
+    #[error("a message cut short, or longer than its kind allows")]
+    Size,
+    #[error("a field out of its range")]
+    Range,
+}
+
+impl From<bytes::TryGetError> for ProtocolError {
+    fn from(_: bytes::TryGetError) -> Self {
+        Self::Size
+    }
+}
+
+/// From the daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ToWorker {
+    /// The first message, and only the first.
+    Plan(Plan),
+    Input(Input),
+}
+
+/// From the worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FromWorker {
+    /// The first message, and only the first.
+    Hello {
+        /// Whether the worker could leave the network.
+        isolated: bool,
+    },
+    Event(Event),
+}
+
+/// A message as it is written: the length and the fixed fields, then the run of bytes, which is not copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) head: Bytes,
+    pub(super) payload: Bytes,
+}
+
+impl Frame {
+    /// `None` when the message is too long to be sent.
+    fn new(fields: &[u8], payload: Bytes) -> Option<Self> {
+        let length = fields.len().checked_add(payload.len())?;
+        if length > MAX_FRAME {
+            return None;
+        }
+        let mut head = BytesMut::with_capacity(fields.len().saturating_add(LENGTH));
+        head.put_u32(u32::try_from(length).ok()?);
+        head.put_slice(fields);
+        Some(Self {
+            head: head.freeze(),
+            payload,
+        })
+    }
+}
+
+/// Takes the first frame's content from what was read, when it is there whole.
+pub(super) fn take(read: &mut BytesMut) -> Result<Option<Bytes>, ProtocolError> {
+    let Some(&length) = read.first_chunk::<LENGTH>() else {
+        return Ok(None);
+    };
+    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+    if length == 0 || length > MAX_FRAME {
+        return Err(ProtocolError::Length(length));
+    }
+    if read.len().saturating_sub(LENGTH) < length {
+        return Ok(None);
+    }
+    read.advance(LENGTH);
+    Ok(Some(read.split_to(length).freeze()))
+}
+
+impl ToWorker {
+    /// The plan as a frame; `None` when it is too long.
+    pub(super) fn plan(plan: &Plan) -> Option<Frame> {
+        let mut fields = vec![PLAN, VERSION];
+        fields.put_u16(plan.width);
+        fields.put_u16(plan.height);
+        fields.put_u8(u8::try_from(plan.rungs.len()).ok()?);
+        for rung in &plan.rungs {
+            fields.put_u16(rendition_code(rung.rendition));
+            fields.put_u16(rung.width);
+            fields.put_u16(rung.height);
+            fields.put_u32(rung.bitrate_bps);
+        }
+        Frame::new(&fields, plan.codec_config.clone())
+    }
+
+    /// An input as a frame; `None` when it is too long.
+    pub(super) fn input(input: Input) -> Option<Frame> {
+        match input {
+            Input::Frame {
+                pts,
+                dts,
+                key,
+                bytes,
+            } => {
+                let mut fields = vec![FRAME];
+                fields.put_u64(pts.ticks());
+                fields.put_u64(dts.ticks());
+                fields.put_u8(key.into());
+                Frame::new(&fields, bytes)
+            }
+            Input::ForceKey { pts } => {
+                let mut fields = vec![FORCE_KEY];
+                fields.put_u64(pts.ticks());
+                Frame::new(&fields, Bytes::new())
+            }
+        }
+    }
+
+    /// The inverse, from a frame's content.
+    pub(super) fn parse(mut frame: Bytes) -> Result<Self, ProtocolError> {
+        match frame.try_get_u8()? {
+            PLAN => parse_plan(frame).map(Self::Plan),
+            FRAME => Ok(Self::Input(Input::Frame {
+                pts: time(&mut frame)?,
+                dts: time(&mut frame)?,
+                key: flag(&mut frame)?,
+                bytes: run(frame, 1, MAX_PAYLOAD)?,
+            })),
+            FORCE_KEY => {
+                let pts = time(&mut frame)?;
+                run(frame, 0, 0)?;
+                Ok(Self::Input(Input::ForceKey { pts }))
+            }
+            kind => Err(ProtocolError::Kind(kind)),
+        }
+    }
+}
+
+fn parse_plan(mut frame: Bytes) -> Result<Plan, ProtocolError> {
+    version(&mut frame)?;
+    let width = frame.try_get_u16()?;
+    let height = frame.try_get_u16()?;
+    let count = usize::from(frame.try_get_u8()?);
+    if count > MAX_RUNGS {
+        return Err(ProtocolError::Range);
+    }
+    let mut rungs = Vec::with_capacity(count);
+    for _ in 0..count {
+        rungs.push(RungPlan {
+            rendition: rendition(&mut frame)?,
+            width: frame.try_get_u16()?,
+            height: frame.try_get_u16()?,
+            bitrate_bps: frame.try_get_u32()?,
+        });
+    }
+    Ok(Plan {
+        codec_config: run(frame, 1, MAX_CODEC_CONFIG)?,
+        width,
+        height,
+        rungs,
+    })
+}
+
+impl FromWorker {
+    /// As a frame; `None` when it is too long. A reason is cut to [`MAX_REASON`].
+    pub(super) fn frame(self) -> Option<Frame> {
+        match self {
+            Self::Hello { isolated } => {
+                Frame::new(&[HELLO, VERSION, isolated.into()], Bytes::new())
+            }
+            Self::Event(Event::Config {
+                rendition,
+                codec_config,
+                width,
+                height,
+            }) => {
+                let mut fields = vec![CONFIG];
+                fields.put_u16(rendition_code(rendition));
+                fields.put_u16(width);
+                fields.put_u16(height);
+                Frame::new(&fields, codec_config)
+            }
+            Self::Event(Event::Sample {
+                rendition,
+                pts,
+                key,
+                bytes,
+            }) => {
+                let mut fields = vec![SAMPLE];
+                fields.put_u16(rendition_code(rendition));
+                fields.put_u64(pts.ticks());
+                fields.put_u8(key.into());
+                Frame::new(&fields, bytes)
+            }
+            Self::Event(Event::Failed { mut reason }) => {
+                reason.truncate(reason.floor_char_boundary(MAX_REASON));
+                Frame::new(&[FAILED], reason.into())
+            }
+        }
+    }
+
+    /// The inverse, from a frame's content.
+    pub(super) fn parse(mut frame: Bytes) -> Result<Self, ProtocolError> {
+        let event = match frame.try_get_u8()? {
+            HELLO => {
+                version(&mut frame)?;
+                let isolated = flag(&mut frame)?;
+                run(frame, 0, 0)?;
+                return Ok(Self::Hello { isolated });
+            }
+            CONFIG => Event::Config {
+                rendition: rendition(&mut frame)?,
+                width: frame.try_get_u16()?,
+                height: frame.try_get_u16()?,
+                codec_config: run(frame, 1, MAX_CODEC_CONFIG)?,
+            },
+            SAMPLE => Event::Sample {
+                rendition: rendition(&mut frame)?,
+                pts: time(&mut frame)?,
+                key: flag(&mut frame)?,
+                bytes: run(frame, 1, MAX_PAYLOAD)?,
+            },
+            FAILED => Event::Failed {
+                reason: String::from_utf8(run(frame, 0, MAX_REASON)?.into())
+                    .map_err(|_| ProtocolError::Range)?,
+            },
+            kind => return Err(ProtocolError::Kind(kind)),
+        };
+        Ok(Self::Event(event))
+    }
+}
+
+/// A rendition in two bytes: an encoded rung is its height, and no height is below 16.
+const fn rendition_code(rendition: Rendition) -> u16 {
+    match rendition {
+        Rendition::Source => 0,
+        Rendition::Audio => 1,
+        Rendition::Encoded(height) => height,
+    }
+}
+
+fn rendition(frame: &mut Bytes) -> Result<Rendition, ProtocolError> {
+    match frame.try_get_u16()? {
+        0 => Ok(Rendition::Source),
+        1 => Ok(Rendition::Audio),
+        height if Rendition::HEIGHTS.contains(&height) => Ok(Rendition::Encoded(height)),
+        _ => Err(ProtocolError::Range),
+    }
+}
+
+fn version(frame: &mut Bytes) -> Result<(), ProtocolError> {
+    match frame.try_get_u8()? {
+        VERSION => Ok(()),
+        other => Err(ProtocolError::Version(other)),
+    }
+}
+
+fn time(frame: &mut Bytes) -> Result<MediaTime, ProtocolError> {
+    match frame.try_get_u64()? {
+        ticks @ 0..=MAX_TICKS => Ok(MediaTime::from_ticks(ticks)),
+        _ => Err(ProtocolError::Range),
+    }
+}
+
+fn flag(frame: &mut Bytes) -> Result<bool, ProtocolError> {
+    match frame.try_get_u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(ProtocolError::Range),
+    }
+}
+
+/// The bytes to the frame's end, `least` to `most` of them.
+fn run(frame: Bytes, least: usize, most: usize) -> Result<Bytes, ProtocolError> {
+    if (least..=most).contains(&frame.len()) {
+        Ok(frame)
+    } else {
+        Err(ProtocolError::Size)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! The encoder's process for real: the built binary, GStreamer, and a source made by ffmpeg.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use live::{MediaTime, Rendition};
+use transcoder::worker::{Event, Feed, FeedError, Input, Output, Plan, Process, RungPlan};
+
+#[path = "worker/show.rs"]
+mod show;
+
+use show::Show;
+
+const P360: Rendition = Rendition::Encoded(360);
+const P180: Rendition = Rendition::Encoded(180);
+
+/// Irregular, as an encoder with scene cuts has them; the first is at the start.
+const KEYS_MS: [u64; 4] = [0, 1400, 3400, 5000];
+
+#[tokio::test]
+async fn every_picture_keeps_its_time_and_every_source_key_its_place() {
+    let show = Show::make("keys", "640x360", 30, 6, &KEYS_MS);
+    assert!(show.has_b_frames());
+    let rungs = encode(&show, &[]).await;
+
+    let mut times: Vec<MediaTime> = show.frames.iter().map(|frame| frame.pts).collect();
+    times.sort_unstable();
+    let source_keys: Vec<MediaTime> = KEYS_MS.into_iter().map(|ms| show.at(ms)).collect();
+    for (rendition, size) in [(P360, (640, 360)), (P180, (320, 180))] {
+        let rung = &rungs[&rendition];
+        assert_eq!(rung.times(), times, "{rendition}");
+        assert_eq!(rung.keys(), source_keys, "{rendition}");
+        assert_eq!(rung.size, size);
+        assert_eq!(show::decoded(rung), (size, times.len()), "{rendition}");
+    }
+}
+
+#[tokio::test]
+async fn an_overdue_boundary_is_a_key_at_the_first_picture_from_there() {
+    let show = Show::make("overdue", "320x180", 25, 4, &[0, 3000]);
+    // Between the pictures of 1000 and 1040 ms; and one that a source key meets anyway.
+    let rungs = encode(&show, &[show.at(1001), show.at(3000)]).await;
+    for rung in rungs.values() {
+        assert_eq!(rung.keys(), [0, 1040, 3000].map(|ms| show.at(ms)));
+    }
+}
+
+#[tokio::test]
+async fn two_workers_with_one_source_write_the_same_bytes() {
+    let show = Show::make("twins", "1280x720", 30, 3, &[0, 1400]);
+    let boundary = [show.at(2500)];
+    let (one, other) = tokio::join!(encode(&show, &boundary), encode(&show, &boundary));
+    assert!(one == other, "some sample differs");
+}
+
+#[tokio::test]
+async fn a_killed_worker_ends_its_output() {
+    let show = Show::make("killed", "320x180", 25, 2, &[0]);
+    let scene = Scene::new("killed-scene", "echo $$ > $dir/pid; exec $worker worker");
+    let (mut feed, mut output) = scene.spawn(&show);
+    feed.push(show.input(0)).unwrap();
+    assert!(matches!(output.recv().await, Some(Event::Config { .. })));
+
+    let pid = std::fs::read_to_string(scene.dir.join("pid")).unwrap();
+    let killed = std::process::Command::new("kill")
+        .args(["-KILL", pid.trim()])
+        .status();
+    assert!(killed.unwrap().success());
+    while output.recv().await.is_some() {}
+    assert_eq!(feed.push(show.input(0)), Err(FeedError::Gone));
+}
+
+#[tokio::test]
+async fn a_worker_that_is_not_wanted_any_more_is_killed() {
+    let show = Show::make("unwanted", "320x180", 25, 2, &[0]);
+    let scene = Scene::new("unwanted-scene", "exec 9> $dir/alive; exec $worker worker");
+    let alive = scene.dir.join("alive");
+    let made = std::process::Command::new("mkfifo").arg(&alive).status();
+    assert!(made.unwrap().success());
+    let (feed, output) = scene.spawn(&show);
+    let watch = tokio::task::spawn_blocking(move || std::fs::read(alive).unwrap());
+    drop(output);
+    // The end of the file comes when the last process that has it open is dead; the feed stays.
+    assert_eq!(watch.await.unwrap(), b"");
+    drop(feed);
+}
+
+#[tokio::test]
+async fn garbage_from_a_source_ends_the_worker_with_a_reason() {
+    let show = Show::make("garbage", "320x180", 25, 2, &[0]);
+    let (mut feed, mut output) = spawn(&show);
+    for n in 0..60 {
+        let Input::Frame { pts, dts, bytes, .. } = show.input(n % show.frames.len()) else {
+            unreachable!("a show is made of frames")
+        };
+        // The NAL units' lengths and types stay, or the parser would drop the frame before anybody decodes.
+        let torn = |(at, byte): (usize, &u8)| if at < 8 { *byte } else { byte.wrapping_mul(31) ^ 0x5a };
+        let bytes = bytes.iter().enumerate().map(torn).collect();
+        let key = true;
+        feed.push(Input::Frame { pts, dts, key, bytes }).unwrap();
+    }
+    drop(feed);
+    // It may give pictures, or an error: but it ends.
+    while output.recv().await.is_some() {}
+}
+
+#[tokio::test]
+async fn a_worker_that_talks_nonsense_is_ended() {
+    let show = Show::make("nonsense", "320x180", 25, 2, &[0]);
+    for words in [r"\377\377\377\377", r"\0\0\0\0", r"\0\0\0\001\143", r"\0\0\0\003\020\001\001\0\0\0\001\021"] {
+        let scene = Scene::new("nonsense-scene", &format!("printf '{words}' >&0; exec sleep 1000"));
+        let (_feed, mut output) = scene.spawn(&show);
+        let event = output.recv().await;
+        assert!(matches!(event, Some(Event::Failed { .. })), "{words}: {event:?}");
+        assert_eq!(output.recv().await, None, "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_that_cannot_be_is_refused_before_a_process_starts() {
+    let show = Show::make("plan", "320x180", 25, 2, &[0]);
+    let mut plan = plan(&show);
+    plan.rungs.clear();
+    let error = Process::spawn_program(Path::new("/nowhere"), plan).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+}
+
+/// Everything a rung said.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Rung {
+    codec_config: Bytes,
+    size: (u16, u16),
+    samples: Vec<(MediaTime, bool, Bytes)>,
+}
+
+impl Rung {
+    fn times(&self) -> Vec<MediaTime> {
+        self.samples.iter().map(|(pts, ..)| *pts).collect()
+    }
+
+    fn keys(&self) -> Vec<MediaTime> {
+        let keys = self.samples.iter().filter(|(_, key, _)| *key);
+        keys.map(|(pts, ..)| *pts).collect()
+    }
+}
+
+/// Encodes a show; each boundary is pushed before the first frame, in decoding order, that reaches it.
+async fn encode(show: &Show, boundaries: &[MediaTime]) -> BTreeMap<Rendition, Rung> {
+    let (mut feed, mut output) = spawn(show);
+    let mut rungs = BTreeMap::new();
+    let mut boundaries = boundaries.iter().copied().peekable();
+    for (n, frame) in show.frames.iter().enumerate() {
+        if let Some(pts) = boundaries.next_if(|pts| *pts <= frame.pts) {
+            feed.push(Input::ForceKey { pts }).unwrap();
+        }
+        feed.push(show.input(n)).unwrap();
+        // As a live source, never far ahead of the encoders.
+        while rungs.get(&P180).map_or(0, |rung: &Rung| rung.samples.len()) + 20 < n {
+            note(&mut rungs, output.recv().await.expect("more pictures"));
+        }
+    }
+    drop(feed);
+    while let Some(event) = output.recv().await {
+        note(&mut rungs, event);
+    }
+    rungs
+}
+
+fn note(rungs: &mut BTreeMap<Rendition, Rung>, event: Event) {
+    match event {
+        Event::Config { rendition, codec_config, width, height } => {
+            let rung = rungs.entry(rendition).or_default();
+            assert_eq!(rung.codec_config, Bytes::new(), "configured once");
+            rung.codec_config = codec_config;
+            rung.size = (width, height);
+        }
+        Event::Sample { rendition, pts, key, bytes } => {
+            let rung = rungs.get_mut(&rendition).expect("configured first");
+            rung.samples.push((pts, key, bytes));
+        }
+        Event::Failed { reason } => panic!("{reason}"),
+    }
+}
+
+fn plan(show: &Show) -> Plan {
+    let rung = |rendition, width, height, bitrate_bps| RungPlan { rendition, width, height, bitrate_bps };
+    Plan {
+        codec_config: show.codec_config.clone(),
+        width: show.size.0,
+        height: show.size.1,
+        rungs: vec![rung(P180, 320, 180, 200_000), rung(P360, 640, 360, 600_000)],
+    }
+}
+
+fn spawn(show: &Show) -> (Feed, Output) {
+    Process::spawn_program(Path::new(WORKER), plan(show)).unwrap()
+}
+
+const WORKER: &str = env!("CARGO_BIN_EXE_footlight-transcoder");
+
+/// A worker started by a shell script, with a directory of its own.
+struct Scene {
+    dir: PathBuf,
+    script: PathBuf,
+}
+
+impl Scene {
+    fn new(name: &str, lines: &str) -> Self {
+        let dir = show::directory(name);
+        let script = dir.join("worker.sh");
+        let text = format!("#!/bin/sh\ndir='{}'\nworker='{WORKER}'\n{lines}\n", dir.display());
+        std::fs::write(&script, text).unwrap();
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        Self { dir, script }
+    }
+
+    fn spawn(&self, show: &Show) -> (Feed, Output) {
+        Process::spawn_program(&self.script, plan(show)).unwrap()
+    }
+}

@@ -1,0 +1,158 @@
+//! A show made by ffmpeg: H.264 with B-frames and keys where asked for, on a timeline of today.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use bytes::{Buf as _, Bytes};
+use live::MediaTime;
+use transcoder::worker::Input;
+
+use super::Rung;
+
+/// A day in 2026, in milliseconds: times as large as mux makes them.
+const EPOCH_MS: u64 = 1_790_000_000_000;
+
+/// A source as it comes over RTMP.
+pub(crate) struct Show {
+    pub(crate) codec_config: Bytes,
+    pub(crate) size: (u16, u16),
+    pub(crate) frames: Vec<Frame>,
+    start_ms: u64,
+}
+
+/// One access unit.
+pub(crate) struct Frame {
+    pub(crate) pts: MediaTime,
+    dts: MediaTime,
+    key: bool,
+    bytes: Bytes,
+}
+
+impl Show {
+    /// Keys at `keys_ms` from the first picture, and nowhere else.
+    pub(crate) fn make(name: &str, size: &str, fps: u32, seconds: u32, keys_ms: &[u64]) -> Self {
+        let file = directory(name).join("show.flv");
+        let keys: Vec<String> = keys_ms.iter().map(|ms| format!("{}.{:03}", ms / 1000, ms % 1000)).collect();
+        let picture = format!("testsrc2=size={size}:rate={fps}:duration={seconds},noise=alls=12:allf=t");
+        ffmpeg(&[
+            "-f", "lavfi", "-i", &picture, "-pix_fmt", "yuv420p", "-threads", "1",
+            "-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "9999",
+            "-sc_threshold", "0", "-force_key_frames", &keys.join(","),
+            "-f", "flv", file.to_str().unwrap(),
+        ]);
+        let (width, height) = size.split_once('x').unwrap();
+        let mut show = Self {
+            codec_config: Bytes::new(),
+            size: (width.parse().unwrap(), height.parse().unwrap()),
+            frames: Vec::new(),
+            start_ms: 0,
+        };
+        show.read(std::fs::read(file).unwrap().into());
+        show.start_ms = show.frames[0].pts.millis();
+        show
+    }
+
+    /// FLV (Adobe, version 10.1, annex E): a header of 9 bytes, then tags behind the size of the one before.
+    fn read(&mut self, mut flv: Bytes) {
+        flv.advance(9);
+        while flv.len() > 15 {
+            let mut head = flv.split_to(15);
+            head.advance(4);
+            let kind = head.get_u8();
+            let size = usize::try_from(head.get_uint(3)).unwrap();
+            let ms = head.get_uint(3) | u64::from(head.get_u8()) << 24;
+            let mut body = flv.split_to(size);
+            if kind != 9 {
+                continue;
+            }
+            let key = body.get_u8() >> 4 == 1;
+            let packet = body.get_u8();
+            let composition = body.get_uint(3);
+            match packet {
+                0 => self.codec_config = body,
+                1 => self.frames.push(Frame {
+                    pts: MediaTime::from_millis(EPOCH_MS + ms + composition),
+                    dts: MediaTime::from_millis(EPOCH_MS + ms),
+                    key,
+                    bytes: body,
+                }),
+                _ => {}
+            }
+        }
+    }
+
+    /// A time from the first picture.
+    pub(crate) fn at(&self, ms: u64) -> MediaTime {
+        MediaTime::from_millis(self.start_ms + ms)
+    }
+
+    pub(crate) fn has_b_frames(&self) -> bool {
+        self.frames.windows(2).any(|pair| pair[1].pts < pair[0].pts)
+    }
+
+    pub(crate) fn input(&self, n: usize) -> Input {
+        let frame = &self.frames[n];
+        Input::Frame {
+            pts: frame.pts,
+            dts: frame.dts,
+            key: frame.key,
+            bytes: frame.bytes.clone(),
+        }
+    }
+}
+
+/// Width and height, and how many pictures, as an independent decoder sees them.
+pub(crate) fn decoded(rung: &Rung) -> ((u16, u16), usize) {
+    let dir = directory(&format!("decoded-{}", rung.size.1));
+    let file = dir.join("rung.h264");
+    let mut annex_b = Vec::new();
+    let mut config = rung.codec_config.slice(5..);
+    for mask in [0x1f, 0xff] {
+        for _ in 0..config.get_u8() & mask {
+            let length = config.get_u16().into();
+            start_code(&mut annex_b, &config.split_to(length));
+        }
+    }
+    for (_, _, bytes) in &rung.samples {
+        let mut bytes = bytes.clone();
+        while bytes.has_remaining() {
+            let length = usize::try_from(bytes.get_u32()).unwrap();
+            start_code(&mut annex_b, &bytes.split_to(length));
+        }
+    }
+    std::fs::write(&file, annex_b).unwrap();
+    let raw = dir.join("rung.y4m");
+    ffmpeg(&["-xerror", "-f", "h264", "-i", path(&file), "-fps_mode", "passthrough", path(&raw)]);
+    let raw = std::fs::read(raw).unwrap();
+    let header = String::from_utf8_lossy(raw.split(|b| *b == b'\n').next().unwrap()).into_owned();
+    let side = |letter| header.split(' ').find_map(|f| f.strip_prefix(letter)).unwrap().parse::<u16>().unwrap();
+    let (width, height) = (side('W'), side('H'));
+    let picture = usize::from(width) * usize::from(height) * 3 / 2 + "FRAME\n".len();
+    ((width, height), (raw.len() - header.len() - 1) / picture)
+}
+
+fn start_code(out: &mut Vec<u8>, nal: &[u8]) {
+    out.extend([0, 0, 0, 1]);
+    out.extend(nal);
+}
+
+fn ffmpeg(args: &[&str]) {
+    let status = Command::new("ffmpeg").args(["-v", "error", "-nostdin", "-y"]).args(args).status();
+    assert!(status.expect("ffmpeg is installed").success(), "ffmpeg {args:?}");
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// An empty directory for one test.
+pub(crate) fn directory(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("worker").join(name);
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+    std::fs::create_dir_all(&dir).unwrap();
+    dir
+}
