@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The harness: one box with all three daemons, an encoder that publishes to it and a viewer that watches.
+//!
+//! `make run` (the program `onebox`) and the end-to-end tests stand on the same code. The daemons are the real
+//! binaries, found beside the program that runs; nothing is left behind when a [`Stage`] is dropped.
+
+mod admin;
+mod authority;
+mod clip;
+mod configuration;
+mod daemon;
+mod encoder;
+pub mod fmp4;
+mod ports;
+mod probe;
+mod run_directory;
+mod stage;
+mod viewer;
+
+pub use admin::Admin;
+pub use authority::Authority;
+pub use clip::{Clip, Picture};
+pub use configuration::{Plan, STAGE, Stream};
+pub use daemon::{Daemon, Program};
+pub use encoder::Encoder;
+pub use ports::Ports;
+pub use probe::{Probed, decode};
+pub use run_directory::RunDirectory;
+pub use stage::Stage;
+pub use viewer::{Answer, Viewer};

@@ -1,0 +1,147 @@
+//! The three configurations of one box, as an operator would write them.
+
+use std::{fmt::Write, net::SocketAddr, path::Path};
+
+use sha2::{Digest, Sha256};
+
+use crate::Ports;
+
+/// A stream that may be published, and by which key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    /// Its public name.
+    pub name: &'static str,
+    /// Its key.
+    pub key: &'static str,
+}
+
+/// The stream of `make run`.
+pub const STAGE: Stream = Stream {
+    name: "stage",
+    key: "stage-dev",
+};
+
+/// What a box is made of.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where everything listens. With more than one transcoder all ports must be 0.
+    pub ports: Ports,
+    /// Every stream that may be published.
+    pub streams: Vec<Stream>,
+    /// How many transcoders; each stream goes to two of them.
+    pub transcoders: usize,
+    /// Height and bit rate of each encoded rung.
+    pub rungs: Vec<(u16, &'static str)>,
+}
+
+impl Default for Plan {
+    /// Free ports, the stream `stage`, one transcoder, one rung of 480 lines.
+    fn default() -> Self {
+        Self {
+            ports: Ports::default(),
+            streams: vec![STAGE],
+            transcoders: 1,
+            rungs: vec![(480, "1400k")],
+        }
+    }
+}
+
+/// A transcoder that runs, as the others are told of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) rtmp: SocketAddr,
+    pub(crate) origin: SocketAddr,
+}
+
+/// Name of the file that holds the cluster secret.
+pub(crate) const SECRET: &str = "cluster-secret";
+pub(crate) const CERTIFICATE: &str = "certificate.pem";
+pub(crate) const KEY: &str = "key.pem";
+
+/// Sections that all three have: admin listener, and the cluster secret in `directory`.
+fn chassis(admin: u16, directory: &Path) -> String {
+    let secret = quote(&directory.join(SECRET));
+    format!(
+        "[admin]\nlisten = \"127.0.0.1:{admin}\"\n\n[cluster]\nsecret = {{ file = {secret} }}\n\n"
+    )
+}
+
+pub(crate) fn mux(plan: &Plan, directory: &Path, members: &[Member]) -> String {
+    let mut out = format!(
+        "state_directory = {}\n\n[rtmp]\nlisten = \"127.0.0.1:{}\"\n\n{}",
+        quote(&directory.join("mux-state")),
+        plan.ports.mux_rtmp,
+        chassis(plan.ports.mux_admin, directory),
+    );
+    for member in members {
+        section(
+            &mut out,
+            "transcoder",
+            &[
+                ("name", &member.name),
+                ("address", &member.rtmp.to_string()),
+            ],
+        );
+    }
+    for stream in &plan.streams {
+        section(&mut out, "stream", &[("name", stream.name)]);
+        let hash = hex::encode(Sha256::digest(stream.key));
+        out.truncate(out.trim_end().len());
+        out.push_str(&format!("\npublish = [{{ sha256 = \"{hash}\" }}]\n\n"));
+    }
+    out
+}
+
+pub(crate) fn transcoder(plan: &Plan, directory: &Path) -> String {
+    let rungs: Vec<String> = plan
+        .rungs
+        .iter()
+        .map(|(height, bitrate)| format!("{{ height = {height}, bitrate = \"{bitrate}\" }}"))
+        .collect();
+    format!(
+        "[rtmp]\nlisten = \"127.0.0.1:{}\"\n\n[origin]\nlisten = \"127.0.0.1:{}\"\n\n{}[ladder]\nrungs = [{}]\n",
+        plan.ports.transcoder_rtmp,
+        plan.ports.origin,
+        chassis(plan.ports.transcoder_admin, directory),
+        rungs.join(", "),
+    )
+}
+
+pub(crate) fn distributor(plan: &Plan, directory: &Path, members: &[Member]) -> String {
+    let mut out = format!(
+        "[https]\nlisten = \"127.0.0.1:{}\"\ncertificate = {}\nkey = {}\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n{}",
+        plan.ports.https,
+        quote(&directory.join(CERTIFICATE)),
+        quote(&directory.join(KEY)),
+        plan.ports.http,
+        chassis(plan.ports.distributor_admin, directory),
+    );
+    for member in members {
+        section(
+            &mut out,
+            "transcoder",
+            &[
+                ("name", &member.name),
+                ("address", &member.origin.to_string()),
+            ],
+        );
+    }
+    out
+}
+
+/// One more of an array of tables.
+fn section(out: &mut String, name: &str, fields: &[(&str, &str)]) {
+    let mut text = format!("[[{name}]]\n");
+    for (key, value) in fields {
+        // A String takes every write.
+        let _infallible = writeln!(text, "{key} = \"{value}\"");
+    }
+    out.push_str(&text);
+    out.push('\n');
+}
+
+/// A path as a TOML string.
+fn quote(path: &Path) -> String {
+    format!("{:?}", path.to_string_lossy())
+}

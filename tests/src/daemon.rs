@@ -1,0 +1,299 @@
+//! One daemon as a child process: its log, its listeners, its end.
+//!
+//! The log is read as it is written, so one waits for a line, not for a time. The child dies with the thread that
+//! started it, whatever happens to us.
+#![expect(
+    unsafe_code,
+    reason = "pre_exec is the only way to tie a child's life to ours before its first instruction"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a shell: deadlines for processes that hang"
+)]
+
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{BufRead, BufReader, Write},
+    net::SocketAddr,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use nix::{
+    sys::{
+        prctl,
+        signal::{Signal, kill},
+    },
+    unistd::Pid,
+};
+use serde_json::Value;
+
+use crate::Admin;
+
+/// How long a daemon may take to start, or to say what one waits for. Generous: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Lines of a log that are shown when a test fails.
+const SHOWN: usize = 60;
+
+/// A binary of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// footlight-mux
+    Mux,
+    /// footlight-transcoder
+    Transcoder,
+    /// footlight-distributor
+    Distributor,
+}
+
+impl Program {
+    /// The binary's file name.
+    pub const fn file(self) -> &'static str {
+        match self {
+            Self::Mux => "footlight-mux",
+            Self::Transcoder => "footlight-transcoder",
+            Self::Distributor => "footlight-distributor",
+        }
+    }
+
+    /// The binary: in the directory of the program that runs, or, for a test, in the one above.
+    pub fn path(self) -> Result<PathBuf> {
+        let own = std::env::current_exe()?;
+        own.ancestors()
+            .skip(1)
+            .take(2)
+            .map(|directory| directory.join(self.file()))
+            .find(|path| path.is_file())
+            .with_context(|| {
+                format!(
+                    "{} is not built: cargo build --workspace --bins",
+                    self.file()
+                )
+            })
+    }
+}
+
+/// A child that is killed when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    name: String,
+    child: Child,
+    log: Arc<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    state: Mutex<LogState>,
+    grown: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct LogState {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+impl Log {
+    fn lock(&self) -> MutexGuard<'_, LogState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Daemon {
+    /// Starts `program` with its configuration. `name` is the log's file name in `directory`.
+    pub fn start(program: Program, name: &str, config: &Path, directory: &Path) -> Result<Self> {
+        let arguments = [
+            OsStr::new("--log"),
+            "json".as_ref(),
+            "--config".as_ref(),
+            config.as_ref(),
+        ];
+        Self::spawn(
+            Command::new(program.path()?).args(arguments),
+            name,
+            directory,
+        )
+    }
+
+    /// Starts any command, its standard error being the log.
+    pub(crate) fn spawn(command: &mut Command, name: &str, directory: &Path) -> Result<Self> {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            // Ctrl-C is for us to pass on.
+            .process_group(0);
+        // SAFETY: prctl is one system call and allocates nothing between fork and exec.
+        unsafe {
+            command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGKILL)?));
+        }
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("{command:?} does not start"))?;
+        let stderr = child.stderr.take().context("standard error is a pipe")?;
+        let log = Arc::new(Log::default());
+        let file = File::create(directory.join(format!("{name}.log")))?;
+        let reader = Arc::clone(&log);
+        std::thread::spawn(move || copy_lines(BufReader::new(stderr), file, &reader));
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log,
+        })
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where its listener called `name` is, as its log said; waits until it says so.
+    pub fn listener(&self, name: &str) -> Result<SocketAddr> {
+        self.wait_for_line(&format!("the listener {name}"), |line| {
+            let entry: Value = serde_json::from_str(line).ok()?;
+            let listening = entry.get("message")? == "listening" && entry.get("listener")? == name;
+            listening.then(|| entry.get("address")?.as_str()?.parse().ok())?
+        })
+    }
+
+    /// Its admin listener.
+    pub fn admin(&self) -> Result<Admin> {
+        self.listener("admin").map(Admin)
+    }
+
+    /// Waits until `/ready` says that it is.
+    pub fn wait_until_ready(&self) -> Result<()> {
+        let admin = self.admin()?;
+        let deadline = Instant::now() + PATIENCE;
+        while !admin.is_ready() {
+            if Instant::now() > deadline || self.log.lock().ended {
+                let last = admin
+                    .get("/ready")
+                    .map(|(_, body)| body)
+                    .unwrap_or_default();
+                bail!(
+                    "{} does not become ready ({}):\n{}",
+                    self.name,
+                    last.trim(),
+                    self.tail()
+                );
+            }
+            // Readiness has no event to wait for from outside.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Waits until `find` finds something in a line of the log, past lines included.
+    pub fn wait_for_line<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> Result<T> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = 0;
+        let mut state = self.log.lock();
+        loop {
+            if let Some(found) = state.lines.iter().skip(seen).find_map(|line| find(line)) {
+                return Ok(found);
+            }
+            seen = state.lines.len();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if state.ended || left.is_zero() {
+                drop(state);
+                bail!("{}: waited in vain for {what}:\n{}", self.name, self.tail());
+            }
+            state = self
+                .log
+                .grown
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// What it has said so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().lines.clone()
+    }
+
+    /// The last lines of what it said.
+    pub fn tail(&self) -> String {
+        let lines = self.log();
+        let from = lines.len().saturating_sub(SHOWN);
+        lines
+            .iter()
+            .skip(from)
+            .map(|line| format!("  {}: {line}\n", self.name))
+            .collect()
+    }
+
+    /// The first line of the log that tells of a panic.
+    pub fn panic(&self) -> Option<String> {
+        self.log()
+            .into_iter()
+            .find(|line| line.contains("panicked"))
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Sends a signal to it alone.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let id = i32::try_from(self.child.id())?;
+        kill(Pid::from_raw(id), signal)?;
+        Ok(())
+    }
+
+    /// Kills it as a power cut would, and waits until it is gone.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub fn stop(mut self) -> Result<ExitStatus> {
+        self.signal(Signal::SIGTERM)?;
+        self.exited()
+    }
+
+    /// Waits until it ends by itself.
+    pub fn exited(&mut self) -> Result<ExitStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            if Instant::now() > deadline {
+                bail!("{} does not end:\n{}", self.name, self.tail());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn copy_lines(from: impl BufRead, mut to: File, log: &Log) {
+    for line in from.lines() {
+        let Ok(line) = line else {
+            break;
+        };
+        // A full disk costs the file, not the run.
+        let _lost = writeln!(to, "{line}");
+        log.lock().lines.push(line);
+        log.grown.notify_all();
+    }
+    log.lock().ended = true;
+    log.grown.notify_all();
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Already gone is as good as killed.
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}

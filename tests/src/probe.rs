@@ -1,0 +1,56 @@
+//! ffprobe and ffmpeg as judges of what came out.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::encoder::quiet_ffmpeg;
+
+/// What ffprobe says of a file's first stream, every frame decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// `h264`, `aac`.
+    pub codec: String,
+    /// Pictures or AAC frames that were decoded.
+    pub frames: u64,
+    /// Height of the picture in pixels, 0 for sound.
+    pub height: u64,
+}
+
+/// Decodes a file whole; any complaint is an error.
+pub fn decode(file: &Path) -> Result<Probed> {
+    let mut ffmpeg = quiet_ffmpeg();
+    ffmpeg
+        .args(["-xerror", "-i"])
+        .arg(file)
+        .args(["-f", "null", "-"]);
+    let output = ffmpeg.output().context("ffmpeg is missing: make deps")?;
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success() && complaints.is_empty(),
+        "ffmpeg: {complaints}"
+    );
+
+    let mut ffprobe = Command::new("ffprobe");
+    ffprobe
+        .args(["-v", "error", "-count_frames", "-of", "json"])
+        .args(["-show_entries", "stream=codec_name,height,nb_read_frames"])
+        .arg(file);
+    let output = ffprobe.output().context("ffprobe is missing: make deps")?;
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success() && complaints.is_empty(),
+        "ffprobe: {complaints}"
+    );
+    let found: Value = serde_json::from_slice(&output.stdout)?;
+    let stream = found
+        .pointer("/streams/0")
+        .context("ffprobe found no stream")?;
+    let text = |name: &str| stream.get(name).and_then(Value::as_str).unwrap_or_default();
+    Ok(Probed {
+        codec: text("codec_name").to_owned(),
+        frames: text("nb_read_frames").parse()?,
+        height: stream.get("height").and_then(Value::as_u64).unwrap_or(0),
+    })
+}

@@ -1,0 +1,177 @@
+//! One box: mux, transcoders and a distributor, wired together and ready.
+
+use std::{fs, net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    Authority, Daemon, Encoder, Plan, Program, RunDirectory, Stream, Viewer,
+    configuration::{self, CERTIFICATE, KEY, Member, SECRET},
+};
+
+/// Name of the authority's certificate in the run directory.
+const ROOT: &str = "authority.pem";
+
+/// Dropping it kills everything and, if a test is failing, shows the logs.
+#[derive(Debug)]
+pub struct Stage {
+    /// The plan it was made from.
+    pub plan: Plan,
+    /// Listens for publishers.
+    pub mux: Daemon,
+    /// Make the ladder.
+    pub transcoders: Vec<Daemon>,
+    /// Serves viewers.
+    pub distributor: Daemon,
+    authority: Authority,
+    directory: RunDirectory,
+}
+
+impl Stage {
+    /// Starts all daemons of the plan and waits until they are ready. `progress` is told of each step.
+    pub fn start(plan: Plan, mut progress: impl FnMut(&str)) -> Result<Self> {
+        let directory = RunDirectory::new()?;
+        let path = directory.path();
+        let authority = Authority::new()?;
+        directory.write(ROOT, &authority.root)?;
+        directory.write(CERTIFICATE, &authority.certificate)?;
+        directory.write(KEY, &authority.key)?;
+        directory.write(SECRET, secret()?)?;
+        fs::create_dir(path.join("mux-state"))?;
+
+        let mut transcoders = Vec::new();
+        let mut members = Vec::new();
+        for n in 1..=plan.transcoders {
+            progress("starting the transcoder: it tries its encoders out first");
+            let name = format!("transcoder-{n}");
+            let config = directory.write(
+                &format!("{name}.toml"),
+                configuration::transcoder(&plan, path),
+            )?;
+            let daemon = Daemon::start(Program::Transcoder, &name, &config, path)?;
+            members.push(Member {
+                rtmp: daemon.listener("rtmp")?,
+                origin: daemon.listener("origin")?,
+                name,
+            });
+            transcoders.push(daemon);
+        }
+        progress("starting mux");
+        let config = directory.write("mux.toml", configuration::mux(&plan, path, &members))?;
+        let mux = Daemon::start(Program::Mux, "mux", &config, path)?;
+        progress("starting the distributor");
+        let config = configuration::distributor(&plan, path, &members);
+        let config = directory.write("distributor.toml", config)?;
+        let distributor = Daemon::start(Program::Distributor, "distributor", &config, path)?;
+        let stage = Self {
+            plan,
+            mux,
+            transcoders,
+            distributor,
+            authority,
+            directory,
+        };
+        progress("waiting until all are ready");
+        for daemon in stage.daemons() {
+            daemon.wait_until_ready()?;
+        }
+        Ok(stage)
+    }
+
+    /// All of them, in the order in which they have to be stopped.
+    pub fn daemons(&self) -> impl Iterator<Item = &Daemon> {
+        [&self.mux]
+            .into_iter()
+            .chain(&self.transcoders)
+            .chain([&self.distributor])
+    }
+
+    /// Where a key is published to: `rtmp://127.0.0.1:1935/live/stage-dev`.
+    pub fn publish_url(&self, app: &str, key: &str) -> Result<String> {
+        Ok(format!("rtmp://{}/{app}/{key}", self.mux.listener("rtmp")?))
+    }
+
+    /// Publishes a clip, over and over, in real time.
+    pub fn publish(&self, stream: Stream, clip: &crate::Clip) -> Result<Encoder> {
+        Encoder::publish(
+            clip,
+            &self.publish_url("live", stream.key)?,
+            self.directory.path(),
+        )
+    }
+
+    /// Where viewers connect.
+    pub fn https(&self) -> Result<SocketAddr> {
+        self.distributor.listener("https")
+    }
+
+    /// A viewer who trusts this box's authority.
+    pub async fn viewer(&self) -> Result<Viewer> {
+        Viewer::connect(self.https()?, &self.authority.root).await
+    }
+
+    /// The certificate to trust.
+    pub fn root_certificate(&self) -> PathBuf {
+        self.directory.path().join(ROOT)
+    }
+
+    /// Where everything of this run is.
+    pub fn directory(&self) -> &RunDirectory {
+        &self.directory
+    }
+
+    /// What every test asks at its end: all still run, and none has panicked.
+    pub fn check_unharmed(&mut self) -> Result<()> {
+        let all = [&mut self.mux].into_iter().chain(&mut self.transcoders);
+        for daemon in all.chain([&mut self.distributor]) {
+            if let Some(line) = daemon.panic() {
+                bail!("a daemon panicked: {line}");
+            }
+            if !daemon.is_running() {
+                bail!("a daemon has ended:\n{}", daemon.tail());
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops all in order, and says which did not end as asked.
+    pub fn stop(mut self) -> Result<()> {
+        let stop = |daemon: &mut Daemon| -> Result<()> {
+            daemon.signal(nix::sys::signal::Signal::SIGTERM)?;
+            let status = daemon.exited()?;
+            if !status.success() {
+                bail!("{status} instead of a clean stop:\n{}", daemon.tail());
+            }
+            Ok(())
+        };
+        stop(&mut self.mux)?;
+        self.transcoders.iter_mut().try_for_each(stop)?;
+        stop(&mut self.distributor)
+    }
+}
+
+/// What `openssl rand -hex 32` would say.
+fn secret() -> Result<String> {
+    let mut bytes = [0; 32];
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider
+        .secure_random
+        .fill(&mut bytes)
+        .ok()
+        .context("no random numbers")?;
+    Ok(hex::encode(bytes))
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            #[expect(
+                clippy::print_stderr,
+                reason = "a failing test shows what the daemons said"
+            )]
+            for daemon in self.daemons() {
+                eprint!("{}", daemon.tail());
+            }
+        }
+    }
+}
