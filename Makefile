@@ -66,7 +66,7 @@ check: ## formatting, lints, licences
 	@cargo clippy --workspace --all-targets --quiet -- -D warnings
 	@cargo clippy -p live --quiet -- -D warnings
 	$(call say,licences and bans)
-	@cargo deny --offline --log-level error check bans licenses sources
+	@cargo deny --log-level error check bans licenses sources
 
 unit: ## unit and property tests, and every fuzz corpus
 	$(call say,unit and property tests)
