@@ -10,7 +10,10 @@
 //! an encoder has work to do.
 //!
 //! It exits when its reader closes the pipe, or after SECONDS.
-#![expect(clippy::disallowed_methods, reason = "a clock on the wall is what this program shows")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a clock on the wall is what this program shows"
+)]
 
 use std::io::{ErrorKind, Write};
 use std::thread::sleep;
@@ -31,7 +34,9 @@ fn main() -> Result<()> {
     let [size, fps, seconds] = arguments.as_slice() else {
         bail!("usage: clock_source WIDTHxHEIGHT FPS SECONDS");
     };
-    let (width, height) = size.split_once('x').context("the size is written 1280x720")?;
+    let (width, height) = size
+        .split_once('x')
+        .context("the size is written 1280x720")?;
     let picture = Picture::new(width.parse()?, height.parse()?)?;
     show(picture, fps.parse()?, seconds.parse()?)
 }
@@ -62,13 +67,26 @@ struct Picture {
 
 impl Picture {
     fn new(width: usize, height: usize) -> Result<Self> {
-        if !width.is_multiple_of(2 * COLUMNS) || !height.is_multiple_of(2) || height < width / COLUMNS * (ROWS + 1) {
-            bail!("the width must be a multiple of {}, the height even and not tiny", 2 * COLUMNS);
+        if !width.is_multiple_of(2 * COLUMNS)
+            || !height.is_multiple_of(2)
+            || height < width / COLUMNS * (ROWS + 1)
+        {
+            bail!(
+                "the width must be a multiple of {}, the height even and not tiny",
+                2 * COLUMNS
+            );
         }
-        let pattern = (0..2 * width).map(|x| 64 + u8::try_from(x * 7919 / 16 % 97).unwrap_or(0)).collect();
+        let pattern = (0..2 * width)
+            .map(|x| 64 + u8::try_from(x * 7919 / 16 % 97).unwrap_or(0))
+            .collect();
         // Neutral chroma: the clock is grey.
         let bytes = vec![128; width * height * 3 / 2];
-        Ok(Self { width, height, pattern, bytes })
+        Ok(Self {
+            width,
+            height,
+            pattern,
+            bytes,
+        })
     }
 
     fn draw(&mut self, number: usize, now_ms: u64) {
@@ -78,7 +96,11 @@ impl Picture {
         for (y, line) in luma.chunks_exact_mut(self.width).enumerate() {
             if y < ROWS * cell {
                 for (x, pixel) in line.iter_mut().enumerate() {
-                    *pixel = if cells[y / cell * COLUMNS + x / cell] { WHITE } else { BLACK };
+                    *pixel = if cells[y / cell * COLUMNS + x / cell] {
+                        WHITE
+                    } else {
+                        BLACK
+                    };
                 }
             } else {
                 let shift = (number * 4 + y / 16 * 5) % self.width;
@@ -101,7 +123,13 @@ fn cells(now_ms: u64) -> [bool; COLUMNS * ROWS] {
 /// CRC-16/CCITT-FALSE.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0xffff, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 })
+        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| {
+            if crc & 0x8000 == 0 {
+                crc << 1
+            } else {
+                crc << 1 ^ 0x1021
+            }
+        })
     })
 }
 
@@ -109,14 +137,15 @@ fn crc16(bytes: &[u8]) -> u16 {
 mod tests {
     use super::*;
 
-    /// The same vector is in tests/browser/clock.test.mjs.
+    /// The same time is in tests/browser/clock.test.mjs.
     #[test]
     fn the_code_is_the_one_the_browser_reads() {
-        let text: String = cells(1_795_266_000_123).iter().map(|bit| if *bit { '1' } else { '0' }).collect();
+        let number = |bits: &[bool]| bits.iter().fold(0, |sum, bit| sum << 1 | u64::from(*bit));
+        let code = cells(1_795_266_000_123);
         assert_eq!(crc16(b"123456789"), 0x29b1);
-        assert_eq!(&text[..8], "10100101");
-        assert_eq!(u64::from_str_radix(&text[8..56], 2).expect("binary"), 1_795_266_000_123);
-        assert_eq!(&text[72..], "01011010");
+        assert_eq!(number(&code[..8]), 0b1010_0101);
+        assert_eq!(number(&code[8..56]), 1_795_266_000_123);
+        assert_eq!(number(&code[72..]), 0b0101_1010);
     }
 
     #[test]
