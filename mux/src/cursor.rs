@@ -22,7 +22,7 @@ const PLAYER_LAG: u64 = 2_000;
 
 /// Who is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
+pub(crate) enum Audience {
     /// Sees media alone, on a clock that starts at 0: the low 32 bits of absolute time would wrap in mid-show.
     Player,
     /// Sees the segment clock's stamps, and absolute time.
@@ -31,7 +31,7 @@ pub enum Audience {
 
 /// One message for the consumer.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Item {
+pub(crate) enum Item {
     /// Metadata, configuration or media.
     Message {
         /// Sound, picture or data.
@@ -54,16 +54,16 @@ pub enum Item {
 
 /// How much to take in one turn, so that one consumer does not starve the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
+pub(crate) struct Budget {
     /// Messages, beyond which none is begun.
-    pub messages: usize,
+    pub(crate) messages: usize,
     /// Bytes of payload, beyond which none is begun.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// The place of one consumer.
 #[derive(Debug, Clone)]
-pub struct Cursor {
+pub(crate) struct Cursor {
     audience: Audience,
     next: Option<Seq>,
     /// The set it was sent last.
@@ -77,7 +77,7 @@ pub struct Cursor {
 
 impl Cursor {
     /// A consumer that has had nothing.
-    pub const fn new(audience: Audience) -> Self {
+    pub(crate) const fn new(audience: Audience) -> Self {
         Self {
             audience,
             next: None,
@@ -88,20 +88,25 @@ impl Cursor {
         }
     }
 
+    /// Who is served.
+    pub(crate) const fn audience(&self) -> Audience {
+        self.audience
+    }
+
     /// How often it had to jump.
-    pub const fn skips(&self) -> u64 {
+    pub(crate) const fn skips(&self) -> u64 {
         self.skips
     }
 
     /// How long its next message has been waiting, milliseconds.
-    pub fn lag(&self, ring: &Ring, now: u64) -> u64 {
+    pub(crate) fn lag(&self, ring: &Ring, now: u64) -> u64 {
         self.next
             .and_then(|next| ring.get(next.max(ring.tail())))
             .map_or(0, |slot| now.saturating_sub(slot.arrived))
     }
 
     /// Whether there is anything to take.
-    pub fn is_behind(&self, ring: &Ring) -> bool {
+    pub(crate) fn is_behind(&self, ring: &Ring) -> bool {
         match self.next {
             Some(next) => next < ring.head(),
             None => self.beginning(ring).is_some(),
@@ -109,7 +114,7 @@ impl Cursor {
     }
 
     /// Takes what waits, up to `budget`.
-    pub fn take(&mut self, ring: &Ring, now: u64, budget: Budget, items: &mut Vec<Item>) {
+    pub(crate) fn take(&mut self, ring: &Ring, now: u64, budget: Budget, items: &mut Vec<Item>) {
         self.find_place(ring, now);
         let Some(mut next) = self.next else { return };
         let (mut messages, mut bytes) = (0, 0);

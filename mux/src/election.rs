@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 
 /// Most publishers of one stream at a time; the oldest that waits makes room for one more.
-pub const MAX_PUBLISHERS: usize = 4;
+pub(crate) const MAX_PUBLISHERS: usize = 4;
 /// Sound without any picture for this long is a publisher of sound alone, milliseconds.
 const SOUND_ALONE_AFTER: u64 = 1_000;
 /// See the head of this file.
@@ -20,11 +20,11 @@ const TAKEOVER_WINDOW: u64 = 60_000;
 
 /// One connection that publishes; unique for the life of the process, rising.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PublisherId(pub u64);
+pub(crate) struct PublisherId(pub(crate) u64);
 
 /// What a message is to the election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ballot {
+pub(crate) enum Ballot {
     /// A picture that decoding can start at.
     Key,
     /// Any other picture, or a picture's configuration.
@@ -37,7 +37,7 @@ pub enum Ballot {
 
 /// What becomes of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Its publisher is on the air.
     OnAir,
     /// Its publisher goes on the air with this message; these older ones are to be closed.
@@ -50,7 +50,7 @@ pub enum Verdict {
 
 /// The publishers of one stream.
 #[derive(Debug, Clone, Default)]
-pub struct Election {
+pub(crate) struct Election {
     on_air: Option<PublisherId>,
     /// In order of arrival.
     waiting: Vec<Waiting>,
@@ -68,22 +68,22 @@ struct Waiting {
 
 impl Election {
     /// The publisher on the air.
-    pub const fn on_air(&self) -> Option<PublisherId> {
+    pub(crate) const fn on_air(&self) -> Option<PublisherId> {
         self.on_air
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting.len() + usize::from(self.on_air.is_some())
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// A publisher has come. Answers with the one that makes room for it, to be closed.
-    pub fn join(&mut self, id: PublisherId) -> Option<PublisherId> {
+    pub(crate) fn join(&mut self, id: PublisherId) -> Option<PublisherId> {
         let gone = (self.len() >= MAX_PUBLISHERS && !self.waiting.is_empty())
             .then(|| self.waiting.remove(0).id);
         self.wait(id);
@@ -91,7 +91,7 @@ impl Election {
     }
 
     /// A publisher has gone.
-    pub fn leave(&mut self, id: PublisherId) {
+    pub(crate) fn leave(&mut self, id: PublisherId) {
         self.waiting.retain(|waiting| waiting.id != id);
         if self.on_air == Some(id) {
             self.on_air = None;
@@ -99,7 +99,7 @@ impl Election {
     }
 
     /// The publisher on the air has fallen silent: from now on it waits.
-    pub fn silence(&mut self) {
+    pub(crate) fn silence(&mut self) {
         if let Some(id) = self.on_air.take() {
             self.wait(id);
             self.waiting.sort_by_key(|waiting| waiting.id);
@@ -107,7 +107,7 @@ impl Election {
     }
 
     /// A message has come from `id`.
-    pub fn message(&mut self, id: PublisherId, ballot: Ballot, now: u64) -> Verdict {
+    pub(crate) fn message(&mut self, id: PublisherId, ballot: Ballot, now: u64) -> Verdict {
         if self.on_air == Some(id) {
             return Verdict::OnAir;
         }

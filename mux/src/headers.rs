@@ -16,18 +16,18 @@ const MAX_BYTES: usize = 256 * 1024;
 
 /// Which configuration message of which track. In sending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PartKey {
+pub(crate) struct PartKey {
     /// Picture before sound.
-    pub medium: Medium,
+    pub(crate) medium: Medium,
     /// Track number of Enhanced RTMP, 0 where the publisher has but one; none for a message of several tracks.
-    pub track: Option<u8>,
+    pub(crate) track: Option<u8>,
     /// What it configures.
-    pub part: Part,
+    pub(crate) part: Part,
 }
 
 /// Sound or picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Medium {
+pub(crate) enum Medium {
     /// RTMP message type 9.
     Video,
     /// RTMP message type 8.
@@ -36,7 +36,7 @@ pub enum Medium {
 
 /// What a configuration message holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Part {
+pub(crate) enum Part {
     /// The decoder configuration (sequence start). A change of it is a discontinuity.
     Decoder,
     /// Anything else that decoders want to know: colour, channel layout.
@@ -46,11 +46,11 @@ pub enum Part {
 /// The publisher's fault: more configuration than any encoder has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a publisher may have {MAX_PARTS} configuration messages of {MAX_BYTES} bytes in all")]
-pub struct TooManyHeaders;
+pub(crate) struct TooManyHeaders;
 
 /// One generation of metadata and configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers {
+pub(crate) struct Headers {
     generation: u64,
     metadata: Option<Bytes>,
     parts: BTreeMap<PartKey, Bytes>,
@@ -58,7 +58,7 @@ pub struct Headers {
 
 /// What a configuration message changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// Nothing: it repeats what is known.
     Same,
     /// Something that is no discontinuity: new metadata, or a track that was not there.
@@ -69,13 +69,13 @@ pub enum Change {
 
 impl Headers {
     /// The number of this set within its stream.
-    pub const fn generation(&self) -> u64 {
+    pub(crate) const fn generation(&self) -> u64 {
         self.generation
     }
 
     /// The same set under another number.
     #[must_use]
-    pub fn numbered(&self, generation: u64) -> Self {
+    pub(crate) fn numbered(&self, generation: u64) -> Self {
         Self {
             generation,
             ..self.clone()
@@ -83,22 +83,22 @@ impl Headers {
     }
 
     /// Whether it holds no track's configuration.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }
 
     /// The publisher's `onMetaData`, byte for byte as it came.
-    pub const fn metadata(&self) -> Option<&Bytes> {
+    pub(crate) const fn metadata(&self) -> Option<&Bytes> {
         self.metadata.as_ref()
     }
 
     /// Whether some track shows pictures.
-    pub fn has_video(&self) -> bool {
+    pub(crate) fn has_video(&self) -> bool {
         self.parts.keys().any(|key| key.medium == Medium::Video)
     }
 
     /// New metadata has come.
-    pub fn set_metadata(&mut self, payload: &Bytes) -> Result<Change, TooManyHeaders> {
+    pub(crate) fn set_metadata(&mut self, payload: &Bytes) -> Result<Change, TooManyHeaders> {
         if self.metadata.as_ref() == Some(payload) {
             return Ok(Change::Same);
         }
@@ -108,7 +108,7 @@ impl Headers {
     }
 
     /// A track's configuration has come.
-    pub fn set(&mut self, key: PartKey, payload: &Bytes) -> Result<Change, TooManyHeaders> {
+    pub(crate) fn set(&mut self, key: PartKey, payload: &Bytes) -> Result<Change, TooManyHeaders> {
         let before = self.parts.get(&key);
         if before == Some(payload) {
             return Ok(Change::Same);
@@ -127,12 +127,12 @@ impl Headers {
     }
 
     /// Whether what was decoded under `other` goes on to decode under this set.
-    pub fn same_decoders(&self, other: &Self) -> bool {
+    pub(crate) fn same_decoders(&self, other: &Self) -> bool {
         self.decoders().eq(other.decoders())
     }
 
     /// The messages of this set that a consumer lacks who holds `held`, in sending order: metadata, picture, sound.
-    pub fn missing(&self, held: Option<&Arc<Self>>) -> Vec<(MediaKind, Bytes)> {
+    pub(crate) fn missing(&self, held: Option<&Arc<Self>>) -> Vec<(MediaKind, Bytes)> {
         let metadata = self
             .metadata
             .iter()

@@ -11,16 +11,16 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// SHA-256 of a stream key, as the configuration states it. `Debug` hides it: a weak key could be guessed from it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct KeyHash([u8; 32]);
+pub(crate) struct KeyHash([u8; 32]);
 
 /// The operator's fault: no SHA-256 in hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key's sha256 is 64 hexadecimal digits; make it with: printf %s 'THE-KEY' | sha256sum")]
-pub struct KeyHashError;
+pub(crate) struct KeyHashError;
 
 impl KeyHash {
     /// The hash of a key as a peer presents it.
-    pub fn of(key: &str) -> Self {
+    pub(crate) fn of(key: &str) -> Self {
         Self(Sha256::digest(key.as_bytes()).into())
     }
 }
@@ -43,7 +43,7 @@ impl fmt::Debug for KeyHash {
 
 /// What a key lets its holder do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
+pub(crate) enum Role {
     /// Put a stream on the air.
     Publish,
     /// Take a stream from here over RTMP.
@@ -52,7 +52,7 @@ pub enum Role {
 
 /// All configured keys.
 #[derive(Debug, Clone, Default)]
-pub struct Keys(Vec<Entry>);
+pub(crate) struct Keys(Vec<Entry>);
 
 #[derive(Debug, Clone)]
 struct Entry {
@@ -64,11 +64,11 @@ struct Entry {
 /// The operator's fault: one key in two places would make its stream a matter of luck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the same key is configured twice; give each stream and each use a key of its own")]
-pub struct DuplicateKey;
+pub(crate) struct DuplicateKey;
 
 impl Keys {
     /// Adds a key.
-    pub fn insert(
+    pub(crate) fn insert(
         &mut self,
         hash: KeyHash,
         role: Role,
@@ -83,7 +83,7 @@ impl Keys {
 
     /// The stream that `presented` opens for `role`. What stands behind a `?` is not part of the key (OBS and the
     /// platforms send options there).
-    pub fn find(&self, presented: &str, role: Role) -> Option<&StreamName> {
+    pub(crate) fn find(&self, presented: &str, role: Role) -> Option<&StreamName> {
         let key = presented.split('?').next().unwrap_or(presented);
         let hash = KeyHash::of(key);
         let mut found = u64::MAX;

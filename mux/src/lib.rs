@@ -1,14 +1,31 @@
 //! Mux: the RTMP entrance of Footlight.
 //!
-//! Publishers come in, one timeline and one segment clock per stream goes out to transcoders and players. The pure
-//! files decide (keys, election, timeline, ring, cursors); the shells own sockets, clocks and the disk.
+//! Publishers come in; one timeline and one segment clock per stream goes out to transcoders and players. The pure
+//! files decide (`key`, `election`, `timeline`, `headers`, `ring`, `cursor`, tied together in `stream`); the shells
+//! (`connection`, `output`, `streams`) own sockets and locks, `clock` the time, `numbers` the disk.
 
+mod backoff;
+mod clock;
+mod config;
+mod connection;
+mod consumer;
 mod cursor;
+mod daemon;
 mod election;
 mod headers;
 mod key;
 mod media;
+mod metrics;
+mod numbers;
+mod outbox;
+mod output;
 mod rate;
 mod ring;
+mod socket;
+mod status;
 mod stream;
+mod streams;
 mod timeline;
+
+pub use config::{Config, Raw};
+pub use daemon::Mux;

@@ -1,3 +1,5 @@
-//! The binary: see the library.
+//! The binary `footlight-mux`: see the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    live::daemon::run::<mux::Mux>()
+}

@@ -43,7 +43,7 @@ pub(crate) enum Media {
 
 /// The publisher's fault: no such media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum MediaError {
+pub(crate) enum MediaError {
     /// An audio or video message that is none.
     #[error("{0}")]
     Tag(#[from] TagError),

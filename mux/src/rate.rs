@@ -5,7 +5,7 @@ const WINDOW: u64 = 1_000;
 
 /// Two windows: the one that fills, and the whole one before it.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Rate {
+pub(crate) struct Rate {
     begun: u64,
     bytes: u64,
     before: u64,
@@ -13,7 +13,7 @@ pub struct Rate {
 
 impl Rate {
     /// `bytes` have come at `now`, milliseconds.
-    pub const fn add(&mut self, bytes: u64, now: u64) {
+    pub(crate) const fn add(&mut self, bytes: u64, now: u64) {
         let elapsed = now.saturating_sub(self.begun);
         if elapsed >= WINDOW {
             // Longer silence than a window: what was before it is no news.
@@ -25,7 +25,7 @@ impl Rate {
     }
 
     /// The rate at `now`, milliseconds.
-    pub const fn bits_per_second(&self, now: u64) -> u64 {
+    pub(crate) const fn bits_per_second(&self, now: u64) -> u64 {
         let elapsed = now.saturating_sub(self.begun);
         if elapsed >= 2 * WINDOW {
             return 0;

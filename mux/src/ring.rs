@@ -18,39 +18,39 @@ const SLOT_COST: usize = 192;
 
 /// Number of a slot since the stream began; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Seq(pub u64);
+pub(crate) struct Seq(pub(crate) u64);
 
 impl Seq {
     /// The number after this one.
     #[must_use]
-    pub const fn next(self) -> Self {
+    pub(crate) const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RingLimits {
+pub(crate) struct RingLimits {
     /// Payload and bookkeeping, bytes. The newest entry is kept even when it alone is larger.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
     /// Milliseconds of media.
-    pub span: u64,
+    pub(crate) span: u64,
 }
 
 /// One message of the stream, as it came from the publisher but for its time.
 #[derive(Debug, Clone)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// Sound, picture or data.
-    pub kind: MediaKind,
+    pub(crate) kind: MediaKind,
     /// Absolute decoding time, milliseconds.
-    pub at: u64,
+    pub(crate) at: u64,
     /// The message's body, byte for byte.
-    pub payload: Bytes,
+    pub(crate) payload: Bytes,
 }
 
 /// What a slot holds.
 #[derive(Debug, Clone)]
-pub enum Entry {
+pub(crate) enum Entry {
     /// Media.
     Frame(Frame),
     /// A segment begins; for transcoders.
@@ -61,15 +61,15 @@ pub enum Entry {
 
 /// An entry and what it takes to begin there.
 #[derive(Debug, Clone)]
-pub struct Slot {
+pub(crate) struct Slot {
     /// What it holds.
-    pub entry: Entry,
+    pub(crate) entry: Entry,
     /// The set that the entry belongs to.
-    pub headers: Arc<Headers>,
+    pub(crate) headers: Arc<Headers>,
     /// Wall clock when it came, Unix milliseconds.
-    pub arrived: u64,
+    pub(crate) arrived: u64,
     /// Whether a player can begin here.
-    pub join: bool,
+    pub(crate) join: bool,
 }
 
 impl Slot {
@@ -92,7 +92,7 @@ impl Slot {
 
 /// The ring of one stream.
 #[derive(Debug)]
-pub struct Ring {
+pub(crate) struct Ring {
     limits: RingLimits,
     slots: VecDeque<Slot>,
     /// Number of the oldest slot.
@@ -106,7 +106,7 @@ pub struct Ring {
 
 impl Ring {
     /// An empty ring.
-    pub const fn new(limits: RingLimits) -> Self {
+    pub(crate) const fn new(limits: RingLimits) -> Self {
         Self {
             limits,
             slots: VecDeque::new(),
@@ -120,7 +120,7 @@ impl Ring {
     }
 
     /// The number that the next slot will bear.
-    pub fn head(&self) -> Seq {
+    pub(crate) fn head(&self) -> Seq {
         Seq(self
             .tail
             .0
@@ -128,35 +128,35 @@ impl Ring {
     }
 
     /// The oldest number that is still there; the head when the ring is empty.
-    pub const fn tail(&self) -> Seq {
+    pub(crate) const fn tail(&self) -> Seq {
         self.tail
     }
 
     /// Bytes held, bookkeeping included.
-    pub const fn bytes(&self) -> usize {
+    pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Milliseconds of media held.
-    pub fn span(&self) -> u64 {
+    pub(crate) fn span(&self) -> u64 {
         let oldest = self.slots.iter().find_map(Slot::at);
         oldest.map_or(0, |oldest| self.newest_at.saturating_sub(oldest))
     }
 
     /// The slot numbered `seq`, if it is still or already there.
-    pub fn get(&self, seq: Seq) -> Option<&Slot> {
+    pub(crate) fn get(&self, seq: Seq) -> Option<&Slot> {
         let index = usize::try_from(seq.0.checked_sub(self.tail.0)?).ok()?;
         self.slots.get(index)
     }
 
     /// Where a player begins: the newest place that decoding can start at.
-    pub fn newest_join(&self) -> Option<Seq> {
+    pub(crate) fn newest_join(&self) -> Option<Seq> {
         self.newest_join.filter(|seq| *seq >= self.tail)
     }
 
     /// Where a transcoder begins: the newest stamp that a keyframe follows; without one the newest stamp (the stream is
     /// held, or its keyframes are further apart than the ring is long).
-    pub fn newest_boundary(&self) -> Option<Seq> {
+    pub(crate) fn newest_boundary(&self) -> Option<Seq> {
         let there = |seq: &Seq| *seq >= self.tail;
         self.newest_stamped_join
             .filter(there)
@@ -164,7 +164,7 @@ impl Ring {
     }
 
     /// Adds an entry and lets the oldest ones go that exceed a limit.
-    pub fn push(&mut self, slot: Slot) {
+    pub(crate) fn push(&mut self, slot: Slot) {
         let seq = self.head();
         match &slot.entry {
             Entry::Frame(_) if slot.join => {
@@ -186,7 +186,7 @@ impl Ring {
     }
 
     /// Lets everything go; numbers go on.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.tail = self.head();
         self.slots = VecDeque::new();
         self.bytes = 0;

@@ -32,18 +32,18 @@ const END_KEPT: u64 = 10_000;
 
 /// What a stream is told by the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// K.
-    pub target: SegmentTarget,
+    pub(crate) target: SegmentTarget,
     /// How long the stream outlives its publisher, milliseconds.
-    pub hold: u64,
+    pub(crate) hold: u64,
     /// How much the ring keeps.
-    pub ring: RingLimits,
+    pub(crate) ring: RingLimits,
 }
 
 /// Whether there is a show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// None since the start, or the last one's ring is gone.
     Idle,
     /// A publisher is on the air.
@@ -56,7 +56,7 @@ pub enum State {
 
 /// What the shell has to do or to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// Close this connection.
     Close(PublisherId, CloseCause),
     /// This publisher goes on the air; the session is as it says.
@@ -75,7 +75,7 @@ pub enum Event {
 
 /// Why a publisher's connection is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CloseCause {
+pub(crate) enum CloseCause {
     /// A newer one with the same key went on the air.
     #[error("a newer publisher with a key of the same stream went on the air")]
     TakenOver,
@@ -92,28 +92,28 @@ pub enum CloseCause {
 
 /// What happened since the process started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
+pub(crate) struct Counters {
     /// Media messages put into the ring: audio, video, data.
-    pub frames: [u64; 3],
+    pub(crate) frames: [u64; 3],
     /// Bytes of media messages received, whether or not their publisher was on the air.
-    pub received: u64,
+    pub(crate) received: u64,
     /// Messages that were no media, or spoke for the segment clock.
-    pub malformed: u64,
+    pub(crate) malformed: u64,
     /// Stamps that open a segment with media.
-    pub segments: u64,
+    pub(crate) segments: u64,
     /// Stamps of a held stream.
-    pub holds: u64,
+    pub(crate) holds: u64,
     /// Segments opened without a keyframe.
-    pub overdue: u64,
+    pub(crate) overdue: u64,
     /// Publishers that went on the air, minus those that opened a session.
-    pub takeovers: u64,
+    pub(crate) takeovers: u64,
     /// Sessions opened.
-    pub sessions: u64,
+    pub(crate) sessions: u64,
 }
 
 /// See the module.
 #[derive(Debug)]
-pub struct Stream {
+pub(crate) struct Stream {
     settings: Settings,
     ring: Ring,
     cutter: Cutter,
@@ -144,7 +144,7 @@ struct Publisher {
 
 impl Stream {
     /// A stream without a show; `last` are the numbers that it used last, as far as that is known.
-    pub fn new(settings: Settings, last: Option<LastNumbers>) -> Self {
+    pub(crate) fn new(settings: Settings, last: Option<LastNumbers>) -> Self {
         Self {
             settings,
             ring: Ring::new(settings.ring),
@@ -165,52 +165,52 @@ impl Stream {
     }
 
     /// What consumers read.
-    pub const fn ring(&self) -> &Ring {
+    pub(crate) const fn ring(&self) -> &Ring {
         &self.ring
     }
 
     /// Whether there is a show.
-    pub const fn state(&self) -> State {
+    pub(crate) const fn state(&self) -> State {
         self.state
     }
 
     /// The newest stamp of the session in progress.
-    pub fn newest_stamp(&self) -> Option<Stamp> {
+    pub(crate) fn newest_stamp(&self) -> Option<Stamp> {
         self.cutter.open()
     }
 
     /// The set of the publisher on the air, or of the last one.
-    pub fn headers(&self) -> &Headers {
+    pub(crate) fn headers(&self) -> &Headers {
         &self.headers
     }
 
     /// The publisher on the air.
-    pub const fn on_air(&self) -> Option<PublisherId> {
+    pub(crate) const fn on_air(&self) -> Option<PublisherId> {
         self.election.on_air()
     }
 
     /// How many publishers are connected.
-    pub fn publishers(&self) -> usize {
+    pub(crate) fn publishers(&self) -> usize {
         self.election.len()
     }
 
     /// Bits per second of the publisher on the air, over the last second or two.
-    pub const fn bits_per_second(&self, now: u64) -> u64 {
+    pub(crate) const fn bits_per_second(&self, now: u64) -> u64 {
         self.rate.bits_per_second(now)
     }
 
     /// What happened since the process started.
-    pub const fn counters(&self) -> Counters {
+    pub(crate) const fn counters(&self) -> Counters {
         self.counters
     }
 
     /// The next thing to do, until there is none. To be drained after each call that takes `now`.
-    pub fn poll_event(&mut self) -> Option<Event> {
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
     /// A publisher with a valid key has come. Ids must rise.
-    pub fn publisher_joined(&mut self, id: PublisherId) {
+    pub(crate) fn publisher_joined(&mut self, id: PublisherId) {
         if let Some(gone) = self.election.join(id) {
             self.close(gone, CloseCause::Crowded);
         }
@@ -222,13 +222,13 @@ impl Stream {
     }
 
     /// A publisher's connection is gone, or it stopped publishing.
-    pub fn publisher_left(&mut self, id: PublisherId) {
+    pub(crate) fn publisher_left(&mut self, id: PublisherId) {
         self.election.leave(id);
         self.publishers.retain(|publisher| publisher.id != id);
     }
 
     /// A media message has come from a publisher. `now` is Unix milliseconds and never falls.
-    pub fn publisher_message(
+    pub(crate) fn publisher_message(
         &mut self,
         id: PublisherId,
         message: &Message,
@@ -293,7 +293,7 @@ impl Stream {
     }
 
     /// When [`Self::handle_timeout`] wants to be called, Unix milliseconds.
-    pub fn poll_timeout(&self) -> Option<u64> {
+    pub(crate) fn poll_timeout(&self) -> Option<u64> {
         match self.state {
             State::Idle => None,
             State::Live => Some(self.since.saturating_add(HOLD_AFTER)),
@@ -310,7 +310,7 @@ impl Stream {
     }
 
     /// To call when `now` has reached [`Self::poll_timeout`]; harmless at any time.
-    pub fn handle_timeout(&mut self, now: u64) {
+    pub(crate) fn handle_timeout(&mut self, now: u64) {
         if self.poll_timeout().is_none_or(|due| now < due) {
             return;
         }

@@ -26,7 +26,7 @@ const SURPLUS_SHARE: u64 = 4;
 
 /// What a time belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MediaKind {
+pub(crate) enum MediaKind {
     /// RTMP message type 8.
     Audio,
     /// RTMP message type 9.
@@ -38,11 +38,11 @@ pub enum MediaKind {
 /// The publisher's fault: media faster than real time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("media comes faster than real time; with ffmpeg, publish with -re")]
-pub struct TooFast;
+pub(crate) struct TooFast;
 
 /// The timeline of one session.
 #[derive(Debug, Clone, Default)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     /// Newest time given out, of any kind.
     newest: Option<u64>,
     /// Newest time given out per kind: audio, video, data.
@@ -65,12 +65,12 @@ struct SourceClock {
 
 impl Timeline {
     /// Newest time given out, milliseconds.
-    pub const fn newest(&self) -> Option<u64> {
+    pub(crate) const fn newest(&self) -> Option<u64> {
         self.newest
     }
 
     /// Where media would be at wall clock `now` had none gone missing since the newest frame.
-    pub fn at(&self, now: u64) -> u64 {
+    pub(crate) fn at(&self, now: u64) -> u64 {
         match (&self.clock, self.newest) {
             (Some(clock), Some(newest)) => newest.saturating_add(now.saturating_sub(clock.arrived)),
             (_, newest) => newest.unwrap_or_default().max(now),
@@ -78,7 +78,7 @@ impl Timeline {
     }
 
     /// The wall clock at which [`Self::at`] reaches `at`.
-    pub fn when(&self, at: u64) -> u64 {
+    pub(crate) fn when(&self, at: u64) -> u64 {
         match (&self.clock, self.newest) {
             (Some(clock), Some(newest)) => clock.arrived.saturating_add(at.saturating_sub(newest)),
             _ => at,
@@ -86,7 +86,7 @@ impl Timeline {
     }
 
     /// A publisher goes on the air with a frame stamped `stamp`: rule 1. Nothing will be earlier than `floor`.
-    pub fn anchor(&mut self, stamp: u32, now: u64, floor: u64) {
+    pub(crate) fn anchor(&mut self, stamp: u32, now: u64, floor: u64) {
         let at = self
             .newest
             .map_or(now, |newest| now.max(newest.saturating_add(SEAM)))
@@ -101,7 +101,7 @@ impl Timeline {
 
     /// The absolute time of a frame of the publisher on the air. It is refused when media came faster than real time
     /// for long; the timeline stays whole then.
-    pub fn map(&mut self, kind: MediaKind, stamp: u32, now: u64) -> Result<u64, TooFast> {
+    pub(crate) fn map(&mut self, kind: MediaKind, stamp: u32, now: u64) -> Result<u64, TooFast> {
         if self.clock.is_none() {
             self.anchor(stamp, now, 0);
         }

@@ -1,0 +1,373 @@
+//! [pure] Mux's configuration: what may be written (see `mux.toml`, which says it all), and what it means.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use live::{
+    StreamName,
+    cluster::ClusterSecret,
+    cutter::SegmentTarget,
+    daemon::config::{
+        AdminSection, ByteSize, DrainSection, HostPort, Listen, LogSection, Problems, SecretSource,
+        Settings, Timespan,
+    },
+    placement::{MAX_MEMBERS, Member},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{
+    key::{KeyHash, Keys, Role},
+    ring::RingLimits,
+    stream,
+};
+
+/// Most streams: each may hold a full ring.
+const MAX_STREAMS: usize = 256;
+/// Most keys of one stream for one use.
+const MAX_KEYS: usize = 32;
+
+/// What may be written.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Raw {
+    state_directory: PathBuf,
+    rtmp: RawRtmp,
+    segment: RawSegment,
+    ring: RawRing,
+    cluster: RawCluster,
+    admin: AdminSection,
+    log: LogSection,
+    drain: DrainSection,
+    transcoder: Vec<RawTranscoder>,
+    stream: Vec<RawStream>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawRtmp {
+    listen: Listen,
+    app: String,
+    connections: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawSegment {
+    target: Timespan,
+    hold: Timespan,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawRing {
+    span: Timespan,
+    size: ByteSize,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawCluster {
+    secret: Option<SecretSource>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTranscoder {
+    name: String,
+    address: HostPort,
+    #[serde(default = "one")]
+    weight: u16,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStream {
+    name: String,
+    #[serde(default)]
+    publish: Vec<RawKey>,
+    #[serde(default)]
+    play: Vec<RawKey>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawKey {
+    sha256: HiddenHash,
+}
+
+/// A key's hash that is read, and written as hidden: a short key could be guessed from its hash.
+#[derive(Debug)]
+struct HiddenHash(KeyHash);
+
+impl Serialize for HiddenHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("(hidden)")
+    }
+}
+
+impl<'de> Deserialize<'de> for HiddenHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(de::Error::custom)
+    }
+}
+
+const fn one() -> u16 {
+    1
+}
+
+impl Default for Raw {
+    fn default() -> Self {
+        Self {
+            state_directory: "/var/lib/footlight/mux".into(),
+            rtmp: RawRtmp::default(),
+            segment: RawSegment::default(),
+            ring: RawRing::default(),
+            cluster: RawCluster::default(),
+            admin: AdminSection::on_port(9101),
+            log: LogSection::default(),
+            drain: DrainSection::default(),
+            transcoder: Vec::new(),
+            stream: Vec::new(),
+        }
+    }
+}
+
+impl Default for RawRtmp {
+    fn default() -> Self {
+        Self {
+            listen: Listen::one((std::net::Ipv6Addr::UNSPECIFIED, 1935).into()),
+            app: "live".to_owned(),
+            connections: 2_000,
+        }
+    }
+}
+
+impl Default for RawSegment {
+    fn default() -> Self {
+        Self {
+            target: Timespan::from_secs(2),
+            hold: Timespan::from_secs(300),
+        }
+    }
+}
+
+impl Default for RawRing {
+    fn default() -> Self {
+        Self {
+            span: Timespan::from_secs(12),
+            size: ByteSize::from_mib(32),
+        }
+    }
+}
+
+/// What it means.
+#[derive(Debug)]
+pub struct Config {
+    pub(crate) chassis: Settings,
+    pub(crate) listen: Listen,
+    pub(crate) app: String,
+    pub(crate) connections: usize,
+    pub(crate) state_directory: PathBuf,
+    pub(crate) stream: stream::Settings,
+    pub(crate) streams: Vec<StreamName>,
+    pub(crate) keys: Keys,
+    pub(crate) transcoders: Option<Transcoders>,
+}
+
+impl Config {
+    /// What differs from `newer` and cannot be taken over while running, by section.
+    pub(crate) fn changed_but_keys(&self, newer: &Self) -> Vec<&'static str> {
+        let sections = [
+            (
+                "[rtmp]",
+                (&self.listen, &self.app, self.connections)
+                    != (&newer.listen, &newer.app, newer.connections),
+            ),
+            (
+                "state_directory",
+                self.state_directory != newer.state_directory,
+            ),
+            ("[segment] or [ring]", self.stream != newer.stream),
+            ("the list of [[stream]]", self.streams != newer.streams),
+            (
+                "[[transcoder]] or [cluster]",
+                self.transcoders != newer.transcoders,
+            ),
+        ];
+        sections
+            .into_iter()
+            .filter(|(_, changed)| *changed)
+            .map(|(name, _)| name)
+            .collect()
+    }
+}
+
+/// Where streams are sent.
+#[derive(Debug)]
+pub(crate) struct Transcoders {
+    pub(crate) secret: ClusterSecret,
+    pub(crate) members: Vec<Member>,
+    pub(crate) addresses: BTreeMap<String, HostPort>,
+}
+
+impl PartialEq for Transcoders {
+    fn eq(&self, other: &Self) -> bool {
+        // A token stands for the secret, which cannot be compared.
+        let same_secret = self
+            .secret
+            .origin_token()
+            .matches(other.secret.origin_token().expose());
+        same_secret && self.members == other.members && self.addresses == other.addresses
+    }
+}
+
+impl Raw {
+    /// The second stage.
+    pub(crate) fn resolve(&self, problems: &mut Problems<'_>) -> Option<Config> {
+        problems.within("rtmp.connections", self.rtmp.connections, 1..=100_000);
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        if !(1..=64).contains(&self.rtmp.app.len()) || !self.rtmp.app.bytes().all(plain) {
+            problems.refuse("rtmp.app", "use 1 to 64 letters, digits, '-', '_' and '.'");
+        }
+        if !self.state_directory.is_absolute() {
+            problems.refuse("state_directory", "give an absolute path");
+        }
+        let chassis = Settings::resolve(&self.admin, &self.log, &self.drain, problems);
+        let (streams, keys) = self.resolve_streams(problems);
+        let transcoders = self.resolve_transcoders(problems);
+        let stream = self.resolve_stream(problems)?;
+        Some(Config {
+            chassis,
+            listen: self.rtmp.listen.clone(),
+            app: self.rtmp.app.clone(),
+            connections: usize::try_from(self.rtmp.connections).unwrap_or(usize::MAX),
+            state_directory: self.state_directory.clone(),
+            stream,
+            streams,
+            keys,
+            transcoders: transcoders?,
+        })
+    }
+
+    fn resolve_stream(&self, problems: &mut Problems<'_>) -> Option<stream::Settings> {
+        let seconds = Timespan::from_secs;
+        // The cutter fills at most ten minutes with holds.
+        problems.within(
+            "segment.hold",
+            self.segment.hold,
+            seconds(10)..=seconds(600),
+        );
+        problems.within("ring.span", self.ring.span, seconds(4)..=seconds(60));
+        // It must hold the largest message twice over.
+        let (least, most) = (ByteSize::from_mib(16), ByteSize::from_mib(1024));
+        problems.within("ring.size", self.ring.size, least..=most);
+        let target = u32::try_from(millis(self.segment.target)).unwrap_or(u32::MAX);
+        let target = SegmentTarget::from_millis(target)
+            .map_err(|error| problems.refuse("segment.target", error))
+            .ok()?;
+        Some(stream::Settings {
+            target,
+            hold: millis(self.segment.hold),
+            ring: RingLimits {
+                bytes: usize::try_from(self.ring.size.get()).unwrap_or(usize::MAX),
+                span: millis(self.ring.span),
+            },
+        })
+    }
+
+    fn resolve_streams(&self, problems: &mut Problems<'_>) -> (Vec<StreamName>, Keys) {
+        let mut streams = Vec::new();
+        let mut keys = Keys::default();
+        if self.stream.len() > MAX_STREAMS {
+            problems.refuse("stream", format_args!("there may be {MAX_STREAMS} at most"));
+        }
+        for (index, raw) in self.stream.iter().enumerate() {
+            let at = format!("stream[{index}]");
+            let Some(name) = problems.parse::<StreamName>(format!("{at}.name"), &raw.name) else {
+                continue;
+            };
+            if streams.contains(&name) {
+                problems.refuse(format!("{at}.name"), "another stream has this name");
+            }
+            for (use_, role, given) in [
+                ("publish", Role::Publish, &raw.publish),
+                ("play", Role::Play, &raw.play),
+            ] {
+                let at = format!("{at}.{use_}");
+                if given.len() > MAX_KEYS {
+                    problems.refuse(&at, format_args!("there may be {MAX_KEYS} keys at most"));
+                }
+                for key in given {
+                    if let Err(error) = keys.insert(key.sha256.0, role, name.clone()) {
+                        problems.refuse(&at, error);
+                    }
+                }
+            }
+            streams.push(name);
+        }
+        (streams, keys)
+    }
+
+    /// `Some(None)` when there is none.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is whether it could be resolved, the inner one whether there is any"
+    )]
+    fn resolve_transcoders(&self, problems: &mut Problems<'_>) -> Option<Option<Transcoders>> {
+        let secret = match &self.cluster.secret {
+            Some(source) => {
+                let text = problems.secret("cluster.secret", source)?;
+                let secret = ClusterSecret::new(text.expose());
+                Some(
+                    secret
+                        .map_err(|e| problems.refuse("cluster.secret", e))
+                        .ok()?,
+                )
+            }
+            None => None,
+        };
+        if self.transcoder.is_empty() {
+            return Some(None);
+        }
+        let Some(secret) = secret else {
+            problems.refuse(
+                "cluster.secret",
+                "is missing: transcoders take streams from none but their own cluster",
+            );
+            return None;
+        };
+        if self.transcoder.len() > MAX_MEMBERS {
+            problems.refuse(
+                "transcoder",
+                format_args!("there may be {MAX_MEMBERS} at most"),
+            );
+        }
+        let mut members = Vec::new();
+        let mut addresses = BTreeMap::new();
+        for (index, raw) in self.transcoder.iter().enumerate() {
+            let at = format!("transcoder[{index}]");
+            match Member::new(&raw.name, raw.weight) {
+                Ok(member) => members.push(member),
+                Err(error) => problems.refuse(&at, error),
+            }
+            if addresses
+                .insert(raw.name.clone(), raw.address.clone())
+                .is_some()
+            {
+                problems.refuse(format!("{at}.name"), "another transcoder has this name");
+            }
+        }
+        Some(Some(Transcoders {
+            secret,
+            members,
+            addresses,
+        }))
+    }
+}
+
+fn millis(span: Timespan) -> u64 {
+    u64::try_from(span.get().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,346 @@
+//! The server's side of the RTMP port: one task a connection, from its first byte to its last.
+//!
+//! The session decides what the peer may do, the stream what becomes of its media; this moves bytes. Reading never
+//! waits for writing, nor for any consumer.
+
+use std::{io, pin::pin, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use live::daemon::Shutdown;
+use rtmp::{
+    CloseReason,
+    server::{Refusal, Request, ServerAction, ServerConfig, ServerSession},
+};
+use tokio::{
+    io::{AsyncWriteExt, Interest},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+use tracing::{debug, info};
+
+use crate::{
+    clock,
+    consumer::{self, Consumer},
+    cursor::Audience,
+    key::{Keys, Role},
+    metrics::Ends,
+    outbox::{Full, Outbox},
+    socket,
+    stream::CloseCause,
+    streams::{Publishing, Streams},
+};
+
+/// A session of a peer that sends nothing at all for this long is over. The kernel gives a vanished one up long before;
+/// this is for one that is stopped, and leaves time to a player whose answers queue behind its own backlog.
+const DEAD_AFTER: Duration = Duration::from_secs(30);
+/// How long the last words to a peer may take: longer than a round trip, shorter than anyone would notice.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// One read: an RTMP publisher's keyframe takes a few.
+const READ: usize = 32 * 1024;
+
+/// What all connections share.
+pub(crate) struct Server {
+    pub(crate) app: String,
+    pub(crate) keys: ArcSwap<Keys>,
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) ends: Ends,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// Why a connection is over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum End {
+    /// The session said so.
+    #[error(transparent)]
+    Session(#[from] CloseReason),
+    /// The peer closed its side.
+    #[error("peer closed the connection")]
+    Eof,
+    /// The network, or the kernel gave the peer up.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The stream wants this publisher gone.
+    #[error(transparent)]
+    Closed(#[from] CloseCause),
+    /// It does not read.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// A player that has taken nothing for [`socket::CONSUMER_TIMEOUT`].
+    #[error("player takes nothing")]
+    Stalled,
+    /// Mux stops.
+    #[error("mux stops")]
+    Shutdown,
+}
+
+struct Connection {
+    server: Arc<Server>,
+    socket: TcpStream,
+    session: ServerSession,
+    outbox: Outbox,
+    activity: Activity,
+    /// When something was last written, or nothing waited.
+    progress: Duration,
+}
+
+enum Activity {
+    Asking,
+    Publishing(Publishing),
+    Playing(Consumer),
+}
+
+impl Activity {
+    /// Returns when there may be more to send, or why the connection is to be closed.
+    async fn news(&mut self, waiting: bool) -> Option<CloseCause> {
+        match self {
+            Self::Publishing(publishing) => Some(publishing.closed().await),
+            Self::Playing(consumer) if !waiting => {
+                consumer.more().await;
+                None
+            }
+            Self::Asking | Self::Playing(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// Serves one peer.
+pub(crate) async fn serve(server: Arc<Server>, socket: TcpStream) {
+    if let Err(error) = socket::prepare(&socket, socket::PUBLISHER_TIMEOUT) {
+        debug!(%error, "the connection ended before it began");
+        return;
+    }
+    let config = ServerConfig {
+        dead_after: DEAD_AFTER,
+        ..ServerConfig::default()
+    };
+    let now = clock::monotonic();
+    let mut connection = Connection {
+        server,
+        socket,
+        session: ServerSession::new(config, now),
+        outbox: Outbox::default(),
+        activity: Activity::Asking,
+        progress: now,
+    };
+    let end = match connection.run().await {
+        Ok(never) => match never {},
+        Err(end) => end,
+    };
+    connection.tell(&end);
+    connection.server.ends.count(&end);
+    // The stream goes on without it while the last words are said.
+    connection.activity = Activity::Asking;
+    // A peer that does not take its last words does without.
+    let _best_effort = timeout(LAST_WORDS, connection.close()).await;
+}
+
+impl Connection {
+    async fn run(&mut self) -> Result<std::convert::Infallible, End> {
+        let shutdown = self.server.shutdown.clone();
+        let mut stop = pin!(shutdown.triggered());
+        let mut alarm = pin!(sleep(Duration::ZERO));
+        let mut alarm_at = clock::monotonic();
+        loop {
+            self.act()?;
+            self.write()?;
+            // Set anew only when it is earlier: most deadlines move on before they come.
+            if let Some(deadline) = self.deadline()
+                && (deadline < alarm_at || alarm.is_elapsed())
+            {
+                alarm.set(sleep(deadline.saturating_sub(clock::monotonic())));
+                alarm_at = deadline;
+            }
+            let waiting = !self.outbox.is_empty();
+            let interest = if waiting {
+                Interest::READABLE | Interest::WRITABLE
+            } else {
+                Interest::READABLE
+            };
+            tokio::select! {
+                ready = self.socket.ready(interest) => {
+                    if ready?.is_readable() {
+                        self.read()?;
+                    }
+                }
+                () = &mut alarm, if !alarm.is_elapsed() => self.check_deadlines()?,
+                close = self.activity.news(waiting) => {
+                    if let Some(cause) = close {
+                        return Err(cause.into());
+                    }
+                }
+                () = &mut stop => return Err(End::Shutdown),
+            }
+        }
+    }
+
+    /// Does what the session asks for.
+    fn act(&mut self) -> Result<(), End> {
+        while let Some(action) = self.session.next_action() {
+            match action {
+                ServerAction::Send(bytes) => self.outbox.push_control(bytes)?,
+                ServerAction::PublishRequested(request) => self.publish(&request),
+                ServerAction::PlayRequested(request) => self.play(&request)?,
+                ServerAction::Media(message) => {
+                    if let Activity::Publishing(publishing) = &self.activity
+                        && let Err(error) = publishing.message(&message)
+                    {
+                        debug!(%error, "a message was dropped");
+                    }
+                }
+                ServerAction::Unpublished | ServerAction::StoppedPlaying => {
+                    info!("stopped in good order");
+                    self.activity = Activity::Asking;
+                }
+                ServerAction::Closed(reason) => return Err(reason.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, request: &Request) {
+        let server = Arc::clone(&self.server);
+        let keys = server.keys.load();
+        let Some(name) = self.authorize(&keys, request, Role::Publish) else {
+            return;
+        };
+        let Some(stream) = server.streams.get(name) else {
+            self.session.refuse(request.id, Refusal::Unavailable);
+            return;
+        };
+        self.session.accept_publish(request.id, clock::monotonic());
+        let publishing = stream.publish();
+        info!(stream = %name, publisher = publishing.id().0, software = ?request.flash_ver, "publishes");
+        self.activity = Activity::Publishing(publishing);
+    }
+
+    fn play(&mut self, request: &Request) -> Result<(), End> {
+        let server = Arc::clone(&self.server);
+        let keys = server.keys.load();
+        let Some(name) = self.authorize(&keys, request, Role::Play) else {
+            return Ok(());
+        };
+        let Some(stream) = server.streams.get(name) else {
+            self.session.refuse(request.id, Refusal::NotFound);
+            return Ok(());
+        };
+        socket::prepare_consumer(&self.socket)?;
+        let Some(grant) = self.session.accept_play(request.id, clock::monotonic()) else {
+            return Ok(());
+        };
+        debug!(stream = %name, software = ?request.flash_ver, "plays");
+        self.activity = Activity::Playing(Consumer::new(
+            Arc::clone(stream),
+            Audience::Player,
+            Arc::clone(&stream.players),
+            (grant.stream_id, grant.chunk_size),
+        ));
+        Ok(())
+    }
+
+    /// The stream that the request's key opens. If none, it is refused and said why.
+    fn authorize<'a>(
+        &mut self,
+        keys: &'a Keys,
+        request: &Request,
+        role: Role,
+    ) -> Option<&'a live::StreamName> {
+        let app = &self.server.app;
+        if request.app != *app {
+            let asked: String = request.app.chars().take(64).collect();
+            info!("refused: app {asked:?} is not served; use {app:?}, as in rtmp://HOST/{app}");
+            self.server.ends.refused_app.inc();
+            self.session.refuse(request.id, Refusal::NotFound);
+            return None;
+        }
+        let stream = keys.find(request.key.expose(), role);
+        if stream.is_none() {
+            let list = match role {
+                Role::Publish => "publish",
+                Role::Play => "play",
+            };
+            info!(
+                "refused: the stream key is wrong; the right ones are those of [[stream]] {list} in mux's configuration"
+            );
+            self.server.ends.refused_key.inc();
+            self.session.refuse(request.id, Refusal::Denied);
+        }
+        stream
+    }
+
+    fn read(&mut self) -> Result<(), End> {
+        // On the stack: a connection that waits holds no buffer.
+        let mut buffer = [0; READ];
+        match self.socket.try_read(&mut buffer) {
+            Ok(0) => Err(End::Eof),
+            Ok(count) => {
+                let bytes = buffer.get(..count).unwrap_or_default();
+                self.session.handle_input(bytes, clock::monotonic());
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn write(&mut self) -> Result<(), End> {
+        let consumer = match &mut self.activity {
+            Activity::Playing(consumer) => Some(consumer),
+            Activity::Asking | Activity::Publishing(_) => None,
+        };
+        let written = consumer::write(&self.socket, &mut self.outbox, consumer)?;
+        if written > 0 || self.outbox.is_empty() {
+            self.progress = clock::monotonic();
+        }
+        if let Activity::Playing(consumer) = &self.activity
+            && consumer.ended()
+            && self.outbox.is_empty()
+        {
+            self.session.end_play();
+            self.activity = Activity::Asking;
+            return self.act();
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        let stalled = (!self.outbox.is_empty()).then(|| self.progress + socket::CONSUMER_TIMEOUT);
+        self.session.poll_timeout().into_iter().chain(stalled).min()
+    }
+
+    fn check_deadlines(&mut self) -> Result<(), End> {
+        let now = clock::monotonic();
+        self.session.handle_timeout(now);
+        if !self.outbox.is_empty() && now >= self.progress + socket::CONSUMER_TIMEOUT {
+            return Err(End::Stalled);
+        }
+        Ok(())
+    }
+
+    fn tell(&self, end: &End) {
+        match &self.activity {
+            Activity::Publishing(publishing) => {
+                info!(publisher = publishing.id().0, "publishes no more: {end}")
+            }
+            Activity::Playing(_) | Activity::Asking => debug!("closed: {end}"),
+        }
+    }
+
+    /// Writes what is unsent, then waits for the peer to close: closing first could take the last words back.
+    async fn close(&mut self) -> io::Result<()> {
+        while !self.outbox.is_empty() {
+            self.socket.writable().await?;
+            consumer::write(&self.socket, &mut self.outbox, None)?;
+        }
+        self.socket.shutdown().await?;
+        let mut buffer = [0; 1024];
+        loop {
+            self.socket.readable().await?;
+            match self.socket.try_read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

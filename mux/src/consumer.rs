@@ -1,0 +1,214 @@
+//! One consumer of a stream: its cursor, what it is to write next, and what it has cost.
+//!
+//! Nothing is queued for it: one turn of at most [`TURN`] is taken from the ring when the last is written, so a batch
+//! is what was already waiting, and a slow consumer holds no memory but its turn.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use live::{
+    SessionId,
+    stamp::{ON_END, Stamp, VERSION},
+};
+use rtmp::{
+    MessageKind,
+    amf0::{self, Value},
+    writer::MediaHeader,
+};
+use tokio::{net::TcpStream, sync::watch, task::yield_now};
+
+use crate::{
+    cursor::{Audience, Budget, Cursor, Item},
+    outbox::{Outbox, SLICES},
+    ring::Seq,
+    streams::SharedStream,
+    timeline::MediaKind,
+};
+
+/// What is taken at a time: two slices a message, and no more bytes than the kernel's buffer holds.
+const TURN: Budget = Budget {
+    messages: SLICES / 2,
+    bytes: 256 * 1024,
+};
+/// Turns before others on this thread get theirs.
+const TURNS: usize = 16;
+
+/// What consumers have had.
+#[derive(Debug, Default)]
+pub(crate) struct ConsumerStats {
+    /// Connected now.
+    pub(crate) connected: AtomicU64,
+    /// Bytes written, headers included.
+    pub(crate) sent: AtomicU64,
+    /// Jumps over what could not be sent in time.
+    pub(crate) skips: AtomicU64,
+}
+
+/// See the module.
+pub(crate) struct Consumer {
+    stream: Arc<SharedStream>,
+    head: watch::Receiver<Seq>,
+    cursor: Cursor,
+    stats: Arc<ConsumerStats>,
+    stream_id: u32,
+    chunk_size: u32,
+    items: Vec<Item>,
+    ended: bool,
+}
+
+impl Consumer {
+    /// A consumer that may be sent media on `stream_id`, in chunks of `chunk_size`.
+    pub(crate) fn new(
+        stream: Arc<SharedStream>,
+        audience: Audience,
+        stats: Arc<ConsumerStats>,
+        (stream_id, chunk_size): (u32, u32),
+    ) -> Self {
+        stats.connected.fetch_add(1, Ordering::Relaxed);
+        Self {
+            head: stream.head(),
+            stream,
+            cursor: Cursor::new(audience),
+            stats,
+            stream_id,
+            chunk_size,
+            items: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// Whether the session's end was sent: nothing more will come.
+    pub(crate) const fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// How long its next message has been waiting, milliseconds.
+    pub(crate) fn lag(&self) -> u64 {
+        self.stream
+            .look(|stream, now| self.cursor.lag(stream.ring(), now))
+    }
+
+    /// Returns when there may be more to send.
+    pub(crate) async fn more(&mut self) {
+        if !self.ended
+            && self
+                .stream
+                .look(|stream, _now| self.cursor.is_behind(stream.ring()))
+        {
+            // A long backlog: others on this thread have waited for their turn.
+            return yield_now().await;
+        }
+        // The stream lives as long as `self`, so waiting cannot fail.
+        let _closed = self.head.changed().await;
+    }
+
+    /// Takes one turn into an empty outbox.
+    fn fill(&mut self, outbox: &mut Outbox) {
+        if self.ended {
+            return;
+        }
+        self.head.mark_unchanged();
+        let skips = self.cursor.skips();
+        let (cursor, items) = (&mut self.cursor, &mut self.items);
+        self.stream
+            .look(|stream, now| cursor.take(stream.ring(), now, TURN, items));
+        let skipped = self.cursor.skips().saturating_sub(skips);
+        self.stats.skips.fetch_add(skipped, Ordering::Relaxed);
+        for item in std::mem::take(&mut self.items) {
+            self.put(item, outbox);
+        }
+    }
+
+    fn put(&mut self, item: Item, outbox: &mut Outbox) {
+        if self.ended {
+            return;
+        }
+        let (kind, timestamp, payload) = match item {
+            Item::Message {
+                kind,
+                timestamp,
+                payload,
+            } => (wire_kind(kind), timestamp, payload),
+            Item::Stamp { timestamp, stamp } => {
+                (MessageKind::DataAmf0, timestamp, encode_stamp(&stamp))
+            }
+            Item::End(session) => {
+                self.ended = true;
+                if self.cursor.audience() == Audience::Player {
+                    return;
+                }
+                (MessageKind::DataAmf0, 0, encode_end(session))
+            }
+        };
+        let header = MediaHeader::new(timestamp, kind, payload.len(), self.stream_id);
+        outbox.push_media(header, payload, self.chunk_size);
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.stats.connected.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Writes what waits, and what the consumer is to have next, until the socket takes no more or others have waited
+/// long enough. Answers with the bytes written.
+pub(crate) fn write(
+    socket: &TcpStream,
+    outbox: &mut Outbox,
+    mut consumer: Option<&mut Consumer>,
+) -> io::Result<u64> {
+    let mut written = 0;
+    for _ in 0..TURNS {
+        if outbox.is_empty()
+            && let Some(consumer) = consumer.as_deref_mut()
+        {
+            consumer.fill(outbox);
+        }
+        if outbox.is_empty() {
+            break;
+        }
+        let mut slices = [io::IoSlice::new(&[]); SLICES];
+        let count = outbox.gather(&mut slices);
+        match socket.try_write_vectored(slices.get(..count).unwrap_or_default()) {
+            Ok(bytes) => {
+                outbox.advance(bytes);
+                written += u64::try_from(bytes).unwrap_or_default();
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(consumer) = consumer {
+        consumer.stats.sent.fetch_add(written, Ordering::Relaxed);
+    }
+    Ok(written)
+}
+
+const fn wire_kind(kind: MediaKind) -> MessageKind {
+    match kind {
+        MediaKind::Audio => MessageKind::Audio,
+        MediaKind::Video => MessageKind::Video,
+        MediaKind::Data => MessageKind::DataAmf0,
+    }
+}
+
+fn encode_stamp(stamp: &Stamp) -> Bytes {
+    let fields = stamp
+        .fields()
+        .map(|(name, value)| (name.to_owned(), value.into()));
+    amf0::encode(&[stamp.message_name().into(), Value::Object(fields.into())])
+}
+
+fn encode_end(session: SessionId) -> Bytes {
+    #[expect(clippy::cast_precision_loss, reason = "both are below 2^53")]
+    let fields = [("v", VERSION as f64), ("session", session.0 as f64)];
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.into()));
+    amf0::encode(&[ON_END.into(), Value::Object(fields.into())])
+}

@@ -1,0 +1,162 @@
+//! Mux as a daemon: what is bound, what is spawned, what a reload takes over.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use live::{
+    StreamName,
+    daemon::{
+        Chassis, ConnectionLimit, Daemon, StartError,
+        config::{Problems, Settings},
+    },
+    placement::{self, Member},
+};
+use rtmp::Secret;
+
+use crate::{
+    clock::WallClock,
+    config::{Config, Raw, Transcoders},
+    connection::{self, Server},
+    metrics::{Ends, StreamMetrics},
+    numbers::NumbersFile,
+    output::{Output, OutputStatus},
+    status,
+    streams::{SharedStream, Streams},
+};
+
+/// Ranks that are sent a stream: the active transcoder and its standby.
+const RANKS: usize = 2;
+
+/// The daemon.
+pub struct Mux {
+    server: Arc<Server>,
+    /// What it runs with; keys are taken from the newest that was read.
+    config: Config,
+}
+
+impl Daemon for Mux {
+    const NAME: &'static str = "mux";
+    const ABOUT: &'static str = "Takes streams from encoders over RTMP, keeps their time, and sends them to the transcoders.";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type Raw = Raw;
+    type Config = Config;
+
+    fn resolve(raw: &Raw, problems: &mut Problems<'_>) -> Option<Config> {
+        raw.resolve(problems)
+    }
+
+    fn settings(config: &Config) -> &Settings {
+        &config.chassis
+    }
+
+    async fn start(config: Config, chassis: &Chassis) -> Result<Self, StartError> {
+        let listeners = chassis.bind("rtmp", config.listen.addresses())?;
+        let directory = &config.state_directory;
+        std::fs::create_dir_all(directory).map_err(|error| {
+            let directory = directory.display();
+            StartError::System(format!(
+                "state_directory {directory} cannot be made: {error}; create it for mux's user, or name another"
+            ))
+        })?;
+        if config.streams.is_empty() {
+            tracing::warn!("no [[stream]] is configured: nothing can be published");
+        }
+        let streams = Arc::new(spawn_streams(&config, chassis));
+        let server = Arc::new(Server {
+            app: config.app.clone(),
+            keys: ArcSwap::from_pointee(config.keys.clone()),
+            streams: Arc::clone(&streams),
+            ends: Ends::default(),
+            shutdown: chassis.shutdown().clone(),
+        });
+        chassis.register(|registry| {
+            server.ends.register(registry);
+            registry.register_collector(Box::new(StreamMetrics(Arc::clone(&streams))));
+        });
+        chassis.report(move || status::status(&streams));
+        let limit = ConnectionLimit::new(config.connections);
+        for listener in listeners {
+            let server = Arc::clone(&server);
+            chassis.serve("rtmp", listener, &limit, move |socket, _peer| {
+                connection::serve(Arc::clone(&server), socket)
+            });
+        }
+        Ok(Self { server, config })
+    }
+
+    /// Keys of known streams are taken over; who is connected stays. Anything else waits for a restart.
+    async fn reload(&mut self, config: Config) -> Result<(), String> {
+        self.server.keys.store(Arc::new(config.keys.clone()));
+        let changed = self.config.changed_but_keys(&config);
+        if changed.is_empty() {
+            Ok(())
+        } else {
+            Err(format!(
+                "keys were taken over; a change of {} takes effect at the next restart",
+                changed.join(", ")
+            ))
+        }
+    }
+}
+
+/// All streams with their timers, keepers and outputs.
+fn spawn_streams(config: &Config, chassis: &Chassis) -> Streams {
+    let clock = Arc::new(WallClock::default());
+    let mut streams = Streams::new();
+    for name in &config.streams {
+        let file = NumbersFile::new(&config.state_directory, name);
+        let targets = targets(config.transcoders.as_ref(), name);
+        let status = targets
+            .iter()
+            .map(|member| Arc::new(OutputStatus::new(member.name())));
+        let stream = Arc::new(SharedStream::new(
+            name.clone(),
+            config.stream,
+            file.load(),
+            Arc::clone(&clock),
+            status.collect(),
+        ));
+        let shutdown = chassis.shutdown().clone();
+        chassis.spawn_essential(
+            format!("{name} numbers"),
+            file.keep(stream.numbers(), shutdown.clone()),
+        );
+        let timed = Arc::clone(&stream);
+        let time = async move {
+            tokio::select! {
+                () = timed.keep_time() => {}
+                () = shutdown.triggered() => {}
+            }
+        };
+        chassis.spawn_essential(format!("{name} clock"), time);
+        if let Some(transcoders) = &config.transcoders {
+            spawn_outputs(&stream, transcoders, chassis);
+        }
+        streams.insert(name.clone(), stream);
+    }
+    streams
+}
+
+fn targets<'a>(transcoders: Option<&'a Transcoders>, stream: &StreamName) -> Vec<&'a Member> {
+    let members = transcoders.map_or(&[][..], |transcoders| &transcoders.members);
+    let ranks = placement::ranks(stream, members).into_iter().take(RANKS);
+    ranks.filter_map(|rank| members.get(rank)).collect()
+}
+
+fn spawn_outputs(stream: &Arc<SharedStream>, transcoders: &Transcoders, chassis: &Chassis) {
+    let token = transcoders.secret.publish_token(stream.name());
+    for status in &stream.outputs {
+        let Some(address) = transcoders.addresses.get(&status.name) else {
+            continue;
+        };
+        let output = Output {
+            stream: Arc::clone(stream),
+            status: Arc::clone(status),
+            address: address.clone(),
+            key: Secret::new(format!("{}?token={}", stream.name(), token.expose())),
+            shutdown: chassis.shutdown().clone(),
+        };
+        let name = format!("{} to {}", stream.name(), status.name);
+        chassis.spawn_essential(name, output.run());
+    }
+}

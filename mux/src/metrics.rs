@@ -1,0 +1,367 @@
+//! What mux measures. Streams keep plain counters; they are read when somebody asks.
+//!
+//! Names get the prefix `footlight_mux_`. Labels are `stream`, `output` (a transcoder's name, or `players`) and `class`.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+};
+
+use live::daemon::prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric},
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::ConstGauge,
+    },
+    registry::Registry,
+};
+use rtmp::CloseReason;
+
+use crate::{
+    connection::End,
+    consumer::ConsumerStats,
+    output::OutputState,
+    stream::{Counters, State},
+    streams::{SharedStream, Streams},
+};
+
+/// The output that all RTMP players of a stream are together.
+const PLAYERS: &str = "players";
+
+/// How connections ended.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ends {
+    ends: Family<[(&'static str, &'static str); 1], Counter>,
+    /// Peers with a wrong key.
+    pub(crate) refused_key: Counter,
+    /// Peers that asked for an app that is not served.
+    pub(crate) refused_app: Counter,
+}
+
+impl Ends {
+    /// Counts an end.
+    pub(crate) fn count(&self, end: &End) {
+        let class = match end {
+            End::Session(reason) => class_of(reason),
+            End::Eof => "closed_by_peer",
+            End::Io(_) => "network",
+            End::Closed(_) => "closed_by_stream",
+            End::Full(_) | End::Stalled => "not_reading",
+            End::Shutdown => "shutdown",
+        };
+        self.ends.get_or_create(&[("class", class)]).inc();
+    }
+
+    /// Registers the counters.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "connections_ended",
+            "Connections that ended, by why",
+            self.ends.clone(),
+        );
+        registry.register(
+            "refused_keys",
+            "Peers refused for a wrong stream key",
+            self.refused_key.clone(),
+        );
+        registry.register(
+            "refused_apps",
+            "Peers refused for an app that is not served",
+            self.refused_app.clone(),
+        );
+    }
+}
+
+fn class_of(reason: &CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Ended => "closed_by_peer",
+        CloseReason::NotRtmp(_) => "not_rtmp",
+        CloseReason::Read(_) => "malformed",
+        CloseReason::Flood => "flood",
+        CloseReason::Deadline => "too_slow",
+        CloseReason::Silent => "silent",
+        CloseReason::Refused { .. } => "refused",
+    }
+}
+
+/// Reads all streams at each scrape.
+#[derive(Clone)]
+pub(crate) struct StreamMetrics(pub(crate) Arc<Streams>);
+
+impl fmt::Debug for StreamMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StreamMetrics")
+    }
+}
+
+/// One stream at one moment.
+struct Reading<'a> {
+    stream: &'a SharedStream,
+    state: State,
+    publishers: usize,
+    counters: Counters,
+    ring_bytes: usize,
+    ring_ms: u64,
+    bits_per_second: u64,
+}
+
+type Labels<'a> = &'a [(&'static str, &'a str)];
+
+impl Collector for StreamMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let readings: Vec<Reading<'_>> = self.0.values().map(|stream| read(stream)).collect();
+        encode_publishers(&mut encoder, &readings)?;
+        encode_clock(&mut encoder, &readings)?;
+        encode_ring(&mut encoder, &readings)?;
+        encode_consumers(&mut encoder, &readings)?;
+        encode_outputs(&mut encoder, &readings)
+    }
+}
+
+fn read(stream: &SharedStream) -> Reading<'_> {
+    stream.look(|core, now| Reading {
+        stream,
+        state: core.state(),
+        publishers: core.publishers(),
+        counters: core.counters(),
+        ring_bytes: core.ring().bytes(),
+        ring_ms: core.ring().span(),
+        bits_per_second: core.bits_per_second(now),
+    })
+}
+
+impl Reading<'_> {
+    fn name(&self) -> &str {
+        self.stream.name().as_str()
+    }
+}
+
+/// A family of gauges: one value a stream.
+fn gauges(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    readings: &[Reading<'_>],
+    value: impl Fn(&Reading<'_>) -> f64,
+) -> fmt::Result {
+    let kind = ConstGauge::new(0.0_f64).metric_type();
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    for reading in readings {
+        let labels: Labels<'_> = &[("stream", reading.name())];
+        ConstGauge::new(value(reading)).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// A family of counters: one value a stream and class.
+fn counters(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    readings: &[Reading<'_>],
+    values: impl Fn(&Counters) -> Vec<(&'static str, u64)>,
+) -> fmt::Result {
+    let kind = ConstCounter::new(0_u64).metric_type();
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    for reading in readings {
+        for (class, value) in values(&reading.counters) {
+            let labels = [("stream", reading.name()), ("class", class)];
+            let labels: Labels<'_> = if class.is_empty() {
+                &labels[..1]
+            } else {
+                &labels
+            };
+            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn encode_publishers(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading<'_>]) -> fmt::Result {
+    gauges(
+        encoder,
+        (
+            "on_air",
+            "1 while a publisher is on the air, 0.5 while the stream is held",
+        ),
+        readings,
+        |reading| match reading.state {
+            State::Live => 1.0,
+            State::Held => 0.5,
+            State::Idle | State::Ended => 0.0,
+        },
+    )?;
+    gauges(
+        encoder,
+        ("publishers", "Publishers connected, on the air or waiting"),
+        readings,
+        |reading| float(reading.publishers),
+    )?;
+    gauges(
+        encoder,
+        (
+            "publisher_bits_per_second",
+            "Media of the publisher on the air",
+        ),
+        readings,
+        |reading| float(reading.bits_per_second),
+    )?;
+    counters(
+        encoder,
+        ("received_bytes", "Bytes of media received from publishers"),
+        readings,
+        |counters| vec![("", counters.received)],
+    )?;
+    counters(
+        encoder,
+        ("frames", "Messages put on the air"),
+        readings,
+        |counters| {
+            let [audio, video, data] = counters.frames;
+            vec![("audio", audio), ("video", video), ("data", data)]
+        },
+    )?;
+    counters(
+        encoder,
+        (
+            "malformed_messages",
+            "Messages of publishers that were dropped",
+        ),
+        readings,
+        |counters| vec![("", counters.malformed)],
+    )
+}
+
+fn encode_clock(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading<'_>]) -> fmt::Result {
+    counters(
+        encoder,
+        ("stamps", "Segments opened: with media, and held"),
+        readings,
+        |counters| vec![("segment", counters.segments), ("hold", counters.holds)],
+    )?;
+    counters(
+        encoder,
+        (
+            "keyframes_overdue",
+            "Segments opened without a keyframe: the encoder's interval is too long",
+        ),
+        readings,
+        |counters| vec![("", counters.overdue)],
+    )?;
+    counters(
+        encoder,
+        ("sessions", "Sessions opened"),
+        readings,
+        |counters| vec![("", counters.sessions)],
+    )?;
+    counters(
+        encoder,
+        ("takeovers", "Times that a publisher went on with a session"),
+        readings,
+        |counters| vec![("", counters.takeovers)],
+    )
+}
+
+fn encode_ring(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading<'_>]) -> fmt::Result {
+    gauges(
+        encoder,
+        ("ring_bytes", "Memory of the stream's ring"),
+        readings,
+        |reading| float(reading.ring_bytes),
+    )?;
+    gauges(
+        encoder,
+        ("ring_seconds", "Media in the stream's ring"),
+        readings,
+        |reading| float(reading.ring_ms) / 1000.0,
+    )
+}
+
+fn encode_consumers(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading<'_>]) -> fmt::Result {
+    let gauge = ConstGauge::new(0.0_f64).metric_type();
+    let counter = ConstCounter::new(0_u64).metric_type();
+    let mut family = encoder.encode_descriptor(
+        "consumers",
+        "Consumers that are sent the stream now",
+        None,
+        gauge,
+    )?;
+    each_output(readings, |labels, stats| {
+        let connected = float(stats.connected.load(Ordering::Relaxed));
+        ConstGauge::new(connected).encode(family.encode_family(&labels)?)
+    })?;
+    let mut family =
+        encoder.encode_descriptor("sent_bytes", "Bytes written to consumers", None, counter)?;
+    each_output(readings, |labels, stats| {
+        ConstCounter::new(stats.sent.load(Ordering::Relaxed)).encode(family.encode_family(&labels)?)
+    })?;
+    let help = "Jumps of consumers that were too slow; one of a transcoder is an alarm";
+    let mut family = encoder.encode_descriptor("skips", help, None, counter)?;
+    each_output(readings, |labels, stats| {
+        ConstCounter::new(stats.skips.load(Ordering::Relaxed))
+            .encode(family.encode_family(&labels)?)
+    })
+}
+
+fn each_output(
+    readings: &[Reading<'_>],
+    mut encode: impl FnMut(Labels<'_>, &ConsumerStats) -> fmt::Result,
+) -> fmt::Result {
+    for reading in readings {
+        let stream = ("stream", reading.name());
+        encode(&[stream, ("output", PLAYERS)], &reading.stream.players)?;
+        for output in &reading.stream.outputs {
+            encode(&[stream, ("output", &output.name)], &output.stats)?;
+        }
+    }
+    Ok(())
+}
+
+fn encode_outputs(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading<'_>]) -> fmt::Result {
+    let gauge = ConstGauge::new(0.0_f64).metric_type();
+    let counter = ConstCounter::new(0_u64).metric_type();
+    let outputs = || {
+        readings.iter().flat_map(|reading| {
+            let labels = |output| [("stream", reading.name()), ("output", output)];
+            reading
+                .stream
+                .outputs
+                .iter()
+                .map(move |output| (labels(&output.name), output))
+        })
+    };
+    let mut family = encoder.encode_descriptor(
+        "output_up",
+        "1 while the transcoder takes the stream",
+        None,
+        gauge,
+    )?;
+    for (labels, output) in outputs() {
+        let up = u8::from(output.state() == OutputState::Publishing);
+        ConstGauge::new(f64::from(up)).encode(family.encode_family(&labels)?)?;
+    }
+    let help = "How long the transcoder's next message has been waiting";
+    let mut family = encoder.encode_descriptor("output_lag_seconds", help, None, gauge)?;
+    for (labels, output) in outputs() {
+        let lag = float(output.lag.load(Ordering::Relaxed)) / 1000.0;
+        ConstGauge::new(lag).encode(family.encode_family(&labels)?)?;
+    }
+    let mut family = encoder.encode_descriptor(
+        "output_failures",
+        "Connections to the transcoder that failed",
+        None,
+        counter,
+    )?;
+    for (labels, output) in outputs() {
+        ConstCounter::new(output.failures.load(Ordering::Relaxed))
+            .encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// A count as Prometheus has it.
+fn float(count: impl TryInto<u64>) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a figure for a graph")]
+    let float = count.try_into().unwrap_or(u64::MAX) as f64;
+    float
+}

@@ -1,0 +1,233 @@
+//! The configured streams, shared between the connections: each a [`Stream`] behind a lock, and who waits for it.
+//!
+//! The lock is held for a decision, never over a wait or a write. What the decision asks for is done here: publishers
+//! are closed, consumers and timers woken, numbers handed to their keeper, changes told to the log.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use live::{StreamName, cutter::LastNumbers};
+use tokio::{
+    sync::{Notify, oneshot, watch},
+    time::sleep,
+};
+use tracing::{info, warn};
+
+use crate::{
+    clock::WallClock,
+    consumer::ConsumerStats,
+    election::PublisherId,
+    output::OutputStatus,
+    ring::Seq,
+    stream::{CloseCause, Event, Settings, Stream},
+};
+
+/// All streams, by name. None comes or goes while mux runs.
+pub(crate) type Streams = BTreeMap<StreamName, Arc<SharedStream>>;
+
+/// One stream.
+pub(crate) struct SharedStream {
+    name: StreamName,
+    clock: Arc<WallClock>,
+    inner: Mutex<Inner>,
+    /// The ring's head: whoever waits for it has something to send.
+    head: watch::Sender<Seq>,
+    numbers: watch::Sender<Option<LastNumbers>>,
+    /// Its deadlines have changed.
+    deadline: Notify,
+    next_publisher: AtomicU64,
+    /// The RTMP players of this stream, together.
+    pub(crate) players: Arc<ConsumerStats>,
+    /// Its transcoders, in rank order.
+    pub(crate) outputs: Vec<Arc<OutputStatus>>,
+}
+
+struct Inner {
+    stream: Stream,
+    publishers: BTreeMap<PublisherId, oneshot::Sender<CloseCause>>,
+}
+
+/// One publisher's place in its stream. Dropping it leaves the stream.
+pub(crate) struct Publishing {
+    stream: Arc<SharedStream>,
+    id: PublisherId,
+    closed: oneshot::Receiver<CloseCause>,
+}
+
+impl SharedStream {
+    /// A stream without a show.
+    pub(crate) fn new(
+        name: StreamName,
+        settings: Settings,
+        last: Option<LastNumbers>,
+        clock: Arc<WallClock>,
+        outputs: Vec<Arc<OutputStatus>>,
+    ) -> Self {
+        Self {
+            name,
+            clock,
+            inner: Mutex::new(Inner {
+                stream: Stream::new(settings, last),
+                publishers: BTreeMap::new(),
+            }),
+            head: watch::Sender::default(),
+            numbers: watch::Sender::default(),
+            deadline: Notify::new(),
+            next_publisher: AtomicU64::new(1),
+            players: Arc::default(),
+            outputs,
+        }
+    }
+
+    /// Its name.
+    pub(crate) const fn name(&self) -> &StreamName {
+        &self.name
+    }
+
+    /// Tells when there is more in the ring.
+    pub(crate) fn head(&self) -> watch::Receiver<Seq> {
+        self.head.subscribe()
+    }
+
+    /// Tells the numbers to keep.
+    pub(crate) fn numbers(&self) -> watch::Receiver<Option<LastNumbers>> {
+        self.numbers.subscribe()
+    }
+
+    /// A look at the stream, with the time in Unix milliseconds.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Stream, u64) -> T) -> T {
+        let inner = self.lock();
+        look(&inner.stream, self.clock.now())
+    }
+
+    /// Lets a publisher in.
+    pub(crate) fn publish(self: &Arc<Self>) -> Publishing {
+        let (close, closed) = oneshot::channel();
+        let id = self.act(|inner, _now| {
+            // Under the lock, so that ids rise in the order of joining.
+            let id = PublisherId(self.next_publisher.fetch_add(1, Ordering::Relaxed));
+            inner.publishers.insert(id, close);
+            inner.stream.publisher_joined(id);
+            id
+        });
+        Publishing {
+            stream: Arc::clone(self),
+            id,
+            closed,
+        }
+    }
+
+    /// Keeps the stream's deadlines, for ever.
+    pub(crate) async fn keep_time(&self) {
+        loop {
+            let wait =
+                self.look(|stream, now| stream.poll_timeout().map(|due| due.saturating_sub(now)));
+            match wait {
+                None => self.deadline.notified().await,
+                Some(wait) => {
+                    tokio::select! {
+                        () = sleep(Duration::from_millis(wait)) => {}
+                        () = self.deadline.notified() => {}
+                    }
+                    self.act(|inner, now| inner.stream.handle_timeout(now));
+                }
+            }
+        }
+    }
+
+    /// Changes the stream and does what follows from it.
+    fn act<T>(&self, change: impl FnOnce(&mut Inner, u64) -> T) -> T {
+        let mut inner = self.lock();
+        // Read under the lock: the stream's time never falls.
+        let now = self.clock.now();
+        let result = change(&mut inner, now);
+        while let Some(event) = inner.stream.poll_event() {
+            self.handle(event, &mut inner.publishers);
+        }
+        let head = inner.stream.ring().head();
+        drop(inner);
+        self.head
+            .send_if_modified(|before| std::mem::replace(before, head) != head);
+        result
+    }
+
+    fn handle(
+        &self,
+        event: Event,
+        publishers: &mut BTreeMap<PublisherId, oneshot::Sender<CloseCause>>,
+    ) {
+        let stream = &self.name;
+        match event {
+            Event::Close(id, cause) => {
+                if let Some(close) = publishers.remove(&id) {
+                    // It may be leaving by itself at this moment.
+                    let _gone = close.send(cause);
+                }
+            }
+            Event::Numbers(numbers) => {
+                self.numbers.send_replace(Some(numbers));
+            }
+            Event::OnAir(id, session) => {
+                info!(%stream, publisher = id.0, %session, "on the air");
+                self.deadline.notify_one();
+            }
+            Event::Held => {
+                warn!(%stream, "no media for 2 s: the stream is held until a publisher comes (back)");
+                self.deadline.notify_one();
+            }
+            Event::Ended(session) => {
+                info!(%stream, %session, "the hold is over: the session has ended");
+                self.deadline.notify_one();
+            }
+            Event::Parked(id) => warn!(
+                %stream, publisher = id.0,
+                "two encoders with keys of this stream keep taking over from each other: the newcomer waits; stop one of them"
+            ),
+            Event::KeyframeOverdue(id) => warn!(
+                %stream, publisher = id.0,
+                "keyframes are too far apart for the segments: set the encoder's keyframe interval to 2 s (OBS: Output, Keyframe Interval)"
+            ),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Publishing {
+    /// Its number in the log.
+    pub(crate) const fn id(&self) -> PublisherId {
+        self.id
+    }
+
+    /// A media message has come.
+    pub(crate) fn message(&self, message: &rtmp::Message) -> Result<(), crate::media::MediaError> {
+        self.stream
+            .act(|inner, now| inner.stream.publisher_message(self.id, message, now))
+    }
+
+    /// Returns when it is to be closed.
+    pub(crate) async fn closed(&mut self) -> CloseCause {
+        match (&mut self.closed).await {
+            Ok(cause) => cause,
+            // The sender is dropped without a word only by our own drop.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Publishing {
+    fn drop(&mut self) {
+        self.stream.act(|inner, _now| {
+            inner.publishers.remove(&self.id);
+            inner.stream.publisher_left(self.id);
+        });
+    }
+}
