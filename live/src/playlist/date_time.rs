@@ -20,15 +20,14 @@ impl ProgramDateTime {
         Self(ms.min(Self::LAST))
     }
 
+    /// Of a moment on a stream's timeline, rounded down to the millisecond.
+    pub fn from_media_time(time: MediaTime) -> Self {
+        Self::from_unix_millis(time.millis())
+    }
+
     /// Unix milliseconds.
     pub const fn unix_millis(self) -> u64 {
         self.0
-    }
-}
-
-impl From<MediaTime> for ProgramDateTime {
-    fn from(time: MediaTime) -> Self {
-        Self::from_unix_millis(time.millis())
     }
 }
 
