@@ -49,6 +49,12 @@ distributor/page/dist/manifest.json: $(wildcard distributor/page/package*.json d
 	@cd distributor/page && npm ci --no-audit --no-fund --silent && npm run --silent build
 	@touch $@
 
+# Drives Debian's Chromium; no browser is downloaded.
+tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
+	$(call say,installing the browser's driver)
+	@cd tests/browser && npm ci --no-audit --no-fund --silent
+	@touch $@
+
 build: page
 	$(call say,building the daemons)
 	@cargo build --release --workspace --bins --exclude bench
@@ -68,12 +74,13 @@ check: ## formatting, lints, licences
 	$(call say,licences and bans)
 	@cargo deny --log-level error check bans licenses sources
 
-unit: ## unit and property tests, and every fuzz corpus
+unit: page tests/browser/node_modules/.package-lock.json ## unit and property tests, and every fuzz corpus
 	$(call say,unit and property tests)
 	@cargo nextest run --workspace --exclude tests
 	@cd distributor/page && npm test --silent
+	@cd tests/browser && npm test --silent
 
-e2e: ## the three real daemons, a real encoder, a real browser
+e2e: page tests/browser/node_modules/.package-lock.json ## the three real daemons, a real encoder, a real browser
 	$(call say,end to end)
 	@cargo build --workspace --bins --exclude bench
 	@cargo nextest run -p tests
