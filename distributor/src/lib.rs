@@ -1,1 +1,193 @@
-//! Placeholder.
+//! The distributor: HTTPS for any number of viewers in front of a few transcoders.
+//!
+//! A request is routed ([`route`]); its object is looked up in memory ([`cache`]) or fetched once for all who want it
+//! ([`fill`], from the origin that [`origin`] chooses, by [`upstream`]); and everyone, the first viewer too, reads it
+//! as it arrives ([`entry`]). Nothing a viewer does reaches a transcoder but the first request for an object that can
+//! exist.
+//!
+//! Pure: `route`, `freshness`, `response`, `origin`, `pace`, `redirect`, `page`, `config`. Shells: the rest.
+
+use std::sync::Arc;
+
+use live::daemon::{
+    Chassis, ConnectionLimit, Daemon, StartError,
+    config::{Problems, Settings},
+};
+use serde_json::{Value, json};
+use tokio_rustls::TlsAcceptor;
+
+mod answer;
+mod cache;
+
+mod connection;
+mod entry;
+mod fill;
+mod freshness;
+mod metrics;
+mod origin;
+mod pace;
+mod page;
+mod plain;
+mod redirect;
+mod response;
+mod route;
+mod tls;
+mod upstream;
+
+pub mod config;
+
+use answer::Answers;
+use cache::Cache;
+use config::{Config, Origin, Raw};
+use connection::Server;
+use fill::Objects;
+use metrics::Metrics;
+use origin::Origins;
+use response::Cors;
+use tls::Shown;
+use upstream::Upstream;
+
+/// Viewers' connections at once. 25,000 viewers with two each are what a box with 100 Gb/s can feed; they take about
+/// 1.2 GB.
+const CONNECTIONS_MAX: usize = 50_000;
+/// Connections at once that are sent on to HTTPS: each lives for one request.
+const PLAIN_MAX: usize = 1024;
+
+/// The running daemon.
+pub struct Distributor {
+    shown: Shown,
+    metrics: Metrics,
+    /// What it was started with, to tell what a reload cannot change.
+    config: Config,
+}
+
+impl Daemon for Distributor {
+    const NAME: &'static str = "distributor";
+    const ABOUT: &'static str =
+        "Serves live streams over HTTPS to any number of viewers, fetching each object once.";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type Raw = Raw;
+    type Config = Config;
+
+    fn resolve(raw: &Raw, problems: &mut Problems<'_>) -> Option<Config> {
+        Config::resolve(raw, problems)
+    }
+
+    fn settings(config: &Config) -> &Settings {
+        &config.settings
+    }
+
+    async fn start(config: Config, chassis: &Chassis) -> Result<Self, StartError> {
+        start(config, chassis)
+    }
+
+    async fn reload(&mut self, config: Config) -> Result<(), String> {
+        self.shown.replace(&config.certificate);
+        self.metrics.expires(config.certificate.expires());
+        if config.is_served_alike(&self.config) {
+            Ok(())
+        } else {
+            Err(
+                "the certificate was read again, but not the other changes: they need a restart"
+                    .to_owned(),
+            )
+        }
+    }
+}
+
+fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
+    let https = chassis.bind("https", config.https.addresses())?;
+    let http = chassis.bind("http", config.http.addresses())?;
+    let metrics = Metrics::register(chassis);
+    metrics.expires(config.certificate.expires());
+    let shown = Shown::new(&config.certificate);
+    let tls = tls::server_config(shown.clone())
+        .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;
+    let objects = objects(&config, chassis, &metrics);
+    let answers = Answers::new(
+        objects.clone(),
+        Cors::new(config.cors.clone()),
+        metrics.clone(),
+    );
+    let server = Server {
+        tls: TlsAcceptor::from(tls),
+        answers: Arc::new(answers),
+        metrics: metrics.clone(),
+        chassis: chassis.clone(),
+    };
+    let limit = ConnectionLimit::new(CONNECTIONS_MAX);
+    for listener in https {
+        let server = server.clone();
+        chassis.serve("https", listener, &limit, move |stream, _peer| {
+            server.clone().serve(stream)
+        });
+    }
+    if let Some(https) = chassis.address("https") {
+        let limit = ConnectionLimit::new(PLAIN_MAX);
+        for listener in http {
+            let owner = chassis.clone();
+            chassis.serve("http", listener, &limit, move |stream, _peer| {
+                plain::serve(stream, https, owner.clone())
+            });
+        }
+    }
+    report(chassis, &config, objects);
+    Ok(Distributor {
+        shown,
+        metrics,
+        config,
+    })
+}
+
+fn objects(config: &Config, chassis: &Chassis, metrics: &Metrics) -> Arc<Objects> {
+    let cache = Cache::new(config.memory);
+    Metrics::watch(chassis, &cache);
+    let authorities = config
+        .origins
+        .iter()
+        .map(|origin| origin.authority.clone())
+        .collect();
+    let upstream = Upstream::new(authorities, &config.token);
+    let members = config
+        .origins
+        .iter()
+        .map(|origin| origin.member.clone())
+        .collect();
+    let names = config
+        .origins
+        .iter()
+        .map(|origin| origin.member.name().to_owned())
+        .collect();
+    Objects::new(
+        cache,
+        upstream,
+        Origins::new(members),
+        names,
+        chassis.clone(),
+        metrics.clone(),
+    )
+}
+
+/// The distributor's part of `/status`.
+fn report(chassis: &Chassis, config: &Config, objects: Arc<Objects>) {
+    let origins = config.origins.clone();
+    chassis.report(move || {
+        let known = objects.origins();
+        let name = |index: usize| origins.get(index).map_or("", |origin: &Origin| origin.member.name());
+        let origins: Vec<Value> = origins
+            .iter()
+            .enumerate()
+            .map(|(index, origin)| {
+                let state = if known.is_down(index) { "down" } else { "up" };
+                json!({ "name": origin.member.name(), "address": origin.authority, "state": state })
+            })
+            .collect();
+        let streams = known.streams().map(|(stream, origin)| (stream.to_string(), name(origin).into()));
+        let cache = objects.cache();
+        json!({
+            "origins": origins,
+            "streams": Value::Object(streams.collect()),
+            "cache": { "bytes": cache.bytes(), "entries": cache.entries(), "capacity": cache.capacity() },
+        })
+    });
+}

@@ -1,0 +1,222 @@
+//! From a request to its answer: route, find, wait, and the body that follows.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, request::Parts};
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+
+use crate::{
+    connection::{Body as BodyCount, Usage},
+    entry::{Failure, Reader},
+    fill::{Found, Objects},
+    metrics::{Metrics, Outcome},
+    page, response,
+    response::{Conditions, Cors, Span, Stored},
+    route::{Key, Refusal, Route, route},
+};
+
+/// Everything an answer may need. Shared by all connections.
+pub(crate) struct Answers {
+    objects: Arc<Objects>,
+    cors: Cors,
+    metrics: Metrics,
+}
+
+impl Answers {
+    /// Answers from `objects`, readable by the pages that `cors` allows.
+    pub(crate) fn new(objects: Arc<Objects>, cors: Cors, metrics: Metrics) -> Self {
+        Self {
+            objects,
+            cors,
+            metrics,
+        }
+    }
+
+    /// Answers one request of the connection with this `usage`.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        usage: &Arc<Usage>,
+    ) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let (mut response, outcome) = if body.is_end_stream() {
+            self.dispatch(&parts, usage).await
+        } else {
+            // No request here has a body: it is not read, and the connection ends with the answer.
+            (
+                response::bare(http::StatusCode::BAD_REQUEST).map(|()| Body::empty()),
+                Outcome::Refused,
+            )
+        };
+        self.cors.apply(&parts.headers, response.headers_mut());
+        self.metrics.request(outcome);
+        response
+    }
+
+    async fn dispatch(&self, parts: &Parts, usage: &Arc<Usage>) -> (Response<Body>, Outcome) {
+        match route(&parts.method, parts.uri.path(), parts.uri.query()) {
+            Route::Object(key) => {
+                self.object(&key, &parts.method, &parts.headers, usage)
+                    .await
+            }
+            Route::Watch(_) => (
+                self.page(page::page(&parts.method, &parts.headers)),
+                Outcome::Page,
+            ),
+            Route::File(path) => (
+                self.page(page::file(&parts.method, &parts.headers, path)),
+                Outcome::Page,
+            ),
+            Route::Preflight => (
+                response::preflight().map(|()| Body::empty()),
+                Outcome::Preflight,
+            ),
+            Route::Refused(refusal) => (refuse(refusal), Outcome::Refused),
+        }
+    }
+
+    fn page(&self, response: Response<Bytes>) -> Response<Body> {
+        self.metrics.sent_bytes(response.body().len());
+        response.map(Body::whole)
+    }
+
+    async fn object(
+        &self,
+        key: &Key,
+        method: &Method,
+        headers: &HeaderMap,
+        usage: &Arc<Usage>,
+    ) -> (Response<Body>, Outcome) {
+        let (entry, found) = self.objects.find(key);
+        let answer = {
+            let _waiting = (found != Found::Hit).then(|| self.metrics.waiting());
+            entry.answer(now).await
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => return (failed(failure), Outcome::Error),
+        };
+        let (outcome, cache_status) = match (answer.stale, found) {
+            (true, _) => (Outcome::Stale, "Footlight; fwd=stale; detail=origin-silent"),
+            (false, Found::Hit) => (Outcome::Hit, "Footlight; hit"),
+            (false, Found::Waiting) => (Outcome::Wait, "Footlight; fwd=miss; collapsed"),
+            (false, Found::Filling) => (Outcome::Fill, "Footlight; fwd=miss; stored"),
+        };
+        let outcome = if answer.head.status.is_success() {
+            outcome
+        } else {
+            Outcome::Miss
+        };
+        let etag = answer.head.etag.clone();
+        let stored = Stored {
+            status: answer.head.status,
+            content_type: key.object().content_type(),
+            etag: etag.as_ref(),
+            length: answer.head.length,
+            cache_control: answer
+                .class()
+                .cache_control(answer.head.status, answer.target_duration()),
+            age: now().saturating_duration_since(answer.head.at),
+            cache_status,
+        };
+        let (response, span) = Conditions::read(method, headers).answer(&stored);
+        let body = match span {
+            Span::Nothing => Body::empty(),
+            Span::Bytes { start, end } => {
+                Body::read(answer.read(start, end), usage.body(), self.metrics.clone())
+            }
+        };
+        (response.map(|()| body), outcome)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the shell that tells the cores what time it is"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn failed(failure: Failure) -> Response<Body> {
+    response::bare(failure.status()).map(|()| Body::empty())
+}
+
+fn refuse(refusal: Refusal) -> Response<Body> {
+    response::bare(refusal.status()).map(|()| Body::empty())
+}
+
+/// What follows a head.
+pub(crate) struct Body(Kind);
+
+enum Kind {
+    Whole(Option<Bytes>),
+    Read {
+        reader: Reader,
+        count: BodyCount,
+        metrics: Metrics,
+    },
+}
+
+impl Body {
+    /// Nothing.
+    pub(crate) const fn empty() -> Self {
+        Self(Kind::Whole(None))
+    }
+
+    fn whole(bytes: Bytes) -> Self {
+        Self(Kind::Whole((!bytes.is_empty()).then_some(bytes)))
+    }
+
+    const fn read(reader: Reader, count: BodyCount, metrics: Metrics) -> Self {
+        Self(Kind::Read {
+            reader,
+            count,
+            metrics,
+        })
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        match &mut self.get_mut().0 {
+            Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Read {
+                reader,
+                count,
+                metrics,
+            } => reader.poll_next(cx).map_ok(|bytes| {
+                count.moved(bytes.len());
+                metrics.sent_bytes(bytes.len());
+                Frame::data(bytes)
+            }),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Whole(bytes) => bytes.is_none(),
+            Kind::Read { reader, .. } => reader.left() == Some(0),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let left = match &self.0 {
+            Kind::Whole(bytes) => Some(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Read { reader, .. } => reader.left(),
+        };
+        left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}

@@ -1,0 +1,329 @@
+//! One viewer's connection: handshake, HTTP/1.1 or HTTP/2 as agreed, and when it must end.
+//!
+//! Everything a viewer can leave hanging has a deadline: the handshake, a request's head, an answer it does not take, a
+//! connection it does not use. A broken or hostile one is closed and counted; nobody else notices.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell that owns sockets and their deadlines"
+)]
+
+use std::{
+    convert::Infallible,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use live::daemon::Chassis;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{MissedTickBehavior, Sleep, interval, sleep_until, timeout},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tracing::debug;
+
+use crate::{
+    answer::{Answers, Body as AnswerBody},
+    metrics::Metrics,
+    pace::{Flow, Pace, TICK, Verdict},
+};
+
+/// A handshake takes two round trips; this is for a phone on the worst of links.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// For a request's head, which hyper counts from the answer before it: so also how long HTTP/1.1 may be idle. Above
+/// the longest time between two requests of a player (a target duration).
+const HEAD: Duration = Duration::from_secs(30);
+/// Bytes of a request's head.
+const HEAD_MAX: usize = 16 << 10;
+/// Headers of a request: a browser sends about 20.
+const HEADERS_MAX: usize = 64;
+/// Requests at once on one HTTP/2 connection: a player has two renditions' playlist and part under way, a page its files.
+const STREAMS_MAX: u32 = 32;
+/// Bytes of one answer that HTTP/2 holds for a viewer whose window is closed.
+const SEND_BUFFER: usize = 64 << 10;
+/// An HTTP/2 peer that does not answer a ping is gone.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_ANSWER: Duration = Duration::from_secs(10);
+
+/// Serves viewers, one connection at a time each.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) tls: TlsAcceptor,
+    pub(crate) answers: Arc<Answers>,
+    pub(crate) metrics: Metrics,
+    pub(crate) chassis: Chassis,
+}
+
+impl Server {
+    /// Serves one connection to its end.
+    pub(crate) async fn serve(self, stream: TcpStream) {
+        // Without it a part's last bytes wait for the viewer's delayed acknowledgement.
+        let _best_effort = stream.set_nodelay(true);
+        let paced = Paced::new(stream, self.metrics.clone());
+        // Boxed: a handshake's state is large and would stay for as long as the connection.
+        let handshake = tokio::select! {
+            handshake = timeout(HANDSHAKE, Box::pin(self.tls.accept(paced))) => handshake,
+            () = self.chassis.shutdown().triggered() => return,
+        };
+        match handshake {
+            Ok(Ok(stream)) => self.talk(stream).await,
+            Ok(Err(error)) => {
+                self.metrics.handshake_failed("refused");
+                debug!(%error, "a TLS handshake failed");
+            }
+            Err(_) => {
+                self.metrics.handshake_failed("late");
+                debug!("a TLS handshake was not finished in time");
+            }
+        }
+    }
+
+    async fn talk(&self, stream: TlsStream<Paced>) {
+        let usage = Arc::new(Usage::default());
+        let service = service_fn(|request: Request<Incoming>| {
+            let (answers, usage) = (self.answers.clone(), usage.clone());
+            async move {
+                let _open = Open::begin(&usage);
+                Ok::<Response<AnswerBody>, Infallible>(answers.answer(request, &usage).await)
+            }
+        });
+        let agreed_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let io = TokioIo::new(stream);
+        let ended = if agreed_h2 {
+            let connection = h2().serve_connection(io, service);
+            self.drive(connection, |c| c.graceful_shutdown(), &usage)
+                .await
+        } else {
+            let connection = h1().serve_connection(io, service);
+            self.drive(connection, |c| c.graceful_shutdown(), &usage)
+                .await
+        };
+        if let Err(error) = ended {
+            debug!(%error, "a connection broke off");
+        }
+    }
+
+    /// Lets the connection run until it ends, the daemon drains, or the viewer has stalled.
+    async fn drive<C>(
+        &self,
+        connection: C,
+        finish: impl Fn(Pin<&mut C>),
+        usage: &Usage,
+    ) -> hyper::Result<()>
+    where
+        C: Future<Output = hyper::Result<()>>,
+    {
+        let mut connection = std::pin::pin!(connection);
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.reset();
+        let mut flow = Flow::default();
+        let mut finishing = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => return ended,
+                () = self.chassis.shutdown().triggered(), if !finishing => {
+                    finishing = true;
+                    finish(connection.as_mut());
+                }
+                _ = ticks.tick() => match usage.judge(&mut flow) {
+                    Verdict::Keep => {}
+                    Verdict::Idle => finish(connection.as_mut()),
+                    Verdict::Stalled => {
+                        self.metrics.stalled();
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn h1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_MAX)
+        .max_headers(HEADERS_MAX);
+    builder
+}
+
+fn h2() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(u32::try_from(HEAD_MAX).unwrap_or(u32::MAX))
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_ANSWER);
+    builder
+}
+
+/// What a connection is used for: counted by its requests and bodies, read at each tick.
+#[derive(Debug, Default)]
+pub(crate) struct Usage {
+    requests: AtomicU64,
+    open: AtomicU64,
+    bodies: AtomicU64,
+    moved: AtomicU64,
+}
+
+impl Usage {
+    /// One more body is being sent.
+    pub(crate) fn body(self: &Arc<Self>) -> Body {
+        self.bodies.fetch_add(1, Relaxed);
+        Body(self.clone())
+    }
+
+    fn judge(&self, flow: &mut Flow) -> Verdict {
+        let bodies = self.bodies.load(Relaxed);
+        let open = self.open.load(Relaxed).saturating_add(bodies);
+        flow.tick(
+            self.requests.load(Relaxed),
+            open,
+            bodies,
+            self.moved.load(Relaxed),
+        )
+    }
+}
+
+/// A body being sent: counted until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Body(Arc<Usage>);
+
+impl Body {
+    /// The viewer's connection took bytes of it.
+    pub(crate) fn moved(&self, bytes: usize) {
+        self.0.moved.fetch_add(bytes as u64, Relaxed);
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.0.bodies.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A request being answered: counted until it is dropped.
+struct Open(Arc<Usage>);
+
+impl Open {
+    fn begin(usage: &Arc<Usage>) -> Self {
+        usage.requests.fetch_add(1, Relaxed);
+        usage.open.fetch_add(1, Relaxed);
+        Self(usage.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A socket whose peer must take what is written to it ([`Pace`]).
+struct Paced {
+    stream: TcpStream,
+    pace: Pace,
+    deadline: Option<Pin<Box<Sleep>>>,
+    metrics: Metrics,
+}
+
+impl Paced {
+    fn new(stream: TcpStream, metrics: Metrics) -> Self {
+        Self {
+            stream,
+            pace: Pace::default(),
+            deadline: None,
+            metrics,
+        }
+    }
+
+    /// Keeps the pace by what became of a write.
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(result) = written {
+            self.pace
+                .took(result.as_ref().map_or(0, |bytes| *bytes as u64));
+            return Poll::Ready(result);
+        }
+        let until = self.pace.blocked(Instant::now()).into();
+        let deadline = self
+            .deadline
+            .get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if deadline.deadline() != until {
+            deadline.as_mut().reset(until);
+        }
+        if deadline.as_mut().poll(cx).is_ready() {
+            self.metrics.stalled();
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
+    }
+}
+
+impl AsyncRead for Paced {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Paced {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.written(cx, written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, pieces);
+        this.written(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// Called when all that was written above has been handed to the socket.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.pace.drained();
+        Pin::new(&mut this.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,450 @@
+//! One object as it arrives: written once by the fill, read by any number of viewers, each at its own pace.
+//!
+//! An entry begins empty and ends complete or failed; nothing else ever happens to it. A reader waits only for the
+//! bytes it is about to send. A fill that breaks off ends every reader with an error, never with what looks like the
+//! end of the object. Whoever drops the [`Writer`], by a panic even, has failed the entry: nobody waits for ever.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, StatusCode};
+use tokio::sync::watch;
+
+use crate::freshness::{Class, TARGET_DURATION_ASSUMED, target_duration};
+
+/// Largest object. A 10 s segment of 25 Mb/s is as large; anything above is no object of ours.
+pub(crate) const OBJECT_MAX: u64 = 32 << 20;
+/// Bytes given to a connection at once: above this, larger writes gain nothing.
+const FRAME_MAX: usize = 256 << 10;
+/// What an entry costs beside its bytes: key, head, channel, and its place in the cache.
+const OVERHEAD: u32 = 1024;
+
+/// One object, or the answer that there is none.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    class: Class,
+    state: watch::Sender<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    head: Option<Head>,
+    /// What has arrived: each piece with the offset of its end. One piece when complete.
+    pieces: Vec<(u64, Bytes)>,
+    end: Option<End>,
+    /// What was good before this was asked for, kept until this is good itself: for when no origin answers.
+    previous: Option<Arc<Entry>>,
+}
+
+/// How an origin began its answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    /// 200, or why there is nothing: 404, 400.
+    pub(crate) status: StatusCode,
+    /// The object's size in bytes, when known.
+    pub(crate) length: Option<u64>,
+    /// The origin's own, passed on.
+    pub(crate) etag: Option<HeaderValue>,
+    /// When the origin answered.
+    pub(crate) at: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct End {
+    at: Instant,
+    result: Result<(), Failure>,
+    target_duration: Duration,
+}
+
+/// Why there is no answer, or only half of one. With which status viewers are told so, if anything can still be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Failure {
+    /// No origin is reachable, or none could serve.
+    #[error("no origin could serve it")]
+    Unavailable,
+    /// Every origin was too slow.
+    #[error("no origin answered in time")]
+    Late,
+    /// The origin broke off, or sent more or less than it had said.
+    #[error("the origin's answer was cut short")]
+    Broken,
+    /// As many objects as allowed are being fetched.
+    #[error("too many objects are being fetched")]
+    Busy,
+}
+
+impl Failure {
+    /// The status for a viewer who has got nothing yet.
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::Unavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Late => StatusCode::GATEWAY_TIMEOUT,
+            Self::Broken => StatusCode::BAD_GATEWAY,
+        }
+    }
+}
+
+impl Entry {
+    /// Nothing yet, asked for at `now`; the writer is the fill's. `previous` is what this entry takes the place of.
+    pub(crate) fn new(
+        class: Class,
+        previous: Option<&Arc<Self>>,
+        now: Instant,
+    ) -> (Arc<Self>, Writer) {
+        let previous = previous
+            .filter(|_| class == Class::Playlist)
+            .and_then(Self::good);
+        let state = watch::Sender::new(State {
+            previous,
+            ..State::default()
+        });
+        let entry = Arc::new(Self { class, state });
+        (entry.clone(), Writer { entry, asked: now })
+    }
+
+    /// This one if it is good, else the good one before it: a chain is never longer than two.
+    fn good(self: &Arc<Self>) -> Option<Arc<Self>> {
+        let state = self.state.borrow();
+        match (&state.head, state.end) {
+            (Some(head), Some(end)) if head.status == StatusCode::OK && end.result.is_ok() => {
+                Some(self.clone())
+            }
+            _ => state.previous.clone(),
+        }
+    }
+
+    /// Whether the answer has counted long enough and must be asked for again. One being fetched never has.
+    pub(crate) fn is_spent(&self, now: Instant) -> bool {
+        let state = self.state.borrow();
+        state.end.is_some_and(|end| {
+            let status = match (end.result, &state.head) {
+                (Ok(()), Some(head)) => head.status,
+                _ => StatusCode::BAD_GATEWAY,
+            };
+            now.saturating_duration_since(end.at) >= self.class.kept(status, end.target_duration)
+        })
+    }
+
+    /// Whether an origin's answer has begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.state.borrow().head.is_some()
+    }
+
+    /// Whether all that there will be is here.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state.borrow().end.is_some()
+    }
+
+    /// The target duration told by the playlist, or assumed.
+    pub(crate) fn target_duration(&self) -> Duration {
+        self.state
+            .borrow()
+            .end
+            .map_or(TARGET_DURATION_ASSUMED, |end| end.target_duration)
+    }
+
+    /// Bytes of memory that it takes or, while it arrives, is said to take.
+    pub(crate) fn weight(&self) -> u32 {
+        let state = self.state.borrow();
+        let arrived = state.pieces.last().map_or(0, |(end, _)| *end);
+        let declared = state
+            .head
+            .as_ref()
+            .and_then(|head| head.length)
+            .unwrap_or(0);
+        let own = if state.end.is_some() {
+            arrived
+        } else {
+            arrived.max(declared)
+        };
+        let previous = state
+            .previous
+            .as_ref()
+            .map_or(0, |previous| previous.weight());
+        u32::try_from(own)
+            .unwrap_or(u32::MAX)
+            .saturating_add(previous)
+            .saturating_add(OVERHEAD)
+    }
+
+    /// Waits until it can be answered: media from its first byte on, a playlist when it is whole, so that it is never
+    /// sent as half of one. A fill that failed before that falls back on a playlist that is still useful at `now`.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        now: impl Fn() -> Instant,
+    ) -> Result<Answer, Failure> {
+        let whole = self.class != Class::Immutable;
+        let result = {
+            let mut state = self.state.subscribe();
+            let ready = |state: &State| state.end.is_some() || (!whole && state.head.is_some());
+            match state.wait_for(ready).await.as_deref() {
+                Ok(State {
+                    end:
+                        Some(End {
+                            result: Err(failure),
+                            ..
+                        }),
+                    ..
+                }) => Err(*failure),
+                Ok(State {
+                    head: Some(head), ..
+                }) => Ok(head.clone()),
+                // Not ready, which `wait_for` rules out; or without a sender, which lives as long as `self`.
+                Ok(State { head: None, .. }) | Err(_) => Err(Failure::Broken),
+            }
+        };
+        match result {
+            Ok(head) => Ok(Answer {
+                head,
+                stale: false,
+                entry: self,
+            }),
+            Err(failure) => self.stale(now()).ok_or(failure),
+        }
+    }
+
+    fn stale(&self, now: Instant) -> Option<Answer> {
+        let entry = self.state.borrow().previous.clone()?;
+        let head = entry.state.borrow().head.clone()?;
+        let useful = entry.class.useful(entry.target_duration());
+        (now.saturating_duration_since(head.at) < useful).then_some(Answer {
+            head,
+            stale: true,
+            entry,
+        })
+    }
+
+    /// Returns when nobody is waiting for the rest of it.
+    pub(crate) async fn abandoned(&self) {
+        self.state.closed().await;
+    }
+
+    /// What stands at `offset`: nothing when it has not arrived, an empty piece at the end.
+    fn read(&self, offset: u64) -> Option<Result<Bytes, Failure>> {
+        let state = self.state.borrow();
+        let at = state.pieces.partition_point(|(end, _)| *end <= offset);
+        if let Some((end, piece)) = state.pieces.get(at) {
+            // A piece and the distance from its end fit in memory.
+            let left = usize::try_from(end - offset).unwrap_or(usize::MAX);
+            let skip = piece.len().saturating_sub(left);
+            let take = left.min(FRAME_MAX);
+            return Some(Ok(
+                piece.slice(skip..skip.saturating_add(take).min(piece.len()))
+            ));
+        }
+        state.end.map(|end| end.result.map(|()| Bytes::new()))
+    }
+
+    /// Returns when something stands at `offset`, or nothing ever will.
+    async fn arrived(self: Arc<Self>, offset: u64) {
+        let mut state = self.state.subscribe();
+        let more = |state: &State| {
+            state.end.is_some() || state.pieces.last().is_some_and(|(end, _)| *end > offset)
+        };
+        let _closed = state.wait_for(more).await;
+    }
+}
+
+/// The only one who writes an entry.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    entry: Arc<Entry>,
+    asked: Instant,
+}
+
+impl Writer {
+    /// The entry that is written.
+    pub(crate) fn entry(&self) -> &Arc<Entry> {
+        &self.entry
+    }
+
+    /// The origin's answer begins. Media can be answered from now on.
+    pub(crate) fn begin(&self, head: Head) {
+        self.entry
+            .state
+            .send_modify(|state| state.head = Some(head));
+    }
+
+    /// More of the object. An error when it is larger than [`OBJECT_MAX`] or than its head said.
+    pub(crate) fn push(&self, bytes: Bytes) -> Result<(), Failure> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let mut result = Ok(());
+        self.entry.state.send_modify(|state| {
+            let before = state.pieces.last().map_or(0, |(end, _)| *end);
+            let end = before.saturating_add(bytes.len() as u64);
+            let most = state
+                .head
+                .as_ref()
+                .and_then(|head| head.length)
+                .unwrap_or(OBJECT_MAX);
+            if end > most.min(OBJECT_MAX) {
+                result = Err(Failure::Broken);
+            } else {
+                state.pieces.push((end, bytes));
+            }
+        });
+        result
+    }
+
+    /// All of it is here; fails the entry when that is less than its head said.
+    pub(crate) fn complete(self, now: Instant) -> Result<(), Failure> {
+        let (whole, length) = {
+            let state = self.entry.state.borrow();
+            (
+                concatenate(&state.pieces),
+                state.head.as_ref().and_then(|head| head.length),
+            )
+        };
+        let size = whole.len() as u64;
+        if length.is_some_and(|length| length != size) {
+            self.fail(Failure::Broken, now);
+            return Err(Failure::Broken);
+        }
+        let told = if self.entry.class == Class::Immutable {
+            None
+        } else {
+            target_duration(&whole)
+        };
+        let target_duration = told.unwrap_or(TARGET_DURATION_ASSUMED);
+        self.entry.state.send_modify(|state| {
+            state.pieces = if whole.is_empty() {
+                Vec::new()
+            } else {
+                vec![(size, whole)]
+            };
+            if let Some(head) = &mut state.head {
+                head.length = Some(size);
+            }
+            state.end = Some(End {
+                at: now,
+                result: Ok(()),
+                target_duration,
+            });
+            state.previous = None;
+        });
+        Ok(())
+    }
+
+    /// It will never be complete.
+    pub(crate) fn fail(self, failure: Failure, now: Instant) {
+        self.end(failure, now);
+    }
+
+    fn end(&self, failure: Failure, at: Instant) {
+        self.entry.state.send_if_modified(|state| {
+            let open = state.end.is_none();
+            if open {
+                state.pieces.clear();
+                state.end = Some(End {
+                    at,
+                    result: Err(failure),
+                    target_duration: TARGET_DURATION_ASSUMED,
+                });
+            }
+            open
+        });
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.end(Failure::Broken, self.asked);
+    }
+}
+
+fn concatenate(pieces: &[(u64, Bytes)]) -> Bytes {
+    if let [(_, only)] = pieces {
+        // A piece may be a slice of a larger read buffer, which it would keep in memory.
+        return Bytes::copy_from_slice(only);
+    }
+    let mut whole = BytesMut::with_capacity(pieces.iter().map(|(_, piece)| piece.len()).sum());
+    for (_, piece) in pieces {
+        whole.extend_from_slice(piece);
+    }
+    whole.freeze()
+}
+
+/// An entry that can be answered with.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// How it begins.
+    pub(crate) head: Head,
+    /// It is the previous one, since no origin gave a newer.
+    pub(crate) stale: bool,
+    entry: Arc<Entry>,
+}
+
+impl Answer {
+    /// Reads from byte `start` up to before byte `end`, or to the object's own end.
+    pub(crate) fn read(self, start: u64, end: Option<u64>) -> Reader {
+        Reader {
+            entry: self.entry,
+            offset: start,
+            end: end.or(self.head.length),
+            wait: None,
+        }
+    }
+
+    /// Its class, for how long it counts.
+    pub(crate) fn class(&self) -> Class {
+        self.entry.class
+    }
+
+    /// Its target duration, for how long it counts.
+    pub(crate) fn target_duration(&self) -> Duration {
+        self.entry.target_duration()
+    }
+}
+
+/// One viewer's place in an entry.
+pub(crate) struct Reader {
+    entry: Arc<Entry>,
+    offset: u64,
+    end: Option<u64>,
+    wait: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Reader {
+    /// Bytes still to come, when known.
+    pub(crate) fn left(&self) -> Option<u64> {
+        self.end.map(|end| end.saturating_sub(self.offset))
+    }
+
+    /// The next piece; none at the end, an error when the rest will never come.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Failure>>> {
+        loop {
+            if self.left() == Some(0) {
+                return Poll::Ready(None);
+            }
+            match self.entry.read(self.offset) {
+                Some(Ok(piece)) if piece.is_empty() => return Poll::Ready(None),
+                Some(Ok(mut piece)) => {
+                    if let Some(left) = self.left().and_then(|left| usize::try_from(left).ok()) {
+                        piece.truncate(left);
+                    }
+                    self.offset += piece.len() as u64;
+                    return Poll::Ready(Some(Ok(piece)));
+                }
+                Some(Err(failure)) => return Poll::Ready(Some(Err(failure))),
+                None => {}
+            }
+            let arrived = || Box::pin(self.entry.clone().arrived(self.offset)) as _;
+            let wait = self.wait.get_or_insert_with(arrived);
+            ready!(wait.as_mut().poll(cx));
+            self.wait = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! Fetches what is asked for: one fetch for an object however many want it, in a task of its own.
+//!
+//! A fetch outlives the viewer who caused it and never waits for any viewer. While nothing has come of an object, the
+//! next origin is asked; once bytes have gone out, a fetch that breaks off is an error for all who read it.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell that tells the cores what time it is"
+)]
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use http::StatusCode;
+use live::daemon::Chassis;
+use tokio::sync::Semaphore;
+use tracing::{debug, info, warn};
+
+use crate::{
+    cache::Cache,
+    entry::{Entry, Failure, Head, OBJECT_MAX, Writer},
+    freshness::Class,
+    metrics::Metrics,
+    origin::{Answer, Origins},
+    route::Key,
+    upstream::{Object, Upstream, UpstreamError},
+};
+
+/// Objects fetched at once. One more is answered 503 at once: 256 at 2 s each are far more than a live edge needs.
+const FETCHES_MAX: usize = 256;
+/// Playlists held by origins at once, each a connection; counted apart, so that waiting ones never keep media out.
+const HELD_MAX: usize = 512;
+
+/// All objects of all streams: those in memory and those that must be fetched.
+pub(crate) struct Objects {
+    cache: Cache,
+    upstream: Upstream,
+    origins: Mutex<Origins>,
+    names: Vec<String>,
+    fetches: Semaphore,
+    held: Semaphore,
+    chassis: Chassis,
+    metrics: Metrics,
+}
+
+/// How an entry was come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// It was there, whole.
+    Hit,
+    /// Somebody else's fetch is under way.
+    Waiting,
+    /// This request caused a fetch.
+    Filling,
+}
+
+impl Objects {
+    /// Nothing in memory yet. `names` are the origins' names, by index.
+    pub(crate) fn new(
+        cache: Cache,
+        upstream: Upstream,
+        origins: Origins,
+        names: Vec<String>,
+        chassis: Chassis,
+        metrics: Metrics,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            cache,
+            upstream,
+            origins: Mutex::new(origins),
+            names,
+            fetches: Semaphore::new(FETCHES_MAX),
+            held: Semaphore::new(HELD_MAX),
+            chassis,
+            metrics,
+        })
+    }
+
+    /// The entry for `key`, being filled if it is not there.
+    pub(crate) fn find(self: &Arc<Self>, key: &Key) -> (Arc<Entry>, Found) {
+        let (entry, writer) = self.cache.find(key, Instant::now());
+        let found = match writer {
+            Some(writer) => {
+                let (objects, key) = (self.clone(), key.clone());
+                self.chassis.spawn("fetch", async move {
+                    objects.fill_unless_stopped(&key, writer).await
+                });
+                Found::Filling
+            }
+            None if entry.is_over() => Found::Hit,
+            None => Found::Waiting,
+        };
+        (entry, found)
+    }
+
+    /// What is in memory.
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// What is known of the origins.
+    pub(crate) fn origins(&self) -> MutexGuard<'_, Origins> {
+        self.origins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// During a drain a fetch ends when the last viewer who waits for it has gone.
+    async fn fill_unless_stopped(&self, key: &Key, writer: Writer) {
+        let entry = writer.entry().clone();
+        let stopped = async {
+            self.chassis.shutdown().triggered().await;
+            entry.abandoned().await;
+        };
+        tokio::select! {
+            () = self.fill(key, writer) => {}
+            () = stopped => {}
+        }
+    }
+
+    async fn fill(&self, key: &Key, writer: Writer) {
+        let room = if key.is_blocking() {
+            &self.held
+        } else {
+            &self.fetches
+        };
+        let Ok(_permit) = room.try_acquire() else {
+            writer.fail(Failure::Busy, Instant::now());
+            return;
+        };
+        let entry = writer.entry().clone();
+        match self.ask(key, &writer).await {
+            Ok(()) => {
+                if writer.complete(Instant::now()).is_ok() && Class::of(key) != Class::Immutable {
+                    self.origins().learn(key.stream(), entry.target_duration());
+                }
+            }
+            Err(failure) => {
+                debug!(stream = %key.stream(), %key, %failure, "an object could not be fetched");
+                writer.fail(failure, Instant::now());
+            }
+        }
+        self.cache.weigh(key, &entry);
+    }
+
+    /// Asks one origin after the other, until one has begun to serve or has said that there is nothing.
+    async fn ask(&self, key: &Key, writer: &Writer) -> Result<(), Failure> {
+        let mut asked = Vec::new();
+        let mut missing = false;
+        let mut failure = Failure::Unavailable;
+        loop {
+            let next = self.origins().next(key.stream(), &asked, Instant::now());
+            let Some(origin) = next else { break };
+            asked.push(origin);
+            match self.fetch(key, origin, writer).await {
+                Ok(()) => return Ok(()),
+                Err(UpstreamError::Missing) => missing = true,
+                Err(UpstreamError::Refused) => {
+                    writer.begin(nothing(StatusCode::BAD_REQUEST));
+                    return Ok(());
+                }
+                Err(_) if writer.entry().has_begun() => return Err(Failure::Broken),
+                Err(UpstreamError::Late(_)) => failure = Failure::Late,
+                Err(_) => {}
+            }
+        }
+        if missing && self.origins().missing(key.stream()) == StatusCode::NOT_FOUND {
+            writer.begin(nothing(StatusCode::NOT_FOUND));
+            return Ok(());
+        }
+        Err(failure)
+    }
+
+    /// One request to one origin, its outcome taken down.
+    async fn fetch(&self, key: &Key, origin: usize, writer: &Writer) -> Result<(), UpstreamError> {
+        let td = self.origins().target_duration(key.stream());
+        let fetched = async {
+            let mut object = self
+                .upstream
+                .get(origin, key, Class::of(key).first_byte(td))
+                .await?;
+            self.copy(key, &mut object, writer).await
+        };
+        let fetched = fetched.await;
+        let answer = fetched
+            .as_ref()
+            .map_or_else(UpstreamError::answer, |()| Answer::Served);
+        self.metrics.fetched(answer);
+        let (before, after) = {
+            let mut origins = self.origins();
+            let before = origins.is_down(origin);
+            origins.report(key.stream(), key.object(), origin, answer, Instant::now());
+            (before, origins.is_down(origin))
+        };
+        self.tell(origin, (before, after), fetched.as_ref().err());
+        fetched
+    }
+
+    /// Body bytes into the entry. The entry begins with the first of them, so that until then another origin can serve.
+    async fn copy(
+        &self,
+        key: &Key,
+        object: &mut Object,
+        writer: &Writer,
+    ) -> Result<(), UpstreamError> {
+        if object.length.is_some_and(|length| length > OBJECT_MAX) {
+            return Err(UpstreamError::Status(StatusCode::PAYLOAD_TOO_LARGE));
+        }
+        let first = object.next().await?;
+        let (length, etag) = (object.length, object.etag.take());
+        writer.begin(Head {
+            status: StatusCode::OK,
+            length,
+            etag,
+            at: Instant::now(),
+        });
+        // Counted with its declared size from now on, so that what it will take is free when it comes.
+        self.cache.weigh(key, writer.entry());
+        let mut next = first;
+        while let Some(bytes) = next {
+            self.metrics.fetched_bytes(bytes.len());
+            let pushed = writer.push(bytes);
+            pushed.map_err(|failure| UpstreamError::Broken(failure.to_string()))?;
+            next = object.next().await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the operator when an origin goes and when it comes back, once each.
+    fn tell(&self, origin: usize, (before, after): (bool, bool), error: Option<&UpstreamError>) {
+        let name = self.names.get(origin).map_or("", String::as_str);
+        match (before, after, error) {
+            (false, true, Some(error)) => warn!(origin = name, "the origin is out of use: {error}"),
+            (true, false, _) => info!(origin = name, "the origin is in use again"),
+            (_, _, Some(error)) => debug!(origin = name, "{error}"),
+            (_, _, None) => {}
+        }
+    }
+}
+
+/// The head of an answer without an object.
+fn nothing(status: StatusCode) -> Head {
+    Head {
+        status,
+        length: Some(0),
+        etag: None,
+        at: Instant::now(),
+    }
+}

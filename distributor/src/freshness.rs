@@ -1,0 +1,188 @@
+//! [pure] How long an answer counts: in our cache, in a player's cache, and when nothing newer can be had.
+//!
+//! Plain arithmetic on given durations. The times are those of RFC 8216bis appendix B; TD is the target duration that
+//! the playlist itself declares.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::route::Key;
+
+/// Target duration where no playlist has told it yet: that of segments up to 5 s.
+pub(crate) const TARGET_DURATION_ASSUMED: Duration = Duration::from_secs(6);
+/// Longest target duration believed, so that a broken playlist cannot pin itself.
+const TARGET_DURATION_MAX: Duration = Duration::from_secs(60);
+/// A plain playlist is asked for anew after this: one part of nominal length, so nobody sees it a part too late.
+const PLAYLIST: Duration = Duration::from_millis(500);
+/// A part that is not there yet may be there one part later.
+const MISSING: Duration = Duration::from_millis(500);
+/// A show that has not started is looked for this often, however many wait for it.
+const MISSING_PLAYLIST: Duration = Duration::from_secs(1);
+/// A failed origin is asked this often for one object, however many want it.
+const FAILED: Duration = Duration::from_secs(1);
+/// Media is kept as long as memory lasts; this only drops what nobody asks for any more.
+const IMMUTABLE: Duration = Duration::from_secs(3600);
+
+/// What an object promises about its future.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The path names these bytes for ever: initialization sections, segments, parts.
+    Immutable,
+    /// A playlist that answers one blocking request: as it was when that part appeared.
+    Blocking,
+    /// A playlist as it is now; it changes under the same name.
+    Playlist,
+}
+
+impl Class {
+    /// The class of the object that `key` names.
+    pub(crate) const fn of(key: &Key) -> Self {
+        if key.object().is_immutable() {
+            Self::Immutable
+        } else if key.is_blocking() {
+            Self::Blocking
+        } else {
+            Self::Playlist
+        }
+    }
+
+    /// For how long an origin's answer with `status` is given again without asking. `td` is the target duration.
+    pub(crate) fn kept(self, status: StatusCode, td: Duration) -> Duration {
+        match (status, self) {
+            (StatusCode::OK, Self::Immutable) => IMMUTABLE,
+            (StatusCode::OK, Self::Blocking) => td * 6,
+            (StatusCode::OK, Self::Playlist) => PLAYLIST,
+            (StatusCode::NOT_FOUND, Self::Blocking | Self::Playlist) => MISSING_PLAYLIST,
+            (status, _) if status.is_client_error() => MISSING,
+            _ => FAILED,
+        }
+    }
+
+    /// Until what age a playlist is still worth more than an error, when no origin can be reached. An older one would
+    /// only keep a player from looking elsewhere.
+    pub(crate) fn useful(self, td: Duration) -> Duration {
+        match self {
+            Self::Immutable => Duration::MAX,
+            Self::Blocking => Duration::ZERO,
+            Self::Playlist => td * 3 / 2,
+        }
+    }
+
+    /// How long an origin may take to begin its answer.
+    pub(crate) fn first_byte(self, td: Duration) -> Duration {
+        /// What the origin and the road may take above the wait that the RFC allows.
+        const GRACE: Duration = Duration::from_secs(1);
+        match self {
+            // RFC 8216bis §6.2.5.2: the origin itself gives up after three target durations.
+            Self::Blocking => td * 3 + GRACE,
+            Self::Immutable | Self::Playlist => Duration::from_secs(2),
+        }
+    }
+
+    /// `Cache-Control` for players and any cache between them and us.
+    pub(crate) fn cache_control(self, status: StatusCode, td: Duration) -> String {
+        match (status, self) {
+            (StatusCode::OK, Self::Immutable) => "public, max-age=3600, immutable".to_owned(),
+            (StatusCode::OK, Self::Blocking) => format!("public, max-age={}", (td * 6).as_secs()),
+            (StatusCode::OK, Self::Playlist) | (StatusCode::NOT_FOUND, _) => {
+                "public, max-age=1".to_owned()
+            }
+            _ => "no-store".to_owned(),
+        }
+    }
+}
+
+/// The target duration that a media playlist declares (RFC 8216bis §4.4.3.1), none for any other text.
+pub(crate) fn target_duration(playlist: &[u8]) -> Option<Duration> {
+    let text = std::str::from_utf8(playlist).ok()?;
+    let seconds = text
+        .lines()
+        .find_map(|line| line.strip_prefix("#EXT-X-TARGETDURATION:"))?;
+    let declared = Duration::from_secs(seconds.trim().parse().ok()?);
+    (!declared.is_zero()).then(|| declared.min(TARGET_DURATION_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TD: Duration = Duration::from_secs(3);
+
+    #[test]
+    fn each_class_has_its_times() {
+        use Class::{Blocking, Immutable, Playlist};
+        let ms = Duration::from_millis;
+        for (class, status, kept, cache_control) in [
+            (
+                Immutable,
+                200,
+                ms(3_600_000),
+                "public, max-age=3600, immutable",
+            ),
+            (Blocking, 200, ms(18_000), "public, max-age=18"),
+            (Playlist, 200, ms(500), "public, max-age=1"),
+            (Immutable, 404, ms(500), "public, max-age=1"),
+            (Blocking, 404, ms(1000), "public, max-age=1"),
+            (Playlist, 404, ms(1000), "public, max-age=1"),
+            (Blocking, 400, ms(500), "no-store"),
+            (Immutable, 503, ms(1000), "no-store"),
+            (Playlist, 504, ms(1000), "no-store"),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(class.kept(status, TD), kept, "{class:?} {status}");
+            assert_eq!(
+                class.cache_control(status, TD),
+                cache_control,
+                "{class:?} {status}"
+            );
+        }
+        assert_eq!(Playlist.useful(TD), ms(4500));
+        assert_eq!(Blocking.first_byte(TD), ms(10_000));
+        assert_eq!(Immutable.first_byte(TD), ms(2000));
+    }
+
+    #[test]
+    fn the_class_is_the_objects_own() {
+        let class = |path: &str, query| {
+            Class::of(&Key::new(
+                path.parse().unwrap(),
+                live::Directives::parse(query).unwrap(),
+            ))
+        };
+        assert_eq!(class("/live/a/source/1.0.m4s", ""), Class::Immutable);
+        assert_eq!(class("/live/a/source/media.m3u8", ""), Class::Playlist);
+        assert_eq!(
+            class("/live/a/source/media.m3u8", "_HLS_skip=YES"),
+            Class::Playlist
+        );
+        assert_eq!(
+            class("/live/a/source/media.m3u8", "_HLS_msn=4"),
+            Class::Blocking
+        );
+        assert_eq!(class("/live/a/index.m3u8", "_HLS_msn=4"), Class::Playlist);
+    }
+
+    #[test]
+    fn a_playlist_tells_its_target_duration_and_a_broken_one_pins_nothing() {
+        let told = |text: &str| target_duration(text.as_bytes());
+        assert_eq!(
+            told("#EXTM3U\n#EXT-X-TARGETDURATION:3\r\n#EXTINF:2,\n"),
+            Some(TD)
+        );
+        assert_eq!(
+            told("#EXTM3U\n#EXT-X-TARGETDURATION:99999\n"),
+            Some(TARGET_DURATION_MAX)
+        );
+        for none in [
+            "",
+            "#EXTM3U\n",
+            "#EXT-X-TARGETDURATION:0",
+            "#EXT-X-TARGETDURATION:x",
+            "#EXT-X-TARGETDURATION:-1",
+        ] {
+            assert_eq!(told(none), None, "{none}");
+        }
+        assert_eq!(target_duration(&[0xff, 0xfe]), None);
+    }
+}

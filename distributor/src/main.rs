@@ -1,0 +1,5 @@
+//! `footlight-distributor`.
+
+fn main() -> std::process::ExitCode {
+    live::daemon::run::<distributor::Distributor>()
+}

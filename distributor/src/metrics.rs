@@ -1,0 +1,233 @@
+//! What the distributor counts. Names begin with `footlight_distributor_`.
+//!
+//! Labels are classes and outcomes, never a path, a viewer or an address.
+
+use std::{fmt, sync::atomic::AtomicU64};
+
+use live::daemon::{
+    Chassis,
+    prometheus_client::{
+        collector::Collector,
+        encoding::{DescriptorEncoder, EncodeMetric},
+        metrics::{
+            counter::Counter,
+            family::Family,
+            gauge::{ConstGauge, Gauge},
+        },
+        registry::Unit,
+    },
+};
+
+use crate::{cache::Cache, origin::Answer};
+
+/// How a request ended, as its viewer saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// From memory.
+    Hit,
+    /// This request caused the fetch.
+    Fill,
+    /// It shared the fetch of another.
+    Wait,
+    /// An older playlist, since no origin answered.
+    Stale,
+    /// There is no such object: 404 or 400, as an origin said.
+    Miss,
+    /// No origin could serve: 5xx.
+    Error,
+    /// Refused here, without asking anybody.
+    Refused,
+    /// The watch page or a file of it.
+    Page,
+    /// A preflight.
+    Preflight,
+}
+
+impl Outcome {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Fill => "fill",
+            Self::Wait => "wait",
+            Self::Stale => "stale",
+            Self::Miss => "miss",
+            Self::Error => "error",
+            Self::Refused => "refused",
+            Self::Page => "page",
+            Self::Preflight => "preflight",
+        }
+    }
+}
+
+type Label = [(&'static str, &'static str); 1];
+
+/// The counters. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Metrics {
+    requests: Family<Label, Counter>,
+    fetches: Family<Label, Counter>,
+    sent: Counter,
+    fetched: Counter,
+    waiters: Gauge,
+    handshakes: Family<Label, Counter>,
+    stalled: Counter,
+    expiry: Gauge<f64, AtomicU64>,
+}
+
+impl Metrics {
+    /// Counters at 0, registered with `chassis`.
+    pub(crate) fn register(chassis: &Chassis) -> Self {
+        let metrics = Self::default();
+        chassis.register(|registry| {
+            let m = &metrics;
+            registry.register("requests", "Requests by how they ended", m.requests.clone());
+            registry.register(
+                "fetches",
+                "Requests to origins by their answer",
+                m.fetches.clone(),
+            );
+            registry.register_with_unit(
+                "sent",
+                "Body bytes given to viewers' connections",
+                Unit::Bytes,
+                m.sent.clone(),
+            );
+            registry.register_with_unit(
+                "fetched",
+                "Body bytes received from origins",
+                Unit::Bytes,
+                m.fetched.clone(),
+            );
+            registry.register(
+                "waiters",
+                "Requests that wait for an object now",
+                m.waiters.clone(),
+            );
+            registry.register(
+                "handshakes_failed",
+                "TLS handshakes that came to nothing, by why",
+                m.handshakes.clone(),
+            );
+            registry.register(
+                "connections_stalled",
+                "Connections closed because their viewer took too little",
+                m.stalled.clone(),
+            );
+            registry.register(
+                "certificate_expiry_timestamp_seconds",
+                "When the certificate expires, in unix seconds",
+                m.expiry.clone(),
+            );
+        });
+        metrics
+    }
+
+    /// Lets each scrape read what `cache` holds.
+    pub(crate) fn watch(chassis: &Chassis, cache: &Cache) {
+        chassis.register(|registry| registry.register_collector(Box::new(Held(cache.clone()))));
+    }
+
+    /// One request was answered.
+    pub(crate) fn request(&self, outcome: Outcome) {
+        self.requests
+            .get_or_create(&[("outcome", outcome.label())])
+            .inc();
+    }
+
+    /// One origin answered.
+    pub(crate) fn fetched(&self, answer: Answer) {
+        let label = match answer {
+            Answer::Served => "served",
+            Answer::Missing => "missing",
+            Answer::Refused => "refused",
+            Answer::Failed => "failed",
+            Answer::Unreachable => "unreachable",
+        };
+        self.fetches.get_or_create(&[("answer", label)]).inc();
+    }
+
+    /// Bytes came from an origin.
+    pub(crate) fn fetched_bytes(&self, bytes: usize) {
+        self.fetched.inc_by(bytes as u64);
+    }
+
+    /// Bytes went to a viewer's connection.
+    pub(crate) fn sent_bytes(&self, bytes: usize) {
+        self.sent.inc_by(bytes as u64);
+    }
+
+    /// A request waits until the guard is dropped.
+    pub(crate) fn waiting(&self) -> Waiting {
+        self.waiters.inc();
+        Waiting(self.waiters.clone())
+    }
+
+    /// A handshake came to nothing.
+    pub(crate) fn handshake_failed(&self, why: &'static str) {
+        self.handshakes.get_or_create(&[("why", why)]).inc();
+    }
+
+    /// A connection was closed for taking too little.
+    pub(crate) fn stalled(&self) {
+        self.stalled.inc();
+    }
+
+    /// The certificate in use expires then, in unix seconds.
+    pub(crate) fn expires(&self, unix: i64) {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "seconds stay exact in an f64 for 285 million years"
+        )]
+        self.expiry.set(unix as f64);
+    }
+}
+
+/// One waiting request.
+#[derive(Debug)]
+pub(crate) struct Waiting(Gauge);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// What the cache holds, read at each scrape.
+struct Held(Cache);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+impl Collector for Held {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let cache = &self.0;
+        for (name, help, unit, value) in [
+            (
+                "cache",
+                "Bytes of objects in memory",
+                Some(&Unit::Bytes),
+                cache.bytes(),
+            ),
+            (
+                "cache_capacity",
+                "Bytes of objects that memory may hold",
+                Some(&Unit::Bytes),
+                cache.capacity(),
+            ),
+            (
+                "cache_entries",
+                "Objects in memory, and answers that there is none",
+                None,
+                cache.entries(),
+            ),
+        ] {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            let encoder = encoder.encode_descriptor(name, help, unit, gauge.metric_type())?;
+            gauge.encode(encoder)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,265 @@
+//! [pure] The head of every answer: conditions, ranges, and the headers a browser must see.
+//!
+//! One place decides what goes out, so that CORS is right on errors too: a player that may not read the 404 cannot
+//! tell it from a dead network. What an origin sent never reaches a viewer but for its ETag.
+
+use std::time::Duration;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
+    header::{
+        ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+        ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AGE,
+        ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+        IF_RANGE, ORIGIN, RANGE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    },
+};
+
+mod range;
+
+pub(crate) use range::Wanted;
+
+/// What a script may read of an answer from another origin. `Age` is what low-latency players tune in by.
+const EXPOSED: &str = "Age, Cache-Status, Content-Length, Content-Range, Date, ETag";
+/// How long a browser need not ask again before it asks.
+const PREFLIGHT_SECONDS: &str = "86400";
+const METHODS: &str = "GET, HEAD, OPTIONS";
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// The conditions of a request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Conditions {
+    head: bool,
+    if_none_match: Option<HeaderValue>,
+    range: Option<Wanted>,
+    if_range: Option<HeaderValue>,
+}
+
+/// What is to be answered with.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored<'a> {
+    /// 200, or an error without a body.
+    pub(crate) status: StatusCode,
+    /// Of the object.
+    pub(crate) content_type: &'static str,
+    /// Of the object, if its origin gave one.
+    pub(crate) etag: Option<&'a HeaderValue>,
+    /// Its size in bytes, when known.
+    pub(crate) length: Option<u64>,
+    /// For players and caches.
+    pub(crate) cache_control: String,
+    /// Since the origin answered.
+    pub(crate) age: Duration,
+    /// How it was come by (RFC 9211).
+    pub(crate) cache_status: &'static str,
+}
+
+/// Which bytes follow a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// None.
+    Nothing,
+    /// From `start` to before `end`; to the object's end when that is not known yet.
+    Bytes {
+        /// The first byte.
+        start: u64,
+        /// After the last byte.
+        end: Option<u64>,
+    },
+}
+
+impl Conditions {
+    /// Reads them from a request. What is malformed is ignored, as RFC 9110 §13 and §14 want it.
+    pub(crate) fn read(method: &Method, headers: &HeaderMap) -> Self {
+        Self {
+            head: *method == Method::HEAD,
+            if_none_match: headers.get(IF_NONE_MATCH).cloned(),
+            range: headers
+                .get(RANGE)
+                .and_then(|range| Wanted::parse(range.to_str().ok()?)),
+            if_range: headers.get(IF_RANGE).cloned(),
+        }
+    }
+
+    /// The head that answers a request for `stored`, and which of its bytes follow.
+    pub(crate) fn answer(&self, stored: &Stored<'_>) -> (Response<()>, Span) {
+        let mut response = Response::new(());
+        *response.status_mut() = stored.status;
+        let headers = response.headers_mut();
+        insert(headers, CACHE_CONTROL, &stored.cache_control);
+        insert(headers, AGE, &stored.age.as_secs().to_string());
+        headers.insert(CACHE_STATUS, HeaderValue::from_static(stored.cache_status));
+        if stored.status != StatusCode::OK {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            return (response, Span::Nothing);
+        }
+        if let Some(etag) = stored.etag {
+            headers.insert(ETAG, etag.clone());
+            if self
+                .if_none_match
+                .as_ref()
+                .is_some_and(|given| matches(given, etag))
+            {
+                *response.status_mut() = StatusCode::NOT_MODIFIED;
+                return (response, Span::Nothing);
+            }
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(stored.content_type));
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        let span = self.span(stored, &mut response);
+        (response, if self.head { Span::Nothing } else { span })
+    }
+
+    /// Chooses the bytes, with the headers that say which. A range of an object whose size is not known yet is not
+    /// worth waiting for: the whole is sent.
+    fn span(&self, stored: &Stored<'_>, response: &mut Response<()>) -> Span {
+        let Some(length) = stored.length else {
+            return Span::Bytes {
+                start: 0,
+                end: None,
+            };
+        };
+        let unchanged = match (&self.if_range, stored.etag) {
+            (None, _) => true,
+            // A strong comparison (RFC 9110 §13.1.5): a weak tag or a date never holds.
+            (Some(given), Some(etag)) => given == etag && !is_weak(etag),
+            (Some(_), None) => false,
+        };
+        let range = self
+            .range
+            .filter(|_| unchanged)
+            .map(|range| range.within(length));
+        let headers = response.headers_mut();
+        match range {
+            None => {
+                insert(headers, CONTENT_LENGTH, &length.to_string());
+                Span::Bytes {
+                    start: 0,
+                    end: Some(length),
+                }
+            }
+            Some(Some((start, end))) => {
+                insert(
+                    headers,
+                    CONTENT_LENGTH,
+                    &end.saturating_sub(start).to_string(),
+                );
+                insert(
+                    headers,
+                    CONTENT_RANGE,
+                    &format!("bytes {start}-{}/{length}", end.saturating_sub(1)),
+                );
+                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+                Span::Bytes {
+                    start,
+                    end: Some(end),
+                }
+            }
+            Some(None) => {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+                insert(headers, CONTENT_RANGE, &format!("bytes */{length}"));
+                *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+                Span::Nothing
+            }
+        }
+    }
+}
+
+/// An answer without a body for `status`, nothing to be remembered of it.
+pub(crate) fn bare(status: StatusCode) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status.is_server_error() {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+    }
+    response
+}
+
+/// The answer to OPTIONS.
+pub(crate) fn preflight() -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static(METHODS),
+    );
+    // Nothing here depends on a request header that a page could set (no cookies, no credentials).
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
+    headers.insert(
+        ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static(PREFLIGHT_SECONDS),
+    );
+    response
+}
+
+/// Which pages of other origins may read what is served.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cors {
+    /// Empty means all.
+    allowed: Vec<HeaderValue>,
+}
+
+impl Cors {
+    /// Pages of `allowed` origins only, `https://host` each; of all when there are none.
+    pub(crate) fn new(allowed: Vec<HeaderValue>) -> Self {
+        Self { allowed }
+    }
+
+    /// Puts on an answer to a request with `headers` what every answer has.
+    pub(crate) fn apply(&self, request: &HeaderMap, answer: &mut HeaderMap) {
+        answer.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        answer.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+        answer.insert(
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static(EXPOSED),
+        );
+        if self.allowed.is_empty() {
+            answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            answer.insert(TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            return;
+        }
+        // What is allowed differs by who asks: a cache between us must not mix the answers.
+        answer.append(VARY, HeaderValue::from_static("Origin"));
+        if let Some(origin) = request
+            .get(ORIGIN)
+            .filter(|origin| self.allowed.contains(origin))
+        {
+            answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            answer.insert(TIMING_ALLOW_ORIGIN, origin.clone());
+        }
+    }
+}
+
+/// Weak comparison of an `If-None-Match` list with one tag (RFC 9110 §13.1.2).
+fn matches(given: &HeaderValue, etag: &HeaderValue) -> bool {
+    let (Ok(given), Ok(etag)) = (given.to_str(), etag.to_str()) else {
+        return false;
+    };
+    let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    given.trim() == "*" || given.split(',').any(|tag| strong(tag) == strong(etag))
+}
+
+fn is_weak(etag: &HeaderValue) -> bool {
+    etag.as_bytes().starts_with(b"W/")
+}
+
+/// Digits and fixed words are always a valid header value.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests;

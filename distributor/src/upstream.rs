@@ -1,0 +1,212 @@
+//! Asks an origin for an object over HTTP/1.1: kept-alive connections, the cluster's token, a deadline on everything.
+//!
+//! What an origin may say is narrow: a status, a length, an ETag and bytes as they are. All else it sends (CORS,
+//! cookies, its name) ends here.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Request, StatusCode, Uri,
+    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG},
+    uri::InvalidUri,
+};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use live::cluster::Token;
+use tokio::time::timeout;
+
+use crate::{origin::Answer, route::Key};
+
+/// How long a connection to an origin in the same private net may take.
+const CONNECT: Duration = Duration::from_secs(1);
+/// A connection is kept for the next object; a held playlist each and the parts between them need a handful.
+const IDLE_MAX: usize = 32;
+/// Longer than a segment, shorter than what a firewall between the boxes forgets.
+const IDLE_AFTER: Duration = Duration::from_secs(30);
+/// A box that lost its power is noticed after `ALIVE_AFTER` and three more probes, even while a playlist is held.
+const ALIVE_AFTER: Duration = Duration::from_secs(2);
+const ALIVE_EVERY: Duration = Duration::from_secs(1);
+const ALIVE_PROBES: u32 = 2;
+/// What is read from an origin at once; its head must fit.
+const READ_MAX: usize = 64 << 10;
+/// An origin that sends nothing for so long in the middle of an object has broken off.
+const SILENCE: Duration = Duration::from_secs(2);
+/// Longest ETag that is passed on.
+const ETAG_MAX: usize = 128;
+
+/// The client side towards all origins.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    client: Client<HttpConnector, Empty<Bytes>>,
+    /// By index in the configuration.
+    authorities: Vec<String>,
+    bearer: HeaderValue,
+}
+
+/// An origin's answer of 200, before its body.
+#[derive(Debug)]
+pub(crate) struct Object {
+    /// As declared.
+    pub(crate) length: Option<u64>,
+    /// As sent.
+    pub(crate) etag: Option<HeaderValue>,
+    body: Incoming,
+}
+
+/// Why there is no object to read, or no more of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UpstreamError {
+    /// 404.
+    #[error("it has no such object")]
+    Missing,
+    /// 400.
+    #[error("it says that the request is wrong")]
+    Refused,
+    /// 401 or 403: the boxes do not share one secret. The operator's fault.
+    #[error("it does not accept our token: give this box and the origin the same [cluster] secret")]
+    Unauthorized,
+    /// Any other status, or an encoding that was not asked for.
+    #[error("it answered {0}, which is no answer to this request")]
+    Status(StatusCode),
+    /// Nothing came in time.
+    #[error("it did not answer within {0:?}")]
+    Late(Duration),
+    /// No connection, or one that broke off.
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    /// The connection broke off in the middle.
+    #[error("it broke off: {0}")]
+    Broken(String),
+}
+
+impl UpstreamError {
+    /// What it says about the origin.
+    pub(crate) fn answer(&self) -> Answer {
+        match self {
+            Self::Missing => Answer::Missing,
+            Self::Refused => Answer::Refused,
+            Self::Unauthorized | Self::Unreachable(_) => Answer::Unreachable,
+            Self::Status(_) | Self::Late(_) | Self::Broken(_) => Answer::Failed,
+        }
+    }
+}
+
+impl Upstream {
+    /// Towards `authorities` (`host:port` each), with `token`.
+    pub(crate) fn new(authorities: Vec<String>, token: &Token) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT));
+        connector.set_keepalive(Some(ALIVE_AFTER));
+        connector.set_keepalive_interval(Some(ALIVE_EVERY));
+        connector.set_keepalive_retries(Some(ALIVE_PROBES));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_AFTER)
+            .pool_max_idle_per_host(IDLE_MAX)
+            .http1_max_buf_size(READ_MAX)
+            .build(connector);
+        let bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()));
+        let Ok(mut bearer) = bearer else {
+            unreachable!("a token is hexadecimal")
+        };
+        bearer.set_sensitive(true);
+        Self {
+            client,
+            authorities,
+            bearer,
+        }
+    }
+
+    /// Asks `origin` for `key`; its answer must begin within `deadline`.
+    pub(crate) async fn get(
+        &self,
+        origin: usize,
+        key: &Key,
+        deadline: Duration,
+    ) -> Result<Object, UpstreamError> {
+        let request = self
+            .request(origin, key)
+            .map_err(|error| UpstreamError::Unreachable(error.to_string()))?;
+        let response = timeout(deadline, self.client.request(request)).await;
+        let response = response.map_err(|_| UpstreamError::Late(deadline))?;
+        let response = response.map_err(|error| UpstreamError::Unreachable(causes(&error)))?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Err(UpstreamError::Missing),
+            StatusCode::BAD_REQUEST => return Err(UpstreamError::Refused),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return Err(UpstreamError::Unauthorized);
+            }
+            other => return Err(UpstreamError::Status(other)),
+        }
+        if response.headers().contains_key(CONTENT_ENCODING) {
+            return Err(UpstreamError::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        Ok(Object {
+            length: length(response.headers()),
+            etag: etag(response.headers()),
+            body: response.into_body(),
+        })
+    }
+
+    fn request(&self, origin: usize, key: &Key) -> Result<Request<Empty<Bytes>>, InvalidUri> {
+        let authority = self.authorities.get(origin).map_or("", String::as_str);
+        let uri: Uri = format!("http://{authority}{key}").parse()?;
+        let mut request = Request::new(Empty::new());
+        *request.uri_mut() = uri;
+        request
+            .headers_mut()
+            .insert(AUTHORIZATION, self.bearer.clone());
+        Ok(request)
+    }
+}
+
+impl Object {
+    /// The next bytes; none at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        loop {
+            let frame = timeout(SILENCE, self.body.frame())
+                .await
+                .map_err(|_| UpstreamError::Late(SILENCE))?;
+            match frame {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(UpstreamError::Broken(causes(&error))),
+                // Trailers say nothing we use.
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Ok(Some(bytes));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn etag(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers
+        .get(ETAG)
+        .filter(|etag| etag.len() <= ETAG_MAX)
+        .cloned()
+}
+
+/// An error with what it was caused by, in one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
