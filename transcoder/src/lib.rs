@@ -3,5 +3,17 @@
 //! The pure rooms decide (what a part is, when a playlist answers); the shell owns sockets, clocks and processes.
 //! The daemon itself loads no media framework: the encoder is a child process (`worker`).
 
+pub mod blocking;
+pub mod boundary;
+pub mod codec;
+pub mod feed;
+pub mod fmp4;
+pub mod ladder;
+pub mod multivariant;
+pub mod part;
 pub mod sample;
+pub mod stream;
+pub mod track;
+pub mod window;
+pub mod wire_time;
 pub mod worker;

@@ -1,0 +1,63 @@
+//! [pure] Where one segment ends and the next begins, as the tracks are told: stamps without holes in their numbers.
+
+use live::{Dsn, MediaTime, Msn};
+
+/// "Segment `msn` starts at `start`, and the one before it ends there."
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Boundary {
+    /// The segment's number.
+    pub msn: Msn,
+    /// Its discontinuity sequence number.
+    pub dsn: Dsn,
+    /// Where it starts, and the one before ends.
+    pub start: MediaTime,
+    /// There is no media in it: the stream is held, or its stamp was missed.
+    pub gap: bool,
+}
+
+/// The boundaries of the segments whose stamps were missed between `open` and `next`: their time is divided evenly.
+/// `end` is where the open segment's media ends.
+pub fn missed(open: Boundary, end: MediaTime, next: &Boundary) -> Vec<Boundary> {
+    let count = next.msn.0.saturating_sub(open.msn.0).saturating_sub(1);
+    let first = end.max(open.start.plus_ticks(1)).min(MediaTime::from_ticks(
+        next.start.ticks().saturating_sub(count),
+    ));
+    let span = u128::from(next.start.since(first));
+    (0..count)
+        .map(|n| {
+            let ticks = span * u128::from(n) / u128::from(count);
+            Boundary {
+                msn: Msn(open.msn.0 + 1 + n),
+                dsn: next.dsn,
+                start: first.plus_ticks(u64::try_from(ticks).unwrap_or(u64::MAX)),
+                gap: true,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missed_segments_share_the_time_evenly() {
+        let at = |msn, ms| Boundary {
+            msn: Msn(msn),
+            dsn: Dsn(0),
+            start: MediaTime::from_millis(ms),
+            gap: false,
+        };
+        let missed = missed(
+            at(7, 10_000),
+            MediaTime::from_millis(11_000),
+            &at(10, 15_000),
+        );
+        let told: Vec<_> = missed
+            .iter()
+            .map(|b| (b.msn.0, b.start.millis(), b.gap))
+            .collect();
+        assert_eq!(told, [(8, 11_000, true), (9, 13_000, true)]);
+        assert!(super::missed(at(7, 0), MediaTime::default(), &at(8, 1)).is_empty());
+    }
+}

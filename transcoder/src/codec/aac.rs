@@ -1,0 +1,75 @@
+//! [pure] An AAC track, from its AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1).
+
+use bytes::Bytes;
+
+/// An AAC track that can be packaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AacTrack {
+    config: Bytes,
+    object_type: u8,
+    sample_rate: u32,
+    channels: u8,
+}
+
+/// Why a sound configuration cannot be packaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AacTrackError {
+    /// The record is damaged. The peer's fault.
+    #[error("the AAC configuration is damaged")]
+    Record,
+    /// AAC, but none that players take with 1024 samples a frame.
+    #[error("AAC object type {0} is not supported; set the encoder to AAC-LC")]
+    ObjectType(u8),
+}
+
+impl AacTrack {
+    /// Samples that one frame holds, at the core coder's rate.
+    pub const FRAME: u32 = 1024;
+    /// Longest configuration kept; its length is one byte in the esds box.
+    pub const MAX_BYTES: usize = 64;
+    const RATES: std::ops::RangeInclusive<u32> = 7_350..=96_000;
+    /// Main, LC, SSR, LTP, SBR (HE-AAC) and PS (HE-AAC v2).
+    const OBJECT_TYPES: [u8; 6] = [1, 2, 3, 4, 5, 29];
+
+    /// From the configuration, which becomes part of the initialization section as it is.
+    pub fn parse(config: &Bytes) -> Result<Self, AacTrackError> {
+        let parsed = (config.len() <= Self::MAX_BYTES)
+            .then(|| rtmp::flv::AacConfig::parse(config).ok())
+            .flatten()
+            .filter(|parsed| Self::RATES.contains(&parsed.sample_rate))
+            .ok_or(AacTrackError::Record)?;
+        if !Self::OBJECT_TYPES.contains(&parsed.object_type) {
+            return Err(AacTrackError::ObjectType(parsed.object_type));
+        }
+        Ok(Self {
+            config: config.clone(),
+            object_type: parsed.object_type,
+            sample_rate: parsed.sample_rate,
+            channels: match parsed.channel_configuration {
+                0 => 2,
+                7 => 8,
+                n => n,
+            },
+        })
+    }
+
+    /// The AudioSpecificConfig.
+    pub const fn config(&self) -> &Bytes {
+        &self.config
+    }
+
+    /// Samples per second of the core coder: the track's timescale.
+    pub const fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
+    /// Number of channels.
+    pub const fn channels(&self) -> u8 {
+        self.channels
+    }
+
+    /// RFC 6381: `mp4a.40.` and the object type.
+    pub fn codecs(&self) -> String {
+        format!("mp4a.40.{}", self.object_type)
+    }
+}

@@ -1,0 +1,54 @@
+//! [pure] Reads bits, most significant first. Past the end there is nothing, never a panic.
+
+/// A position in a run of bits.
+#[derive(Debug, Clone)]
+pub(super) struct Bits<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Bits<'a> {
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0 }
+    }
+
+    pub(super) fn bit(&mut self) -> Option<bool> {
+        let byte = *self.bytes.get(self.position >> 3)?;
+        let shift = 7_usize.saturating_sub(self.position & 7);
+        self.position = self.position.saturating_add(1);
+        Some(byte >> shift & 1 == 1)
+    }
+
+    /// `count` bits as a number; at most 32.
+    pub(super) fn number(&mut self, count: u32) -> Option<u32> {
+        let mut value: u32 = 0;
+        for _ in 0..count.min(32) {
+            value = value << 1 | u32::from(self.bit()?);
+        }
+        Some(value)
+    }
+
+    /// ue(v), ITU-T H.264 9.1; at most 32 bits of it.
+    pub(super) fn unsigned_golomb(&mut self) -> Option<u32> {
+        let mut zeros: u32 = 0;
+        while !self.bit()? {
+            zeros = zeros.saturating_add(1);
+            if zeros > 31 {
+                return None;
+            }
+        }
+        let rest = self.number(zeros)?;
+        1_u32.checked_shl(zeros)?.checked_sub(1)?.checked_add(rest)
+    }
+
+    /// se(v), ITU-T H.264 9.1.1.
+    pub(super) fn signed_golomb(&mut self) -> Option<i64> {
+        let code = i64::from(self.unsigned_golomb()?);
+        let magnitude = code.saturating_add(1) >> 1;
+        Some(if code & 1 == 1 {
+            magnitude
+        } else {
+            magnitude.saturating_neg()
+        })
+    }
+}

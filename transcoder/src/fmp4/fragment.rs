@@ -1,0 +1,125 @@
+//! [pure] One fragment: moof and mdat. A part is a fragment, and a segment is its parts, one after the other.
+
+use bytes::Bytes;
+use live::{Msn, PartIndex};
+
+use super::boxes::Boxes;
+
+/// Bytes of moof without its table of samples.
+const MOOF: usize = 8 + 16 + 8 + 20 + 20 + 20;
+/// Bytes of one entry in the table of samples.
+const PER_SAMPLE: usize = 16;
+/// Depends on no other sample, and decoding can start here (ISO/IEC 14496-12 8.8.3.1).
+const SYNC: u32 = 0x0200_0000;
+/// Depends on others, and decoding cannot start here.
+const NON_SYNC: u32 = 0x0101_0000;
+
+/// What a track holds; it decides which columns the table of samples has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaKind {
+    /// Per sample: duration, size, flags, composition offset.
+    Video,
+    /// Per sample: duration and size. Decoding can start anywhere.
+    Audio,
+}
+
+/// One sample of a fragment, in the track's timescale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Until the next sample is decoded.
+    pub duration: u32,
+    /// Presentation minus decoding time, signed.
+    pub composition: i32,
+    /// Whether decoding can start here.
+    pub key: bool,
+    /// The payload.
+    pub bytes: Bytes,
+}
+
+/// What a fragment is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Fragment<'a> {
+    /// What the track holds.
+    pub kind: MediaKind,
+    /// For mfhd; see [`sequence_number`].
+    pub sequence: u32,
+    /// Decoding time of the first sample, absolute, in the track's timescale.
+    pub decode_time: u64,
+    /// The samples in decoding order.
+    pub entries: &'a [Entry],
+}
+
+/// A fragment's number within its track: a function of the part's name, so that two transcoders write the same.
+pub fn sequence_number(msn: Msn, part: PartIndex) -> u32 {
+    let number = msn.0.wrapping_mul(1000).wrapping_add(u64::from(part.0)) & u64::from(u32::MAX);
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl Fragment<'_> {
+    /// The bytes.
+    pub fn write(&self) -> Bytes {
+        let payload: usize = self.entries.iter().map(|entry| entry.bytes.len()).sum();
+        let table = self.entries.len() * PER_SAMPLE;
+        let mut out = Boxes::with_capacity(MOOF + table + 8 + payload);
+        let mut data_offset = 0;
+        out.boxed(*b"moof", |out| {
+            out.full(*b"mfhd", 0, 0, |out| out.u32(self.sequence));
+            out.boxed(*b"traf", |out| {
+                self.tfhd(out);
+                out.full(*b"tfdt", 1, 0, |out| out.u64(self.decode_time));
+                data_offset = self.trun(out);
+            });
+        });
+        let payload_at = u32::try_from(out.len() + 8).unwrap_or(u32::MAX);
+        out.overwrite(data_offset, payload_at);
+        out.boxed(*b"mdat", |out| {
+            for entry in self.entries {
+                out.bytes(&entry.bytes);
+            }
+        });
+        out.finish()
+    }
+
+    fn tfhd(&self, out: &mut Boxes) {
+        const DEFAULT_BASE_IS_MOOF: u32 = 0x2_0000;
+        const DEFAULT_FLAGS: u32 = 0x20;
+        match self.kind {
+            MediaKind::Video => out.full(*b"tfhd", 0, DEFAULT_BASE_IS_MOOF, |out| out.u32(1)),
+            MediaKind::Audio => {
+                out.full(*b"tfhd", 0, DEFAULT_BASE_IS_MOOF | DEFAULT_FLAGS, |out| {
+                    out.u32(1);
+                    out.u32(SYNC);
+                });
+            }
+        }
+    }
+
+    /// Writes the table of samples; says where its data offset stands.
+    fn trun(&self, out: &mut Boxes) -> usize {
+        const DATA_OFFSET: u32 = 0x1;
+        const DURATION_SIZE: u32 = 0x300;
+        const FLAGS_COMPOSITION: u32 = 0xc00;
+        let flags = DATA_OFFSET
+            | DURATION_SIZE
+            | match self.kind {
+                MediaKind::Video => FLAGS_COMPOSITION,
+                MediaKind::Audio => 0,
+            };
+        let mut data_offset = 0;
+        // Version 1: composition offsets are signed.
+        out.full(*b"trun", 1, flags, |out| {
+            out.u32(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
+            data_offset = out.len();
+            out.u32(0);
+            for entry in self.entries {
+                out.u32(entry.duration);
+                out.u32(u32::try_from(entry.bytes.len()).unwrap_or(u32::MAX));
+                if self.kind == MediaKind::Video {
+                    out.u32(if entry.key { SYNC } else { NON_SYNC });
+                    out.i32(entry.composition);
+                }
+            }
+        });
+        data_offset
+    }
+}

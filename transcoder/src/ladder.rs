@@ -1,0 +1,108 @@
+//! [pure] The encoded rungs of a stream: from what the operator wants and what the publisher sends.
+//!
+//! A rung is never larger than the source, keeps its aspect, and has even sides. A portrait picture has the ladder
+//! turned: a rung's height is then its width.
+
+use live::Rendition;
+
+use crate::{codec::AvcTrack, worker::RungPlan};
+
+/// One configured rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rung {
+    height: u16,
+    bitrate_bps: u32,
+}
+
+/// The operator's fault: no such rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RungError {
+    /// Odd, too small or too tall.
+    #[error("a rung's height is an even number from 144 to 2160")]
+    Height,
+    /// No picture at all, or more than any player takes.
+    #[error("a rung's bitrate is from 100k to 50000k")]
+    Bitrate,
+}
+
+impl Rung {
+    /// Height in pixels, bits per second.
+    pub fn new(height: u16, bitrate_bps: u32) -> Result<Self, RungError> {
+        if !(144..=2160).contains(&height) || height % 2 != 0 {
+            Err(RungError::Height)
+        } else if !(100_000..=50_000_000).contains(&bitrate_bps) {
+            Err(RungError::Bitrate)
+        } else {
+            Ok(Self {
+                height,
+                bitrate_bps,
+            })
+        }
+    }
+
+    /// Its name.
+    pub const fn rendition(&self) -> Rendition {
+        Rendition::Encoded(self.height)
+    }
+
+    /// Average bits per second.
+    pub const fn bitrate_bps(&self) -> u32 {
+        self.bitrate_bps
+    }
+}
+
+/// Rungs that one stream may have.
+pub const MAX_RUNGS: usize = 8;
+
+/// The rungs of `ladder` that are smaller than `source`, tall to small.
+pub fn plan(source: &AvcTrack, ladder: &[Rung]) -> Vec<RungPlan> {
+    let (width, height) = (source.width(), source.height());
+    let short = width.min(height);
+    let mut rungs: Vec<RungPlan> = ladder
+        .iter()
+        .filter(|rung| rung.height < short)
+        .map(|rung| {
+            let scaled = |side: u16| even(u32::from(side), rung.height, short);
+            RungPlan {
+                rendition: rung.rendition(),
+                width: scaled(width),
+                height: scaled(height),
+                bitrate_bps: rung.bitrate_bps,
+            }
+        })
+        .collect();
+    rungs.sort_by_key(|rung| rung.rendition);
+    rungs
+}
+
+/// `side` times `numerator / denominator`, to the nearest even number.
+fn even(side: u32, numerator: u16, denominator: u16) -> u16 {
+    let (n, d) = (u32::from(numerator), u32::from(denominator.max(1)));
+    let half = (side * n + d) / (2 * d);
+    u16::try_from(half * 2).unwrap_or(u16::MAX - 1).max(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sides_keep_the_aspect_and_are_even() {
+        for (side, to, from, expected) in [
+            (1920, 480, 1080, 854),
+            (1080, 480, 1080, 480),
+            (1280, 480, 720, 854),
+            (720, 360, 576, 450),
+            (1280, 480, 720, 854),
+        ] {
+            assert_eq!(even(side, to, from), expected, "{side} x {to}/{from}");
+        }
+    }
+
+    #[test]
+    fn a_rung_has_bounds() {
+        assert!(Rung::new(480, 1_400_000).is_ok());
+        assert_eq!(Rung::new(481, 1_400_000), Err(RungError::Height));
+        assert_eq!(Rung::new(480, 1), Err(RungError::Bitrate));
+    }
+}

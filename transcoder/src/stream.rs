@@ -1,0 +1,331 @@
+//! [pure] One stream: mux's messages in, objects published, frames for the encoder out.
+//!
+//! Everything that is published depends on the messages and their order alone, encoded rungs on the encoder too.
+//! A second connection of the same session goes on where the first stopped: stamps and frames that were there already
+//! change nothing. Another session starts afresh. Memory is bounded by [`Settings::memory`].
+
+mod encoder;
+mod offer;
+mod run;
+mod status;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use live::{
+    InitHash, Object, Rendition,
+    stamp::{Stamp, StampKind},
+};
+
+use crate::{
+    blocking::Position,
+    boundary::Boundary,
+    codec::{AacTrack, AacTrackError, AvcTrack, AvcTrackError},
+    ladder::Rung,
+    part::PartTarget,
+    window::{Found, Limits, Written},
+    worker::{Event, Input, Plan},
+};
+use run::Run;
+pub use status::{RenditionStatus, StreamStatus};
+
+/// What the operator decided for all streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The parts' nominal duration.
+    pub parts: PartTarget,
+    /// Segments that a playlist lists.
+    pub segments: usize,
+    /// Bytes of media that one stream may hold.
+    pub memory: usize,
+    /// The encoded rungs.
+    pub ladder: Vec<Rung>,
+    /// Bits per second declared for a source whose metadata do not say.
+    pub source_bps: u32,
+    /// Bits per second declared for sound whose metadata do not say.
+    pub audio_bps: u32,
+}
+
+/// What a publisher says of its stream (onMetaData), for the multivariant playlist only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Metadata {
+    /// Video, bits per second.
+    pub video_bps: Option<u64>,
+    /// Sound, bits per second.
+    pub audio_bps: Option<u64>,
+    /// Thousandths of a frame per second.
+    pub frame_rate: Option<u64>,
+}
+
+/// What mux sends, as far as a packager needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// avcC.
+    VideoConfig(Bytes),
+    /// AudioSpecificConfig.
+    AudioConfig(Bytes),
+    /// One access unit.
+    Video {
+        /// Decoding time as on the wire.
+        wire_ms: u32,
+        /// Presentation minus decoding time, milliseconds.
+        composition_ms: i32,
+        /// Whether decoding can start here.
+        key: bool,
+        /// NAL units with lengths.
+        bytes: Bytes,
+    },
+    /// One AAC frame.
+    Audio {
+        /// Presentation time as on the wire.
+        wire_ms: u32,
+        /// The raw frame.
+        bytes: Bytes,
+    },
+    /// onMetaData.
+    Metadata(Metadata),
+    /// onSegment or onHold.
+    Stamp(Stamp),
+    /// onEnd.
+    End,
+}
+
+/// What the shell has to do with the encoder.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Stop the encoder there is, start this one; its events bear the generation.
+    Start(u64, Plan),
+    /// Feed the running encoder.
+    Encode(Input),
+    /// Stop it.
+    Stop,
+}
+
+/// Why a message had no effect, or the stream cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FeedError {
+    /// The video is not published.
+    #[error("video cannot be packaged: {0}")]
+    Video(#[from] AvcTrackError),
+    /// The sound is not published.
+    #[error("sound cannot be packaged: {0}")]
+    Audio(#[from] AacTrackError),
+    /// The stream's newest segments alone exceed the memory it may use: drop the publisher.
+    #[error(
+        "the newest segments alone exceed [window].memory; lower the publisher's bitrate or raise the limit"
+    )]
+    Memory,
+}
+
+/// One stream.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    settings: Arc<Settings>,
+    metadata: Metadata,
+    video: Option<AvcTrack>,
+    audio: Option<AacTrack>,
+    run: Option<Run>,
+    generation: u64,
+    counts: Counts,
+}
+
+/// What was left out, since the stream began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counts {
+    /// Frames that came twice, out of order, without a stamp or too large.
+    pub(crate) frames: u64,
+    /// Stamps that did not move on.
+    pub(crate) stamps: u64,
+}
+
+impl Stream {
+    /// Most segments that a stamp may have jumped over; beyond it the stream starts afresh.
+    const MAX_MISSED: u64 = 1000;
+
+    /// A stream of which nothing is known yet.
+    pub fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            settings,
+            metadata: Metadata::default(),
+            video: None,
+            audio: None,
+            run: None,
+            generation: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// The next message of the feed.
+    pub fn feed(&mut self, message: Message, actions: &mut Vec<Action>) -> Result<(), FeedError> {
+        match message {
+            Message::VideoConfig(avcc) => self.video_config(&avcc)?,
+            Message::AudioConfig(config) => self.audio_config(&config)?,
+            Message::Metadata(metadata) => self.metadata = metadata,
+            Message::Stamp(stamp) => self.stamp(&stamp, actions),
+            Message::Video {
+                wire_ms,
+                composition_ms,
+                key,
+                bytes,
+            } => {
+                let taken = self
+                    .run
+                    .as_mut()
+                    .is_some_and(|run| run.video(wire_ms, composition_ms, key, bytes, actions));
+                self.counts.frames += u64::from(!taken);
+            }
+            Message::Audio { wire_ms, bytes } => {
+                let taken = self
+                    .run
+                    .as_mut()
+                    .is_some_and(|run| run.sound(wire_ms, bytes));
+                self.counts.frames += u64::from(!taken);
+            }
+            Message::End => {
+                if let Some(run) = &mut self.run {
+                    run.end();
+                    actions.push(Action::Stop);
+                }
+            }
+        }
+        self.fit()
+    }
+
+    fn fit(&mut self) -> Result<(), FeedError> {
+        let memory = self.settings.memory;
+        let fits = self.run.as_mut().is_none_or(|run| run.fit(memory));
+        if fits { Ok(()) } else { Err(FeedError::Memory) }
+    }
+
+    fn video_config(&mut self, avcc: &Bytes) -> Result<(), AvcTrackError> {
+        if self.video.as_ref().is_none_or(|known| known.avcc() != avcc) {
+            let track = AvcTrack::parse(avcc)?;
+            self.video = Some(track.clone());
+            if let Some(run) = &mut self.run {
+                run.next_video = Some(track);
+            }
+        }
+        Ok(())
+    }
+
+    fn audio_config(&mut self, config: &Bytes) -> Result<(), AacTrackError> {
+        if self
+            .audio
+            .as_ref()
+            .is_none_or(|known| known.config() != config)
+        {
+            let track = AacTrack::parse(config)?;
+            self.audio = Some(track.clone());
+            if let Some(run) = &mut self.run {
+                run.audio_config(track);
+            }
+        }
+        Ok(())
+    }
+
+    fn stamp(&mut self, stamp: &Stamp, actions: &mut Vec<Action>) {
+        let boundary = Boundary {
+            msn: stamp.msn,
+            dsn: stamp.dsn,
+            start: stamp.pts,
+            gap: stamp.kind == StampKind::Hold,
+        };
+        let same = |run: &Run| {
+            run.id == stamp.session
+                && stamp.msn.0.saturating_sub(run.open.msn.0) <= Self::MAX_MISSED
+        };
+        match self.run.as_mut().filter(|run| same(run)) {
+            Some(run) => {
+                if !run.moves_on(&boundary) {
+                    self.counts.stamps += u64::from(run.open != boundary);
+                    return;
+                }
+                run.start_encoder(&mut self.generation, actions);
+                run.stamp(boundary);
+            }
+            None => {
+                let limits = Limits {
+                    segments: self.settings.segments,
+                    parts: self.settings.parts,
+                    target_duration: stamp.td,
+                };
+                let tracks = (self.video.clone(), self.audio.clone());
+                let mut run = Run::new(stamp.session, boundary, limits, tracks, &self.settings);
+                actions.push(Action::Stop);
+                run.start_encoder(&mut self.generation, actions);
+                run.begin(boundary);
+                self.run = Some(run);
+            }
+        }
+        self.offer();
+    }
+
+    /// The encoder of `generation` is up: what to feed it first.
+    pub fn encoder_started(&mut self, generation: u64) -> Vec<Input> {
+        match self.run.as_mut().and_then(|run| run.encoder(generation)) {
+            Some(encoder) => encoder.started(),
+            None => Vec::new(),
+        }
+    }
+
+    /// The encoder of `generation` is gone.
+    pub fn encoder_stopped(&mut self, generation: u64) {
+        if let Some(run) = &mut self.run {
+            run.encoder_stopped(generation);
+        }
+    }
+
+    /// The encoder of `generation` says something. One that was replaced is not heard.
+    pub fn encoded(&mut self, generation: u64, event: Event) -> Result<(), FeedError> {
+        let Some(run) = &mut self.run else {
+            return Ok(());
+        };
+        run.encoded(generation, event)?;
+        self.fit()
+    }
+
+    /// The renditions, each with a number that rises when its playlist changes.
+    pub fn versions(&self) -> impl Iterator<Item = (Rendition, u64)> {
+        self.run.iter().flat_map(|run| {
+            run.windows()
+                .map(|(rendition, window)| (rendition, window.version()))
+        })
+    }
+
+    /// The multivariant playlist, once there is one, and its hash.
+    pub fn multivariant(&self) -> Option<(Bytes, InitHash)> {
+        self.run.as_ref().and_then(|run| run.multivariant.clone())
+    }
+
+    /// A media playlist as it is now. `None` when the rendition has nothing yet, or there is no such.
+    pub fn playlist(&mut self, rendition: Rendition) -> Option<Written> {
+        self.run.as_mut()?.playlist(rendition)
+    }
+
+    /// How far a rendition has come, once it has a playlist.
+    pub fn position(&self, rendition: Rendition) -> Option<Position> {
+        let window = self.run.as_ref()?.window(rendition)?;
+        window.has_media().then(|| window.position())
+    }
+
+    /// What is under the path of an immutable object.
+    pub fn find(&self, object: Object) -> Found {
+        object
+            .rendition()
+            .and_then(|rendition| self.run.as_ref()?.window(rendition))
+            .map_or(Found::Nothing, |window| window.find(object))
+    }
+
+    /// EXT-X-TARGETDURATION in seconds, while there is a session.
+    pub fn target_duration(&self) -> Option<u32> {
+        self.run.as_ref().map(|run| run.limits.target_duration)
+    }
+
+    /// Whether the session is over.
+    pub fn is_ended(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.ended)
+    }
+}
+
+#[cfg(test)]
+mod tests;

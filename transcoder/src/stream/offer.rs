@@ -1,0 +1,75 @@
+//! [pure] When a stream's multivariant playlist appears, and what is in it.
+//!
+//! Players read it once, so it waits until it can be complete: for the proof that the source's keyframes are regular
+//! (two segments), and one segment more for encoded rungs that are slow to come up. What comes later is added then.
+
+use live::{InitHash, Rendition, playlist::FrameRate};
+
+use super::{Metadata, Stream, run::Run};
+use crate::multivariant::{self, Offer, Sound};
+
+/// Segments begun when the source has proved itself or failed to.
+const PROOF: u64 = 3;
+/// Peak over average of an encoder whose buffer is one second: a two-second segment can hold three seconds' worth.
+const ENCODER_PEAK: (u64, u64) = (3, 2);
+/// Peak over average of a source: Apple's bound for live streams (authoring rule 1.29).
+const SOURCE_PEAK: (u64, u64) = (5, 4);
+
+impl Stream {
+    /// Writes the multivariant playlist anew.
+    pub(super) fn offer(&mut self) {
+        let (metadata, settings) = (self.metadata, self.settings.clone());
+        let Some(run) = &mut self.run else { return };
+        let waiting =
+            run.begun == PROOF && run.rungs.values().any(|r| !r.track.window().has_media());
+        if run.begun < PROOF || waiting {
+            return;
+        }
+        let source_bps = metadata.video_bps.unwrap_or(settings.source_bps.into());
+        let offers = offers(run, metadata, source_bps);
+        let sound = run
+            .audio
+            .as_ref()
+            .filter(|track| track.window().has_media())
+            .map(|track| Sound {
+                codec: track.codec(),
+                bps: metadata.audio_bps.unwrap_or(settings.audio_bps.into()),
+            });
+        if let Some(text) = multivariant::write(&offers, sound) {
+            let hash = InitHash::of(text.as_bytes());
+            run.multivariant = Some((text.into(), hash));
+        }
+    }
+}
+
+fn offers(run: &Run, metadata: Metadata, source_bps: u64) -> Vec<Offer<'_>> {
+    let frame_rate = metadata.frame_rate.map(FrameRate::from_thousandths);
+    let source = run
+        .source
+        .as_ref()
+        .filter(|source| source.admission().is_admitted())
+        .zip(run.video.as_ref())
+        .map(|(source, codec)| Offer {
+            rendition: Rendition::Source,
+            codec,
+            frame_rate,
+            average_bps: source_bps,
+            peak_bps: times(source_bps, SOURCE_PEAK).max(source.window().peak_bps()),
+        });
+    let rungs = run.rungs.iter().filter_map(|(rendition, rung)| {
+        let codec = rung.codec.as_ref()?;
+        let average_bps = u64::from(rung.bitrate_bps);
+        rung.track.window().has_media().then(|| Offer {
+            rendition: *rendition,
+            codec,
+            frame_rate,
+            average_bps,
+            peak_bps: times(average_bps, ENCODER_PEAK),
+        })
+    });
+    source.into_iter().chain(rungs).collect()
+}
+
+const fn times(bps: u64, (numerator, denominator): (u64, u64)) -> u64 {
+    bps.saturating_mul(numerator) / denominator
+}

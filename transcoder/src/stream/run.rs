@@ -1,0 +1,358 @@
+//! [pure] One session of a stream: its tracks, and the order in which they are told things.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use live::{InitHash, MediaTime, Rendition, SessionId};
+
+use super::{Action, FeedError, Settings, encoder::Encoder};
+use crate::{
+    boundary::{Boundary, missed},
+    codec::{AacTrack, AvcTrack},
+    fmp4::{VIDEO_TIMESCALE, video_init},
+    ladder,
+    sample::Sample,
+    track::{AudioTrack, Fed, RungTrack, SourceTrack},
+    window::{Limits, Window, Written},
+    wire_time,
+    worker::{Event, Input, Plan},
+};
+
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub(super) id: SessionId,
+    pub(super) limits: Limits,
+    pub(super) settings: Arc<Settings>,
+    /// The newest boundary: its segment is open.
+    pub(super) open: Boundary,
+    /// Segments begun, the first included.
+    pub(super) begun: u64,
+    pub(super) ended: bool,
+    pub(super) multivariant: Option<(Bytes, InitHash)>,
+    /// The video configuration in use.
+    pub(super) video: Option<AvcTrack>,
+    /// One that takes effect at the next stamp; frames until then cannot be decoded with it nor without.
+    pub(super) next_video: Option<AvcTrack>,
+    pub(super) source: Option<SourceTrack>,
+    pub(super) audio: Option<AudioTrack>,
+    pub(super) rungs: BTreeMap<Rendition, Encoded>,
+    pub(super) encoder: Option<Encoder>,
+    /// Decoding time of the newest video frame.
+    last_dts: Option<MediaTime>,
+    /// Distance of the two newest video frames, ticks.
+    distance: u64,
+    /// Presentation time of the newest frame of any kind.
+    pub(super) edge: MediaTime,
+}
+
+/// An encoded rung, and what its encoder said of it.
+#[derive(Debug, Clone)]
+pub(super) struct Encoded {
+    pub(super) track: RungTrack,
+    pub(super) codec: Option<AvcTrack>,
+    pub(super) bitrate_bps: u32,
+}
+
+impl Run {
+    pub(super) fn new(
+        id: SessionId,
+        open: Boundary,
+        limits: Limits,
+        (video, audio): (Option<AvcTrack>, Option<AacTrack>),
+        settings: &Arc<Settings>,
+    ) -> Self {
+        let mut run = Self {
+            id,
+            limits,
+            settings: settings.clone(),
+            open,
+            begun: 0,
+            ended: false,
+            multivariant: None,
+            video: None,
+            next_video: video,
+            source: None,
+            audio: None,
+            rungs: BTreeMap::new(),
+            encoder: None,
+            last_dts: None,
+            distance: 0,
+            edge: open.start,
+        };
+        if let Some(audio) = audio {
+            run.audio_config(audio);
+        }
+        run
+    }
+
+    pub(super) fn audio_config(&mut self, codec: AacTrack) {
+        match &mut self.audio {
+            Some(track) => track.configure(codec),
+            None => {
+                let window = Window::new(Rendition::Audio, self.limits, codec.sample_rate());
+                self.audio = Some(AudioTrack::new(window, self.limits.parts, codec));
+            }
+        }
+    }
+
+    /// Whether a stamp says something new.
+    pub(super) fn moves_on(&self, boundary: &Boundary) -> bool {
+        !self.ended && boundary.msn > self.open.msn && boundary.start > self.open.start
+    }
+
+    /// A stamp that moves on.
+    pub(super) fn stamp(&mut self, boundary: Boundary) {
+        let end = self.edge.plus_ticks(self.distance);
+        for gap in missed(self.open, end, &boundary) {
+            self.begin(gap);
+        }
+        self.begin(boundary);
+    }
+
+    /// All tracks learn of a boundary.
+    pub(super) fn begin(&mut self, boundary: Boundary) {
+        self.begun += 1;
+        self.open = boundary;
+        let fed = match &mut self.encoder {
+            Some(encoder) => encoder.fed_until(boundary.start, self.distance),
+            None => Fed::default(),
+        };
+        if let Some(source) = &mut self.source {
+            source.boundary(boundary);
+        }
+        if let Some(audio) = &mut self.audio {
+            audio.boundary(boundary);
+        }
+        for rung in self.rungs.values_mut() {
+            rung.track.boundary(boundary, fed);
+        }
+    }
+
+    /// A new video configuration takes effect with the stamp that follows: new initialization section, new encoder.
+    pub(super) fn start_encoder(&mut self, generation: &mut u64, actions: &mut Vec<Action>) {
+        let Some(video) = self.next_video.take() else {
+            return;
+        };
+        let (limits, parts) = (self.limits, self.limits.parts);
+        let window = |rendition| Window::new(rendition, limits, VIDEO_TIMESCALE);
+        self.source
+            .get_or_insert_with(|| SourceTrack::new(window(Rendition::Source), parts))
+            .configure(video_init(&video));
+        let rungs = ladder::plan(&video, &self.settings.ladder);
+        for rung in &rungs {
+            self.rungs.entry(rung.rendition).or_insert_with(|| Encoded {
+                track: RungTrack::new(window(rung.rendition), parts),
+                codec: None,
+                bitrate_bps: rung.bitrate_bps,
+            });
+        }
+        self.encoder = None;
+        if rungs.is_empty() {
+            actions.push(Action::Stop);
+        } else {
+            *generation += 1;
+            let plan = Plan {
+                codec_config: video.avcc().clone(),
+                width: video.width(),
+                height: video.height(),
+                rungs,
+            };
+            self.encoder = Some(Encoder::new(*generation));
+            actions.push(Action::Start(*generation, plan));
+        }
+        self.video = Some(video);
+    }
+
+    /// A video frame. `false` when it is of no use.
+    pub(super) fn video(
+        &mut self,
+        wire_ms: u32,
+        composition_ms: i32,
+        key: bool,
+        bytes: Bytes,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        let dts = wire_time::absolute(wire_ms, self.last_dts.unwrap_or(self.open.start));
+        let pts = dts.millis().checked_add_signed(composition_ms.into());
+        let Some(pts) = pts.map(MediaTime::from_millis) else {
+            return false;
+        };
+        if self.ended || self.next_video.is_some() || self.last_dts.is_some_and(|last| dts <= last)
+        {
+            return false;
+        }
+        let Ok(sample) = Sample::new(pts, dts, key, bytes) else {
+            return false;
+        };
+        let Some(source) = &mut self.source else {
+            return false;
+        };
+        if let Some(last) = self.last_dts.replace(dts) {
+            self.distance = dts.since(last);
+        }
+        self.edge = self.edge.max(pts);
+        if let Some(audio) = &mut self.audio {
+            audio.video_at(dts);
+        }
+        let overdue = source.push(&sample);
+        self.encode(sample, overdue, actions);
+        true
+    }
+
+    fn encode(&mut self, sample: Sample, overdue: bool, actions: &mut Vec<Action>) {
+        let Some(encoder) = &mut self.encoder else {
+            return;
+        };
+        let start = self.open.start;
+        if overdue {
+            let force = encoder.feed(Input::ForceKey { pts: start });
+            actions.extend(force.map(Action::Encode));
+        } else if sample.key && sample.pts == start {
+            encoder.restart_here();
+        }
+        let frame = encoder.feed(Input::Frame {
+            pts: sample.pts,
+            dts: sample.dts,
+            key: sample.key,
+            bytes: sample.bytes().clone(),
+        });
+        actions.extend(frame.map(Action::Encode));
+    }
+
+    /// A frame of sound. `false` when it is of no use.
+    pub(super) fn sound(&mut self, wire_ms: u32, bytes: Bytes) -> bool {
+        let pts = wire_time::absolute(wire_ms, self.edge);
+        let (Some(audio), Ok(sample)) = (&mut self.audio, Sample::new(pts, pts, true, bytes))
+        else {
+            return false;
+        };
+        if !self.ended {
+            self.edge = self.edge.max(pts);
+            audio.push(sample);
+        }
+        !self.ended
+    }
+
+    pub(super) fn encoder(&mut self, generation: u64) -> Option<&mut Encoder> {
+        self.encoder
+            .as_mut()
+            .filter(|encoder| encoder.generation == generation)
+    }
+
+    pub(super) fn encoder_stopped(&mut self, generation: u64) {
+        if let Some(encoder) = self.encoder(generation) {
+            encoder.running = false;
+            for rung in self.rungs.values_mut() {
+                rung.track.interrupted();
+            }
+        }
+    }
+
+    pub(super) fn encoded(&mut self, generation: u64, event: Event) -> Result<(), FeedError> {
+        if self.ended || self.encoder(generation).is_none() {
+            return Ok(());
+        }
+        match event {
+            Event::Config {
+                rendition,
+                codec_config,
+                ..
+            } => {
+                let codec = AvcTrack::parse(&codec_config)?;
+                if let Some(rung) = self.rungs.get_mut(&rendition) {
+                    rung.track.configure(video_init(&codec));
+                    rung.codec = Some(codec);
+                }
+            }
+            Event::Sample {
+                rendition,
+                pts,
+                key,
+                bytes,
+            } => {
+                let rung = self.rungs.get_mut(&rendition);
+                if let (Some(rung), Ok(sample)) = (rung, Sample::new(pts, pts, key, bytes)) {
+                    rung.track.push(&sample);
+                }
+            }
+            Event::Failed { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The session is over: everything gets its end.
+    pub(super) fn end(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.ended = true;
+        let end = self.edge.plus_ticks(self.distance.max(1));
+        if let Some(source) = &mut self.source {
+            source.finish(end);
+        }
+        if let Some(audio) = &mut self.audio {
+            audio.finish(end);
+        }
+        for rung in self.rungs.values_mut() {
+            rung.track.finish(end);
+        }
+        for window in self.windows_mut() {
+            window.end();
+        }
+    }
+
+    /// Holds no more than `memory` bytes of media; the largest window gives first. `false` when that is not to be had.
+    pub(super) fn fit(&mut self, memory: usize) -> bool {
+        while self
+            .windows()
+            .map(|(_, window)| window.bytes())
+            .sum::<usize>()
+            > memory
+        {
+            let mut windows: Vec<&mut Window> = self.windows_mut().collect();
+            windows.sort_by_key(|window| std::cmp::Reverse(window.bytes()));
+            if !windows.into_iter().any(Window::evict) {
+                return false;
+            }
+        }
+        true
+    }
+
+    pub(super) fn windows(&self) -> impl Iterator<Item = (Rendition, &Window)> {
+        let source = self.source.iter().map(|t| (Rendition::Source, t.window()));
+        let rungs = self.rungs.iter().map(|(r, rung)| (*r, rung.track.window()));
+        let audio = self.audio.iter().map(|t| (Rendition::Audio, t.window()));
+        source.chain(rungs).chain(audio)
+    }
+
+    fn windows_mut(&mut self) -> impl Iterator<Item = &mut Window> {
+        let source = self.source.iter_mut().map(SourceTrack::window_mut);
+        let rungs = self.rungs.values_mut().map(|rung| rung.track.window_mut());
+        let audio = self.audio.iter_mut().map(AudioTrack::window_mut);
+        source.chain(rungs).chain(audio)
+    }
+
+    pub(super) fn window(&self, rendition: Rendition) -> Option<&Window> {
+        self.windows()
+            .find_map(|(r, window)| (r == rendition).then_some(window))
+    }
+
+    /// The playlist of the present version, written once.
+    pub(super) fn playlist(&mut self, rendition: Rendition) -> Option<Written> {
+        let window = self.window(rendition).filter(|window| window.has_media())?;
+        if let Some(written) = window.written() {
+            return Some(written.clone());
+        }
+        let reports = self
+            .windows()
+            .filter(|(other, _)| *other != rendition)
+            .filter_map(|(_, window)| window.report())
+            .collect();
+        let window = match rendition {
+            Rendition::Source => self.source.as_mut()?.window_mut(),
+            Rendition::Audio => self.audio.as_mut()?.window_mut(),
+            Rendition::Encoded(_) => self.rungs.get_mut(&rendition)?.track.window_mut(),
+        };
+        Some(window.write(reports))
+    }
+}

@@ -1,0 +1,102 @@
+//! [pure] What an operator sees of a stream.
+
+use live::Rendition;
+use serde::Serialize;
+
+use super::{Stream, run::Run};
+use crate::window::Window;
+
+/// A stream in `/status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamStatus {
+    /// Session id, Unix milliseconds at its start.
+    pub session: u64,
+    /// The newest segment.
+    pub msn: u64,
+    /// Its discontinuity sequence number.
+    pub dsn: u64,
+    /// Nobody publishes.
+    pub held: bool,
+    /// The session is over.
+    pub ended: bool,
+    /// Whether players are offered the source.
+    pub source_offered: bool,
+    /// Whether the multivariant playlist is there.
+    pub playable: bool,
+    /// Newest media, Unix milliseconds.
+    pub edge_ms: u64,
+    /// `running`, `starting`, or `none` without encoded rungs.
+    pub encoder: &'static str,
+    /// Messages without effect: frames.
+    pub dropped_frames: u64,
+    /// Messages without effect: stamps.
+    pub stale_stamps: u64,
+    /// Best first.
+    pub renditions: Vec<RenditionStatus>,
+}
+
+/// A rendition in `/status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RenditionStatus {
+    /// `source`, `480p`, `audio`.
+    pub name: String,
+    /// The segment that comes next or is open.
+    pub msn: u64,
+    /// Its complete parts.
+    pub parts: u32,
+    /// Segments in the playlist.
+    pub segments: usize,
+    /// Bytes of media in memory.
+    pub bytes: usize,
+    /// Segments published as GAP.
+    pub gaps: u64,
+    /// Segments that the encoder was too late for.
+    pub late: u64,
+    /// Milliseconds behind the newest media.
+    pub lag_ms: Option<u64>,
+}
+
+impl Stream {
+    /// What an operator sees; none before the first stamp.
+    pub fn status(&self) -> Option<StreamStatus> {
+        let run = self.run.as_ref()?;
+        Some(StreamStatus {
+            session: run.id.0,
+            msn: run.open.msn.0,
+            dsn: run.open.dsn.0,
+            held: run.open.gap,
+            ended: run.ended,
+            source_offered: run
+                .source
+                .as_ref()
+                .is_some_and(|source| source.admission().is_admitted()),
+            playable: run.multivariant.is_some(),
+            edge_ms: run.edge.millis(),
+            encoder: match &run.encoder {
+                None => "none",
+                Some(encoder) if encoder.running => "running",
+                Some(_) => "starting",
+            },
+            dropped_frames: self.counts.frames + run.audio.as_ref().map_or(0, |a| a.dropped()),
+            stale_stamps: self.counts.stamps,
+            renditions: run.windows().map(|(r, w)| rendition(run, r, w)).collect(),
+        })
+    }
+}
+
+fn rendition(run: &Run, name: Rendition, window: &Window) -> RenditionStatus {
+    let position = window.position();
+    let rung = run.rungs.get(&name);
+    RenditionStatus {
+        name: name.to_string(),
+        msn: position.open.0,
+        parts: position.open_parts,
+        segments: window.playlist().segments.len(),
+        bytes: window.bytes(),
+        gaps: window.gaps(),
+        late: rung.map_or(0, |rung| rung.track.late()),
+        lag_ms: rung
+            .and_then(|rung| rung.track.lag(run.edge))
+            .map(|ticks| ticks / 90),
+    }
+}

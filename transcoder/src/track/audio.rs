@@ -1,0 +1,333 @@
+//! [pure] The sound: AAC frames on an absolute grid of 1024 samples, in a timescale that is the sample rate.
+//!
+//! Which segment a frame belongs to is decided by its presentation time, and only once no earlier boundary can come:
+//! when decoding of the video has passed it, or sound is half a second ahead of it. The first frame at or after a
+//! boundary opens the segment.
+//!
+//! Wire times are whole milliseconds, so a frame's place on the grid is found anew in each segment from its first few
+//! frames, and from there frames count on. Nothing is remembered across a boundary: a transcoder that joins late finds
+//! the same places. A frame that is more than one frame away from its place starts the count anew.
+
+use std::collections::VecDeque;
+
+use live::MediaTime;
+
+use crate::{
+    boundary::Boundary,
+    codec::AacTrack,
+    fmp4::{MediaKind, audio_init},
+    part::{Lengths, PartCutter, PartTarget},
+    sample::Sample,
+    window::Window,
+};
+
+/// The `audio` rendition.
+#[derive(Debug, Clone)]
+pub struct AudioTrack {
+    window: Window,
+    parts: PartTarget,
+    codec: AacTrack,
+    /// Takes effect at the next boundary; until then what comes cannot be published.
+    next_codec: Option<AacTrack>,
+    /// Frames that a boundary may still come before.
+    pending: VecDeque<Sample>,
+    /// Boundaries that the sound has not reached. At most two.
+    ahead: VecDeque<Boundary>,
+    open: Option<Open>,
+    /// Presentation time of the newest frame taken.
+    newest: Option<MediaTime>,
+    dropped: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Open {
+    boundary: Boundary,
+    codec: AacTrack,
+    lengths: Lengths,
+    state: State,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    /// Not enough frames yet to find their place.
+    Seeking(Vec<Sample>),
+    /// The next frame's place is known.
+    Placed {
+        cutter: PartCutter,
+        first: u64,
+        next: u64,
+    },
+    /// Nothing will be published.
+    Gap,
+}
+
+impl AudioTrack {
+    /// Sound this far ahead of the video does not wait for it: there may be none. Ticks.
+    const ALONE_AFTER: u64 = MediaTime::HZ / 2;
+    /// Frames that wait for the video: three seconds at 96 kHz.
+    const MAX_PENDING: usize = 300;
+    /// Frames that find the place on the grid. The pattern of rounding to milliseconds repeats every 3 frames at 48 kHz;
+    /// at 44.1 kHz six come within a quarter of a millisecond of its least.
+    const SEEK: usize = 6;
+    /// Whole segments that the sound may be behind the stamps; then what is missing will not come.
+    const BEHIND: u64 = 2;
+
+    /// A track without segments.
+    pub fn new(mut window: Window, parts: PartTarget, codec: AacTrack) -> Self {
+        window.configure(audio_init(&codec), codec.sample_rate());
+        Self {
+            window,
+            parts,
+            codec,
+            next_codec: None,
+            pending: VecDeque::new(),
+            ahead: VecDeque::new(),
+            open: None,
+            newest: None,
+            dropped: 0,
+        }
+    }
+
+    /// A decoder configuration; one that is new takes effect at the next boundary.
+    pub fn configure(&mut self, codec: AacTrack) {
+        if *self.next_codec.as_ref().unwrap_or(&self.codec) != codec {
+            self.commit_until(None);
+            self.next_codec = Some(codec);
+        }
+    }
+
+    /// A stamp.
+    pub fn boundary(&mut self, boundary: Boundary) {
+        while let Some(open) = &self.open
+            && boundary.msn.0 >= open.boundary.msn.0.saturating_add(Self::BEHIND)
+        {
+            self.advance();
+        }
+        if boundary.gap || self.next_codec.is_some() {
+            // All sound before a hold, or of the old configuration, is here already.
+            self.commit_until(None);
+            self.ahead.push_back(boundary);
+            while !self.ahead.is_empty() {
+                self.advance();
+            }
+        } else if self.open.is_none() && self.ahead.is_empty() {
+            self.begin(boundary);
+        } else {
+            self.ahead.push_back(boundary);
+        }
+    }
+
+    /// A frame. Those that go back in time are dropped.
+    pub fn push(&mut self, sample: Sample) {
+        if self.newest.is_some_and(|newest| sample.pts <= newest) {
+            self.dropped += 1;
+            return;
+        }
+        self.newest = Some(sample.pts);
+        self.pending.push_back(sample);
+        let alone = self.newest.map_or(0, |newest| newest.ticks());
+        self.commit_until(Some(MediaTime::from_ticks(
+            alone.saturating_sub(Self::ALONE_AFTER),
+        )));
+        if self.pending.len() > Self::MAX_PENDING {
+            self.pending.pop_front();
+            self.dropped += 1;
+        }
+    }
+
+    /// Decoding of the video has come to `dts`: no boundary will come at or before it.
+    pub fn video_at(&mut self, dts: MediaTime) {
+        self.commit_until(Some(dts));
+    }
+
+    /// Places the pending frames up to `limit`; all of them without.
+    fn commit_until(&mut self, limit: Option<MediaTime>) {
+        while let Some(sample) = self.pending.front()
+            && limit.is_none_or(|limit| sample.pts <= limit)
+        {
+            if let Some(sample) = self.pending.pop_front() {
+                self.commit(sample);
+            }
+        }
+    }
+
+    fn commit(&mut self, sample: Sample) {
+        while self
+            .ahead
+            .front()
+            .is_some_and(|next| next.start <= sample.pts)
+        {
+            self.advance();
+        }
+        let Some(open) = &mut self.open else {
+            self.dropped += 1;
+            return;
+        };
+        if sample.pts < open.boundary.start || self.next_codec.is_some() {
+            self.dropped += 1;
+            return;
+        }
+        if let State::Seeking(head) = &mut open.state {
+            head.push(sample);
+            if head.len() >= Self::SEEK {
+                open.place(&mut self.window);
+            }
+        } else {
+            open.push(sample, &mut self.window);
+        }
+    }
+
+    /// Goes on to the next boundary.
+    fn advance(&mut self) {
+        let next = self.ahead.pop_front();
+        let end = match (&next, &self.open) {
+            (Some(next), _) => next.start,
+            (None, Some(open)) => open.boundary.start,
+            (None, None) => return,
+        };
+        self.close(end);
+        if let Some(next) = next {
+            self.begin(next);
+        }
+    }
+
+    fn begin(&mut self, boundary: Boundary) {
+        if let Some(codec) = self.next_codec.take() {
+            self.window
+                .configure(audio_init(&codec), codec.sample_rate());
+            self.codec = codec;
+        }
+        self.window.begin(boundary);
+        self.open = Some(Open {
+            boundary,
+            codec: self.codec.clone(),
+            lengths: Lengths::new(self.parts, self.codec.sample_rate()),
+            state: if boundary.gap {
+                State::Gap
+            } else {
+                State::Seeking(Vec::new())
+            },
+        });
+    }
+
+    fn close(&mut self, end: MediaTime) {
+        let Some(mut open) = self.open.take() else {
+            return;
+        };
+        open.place(&mut self.window);
+        match open.state {
+            State::Placed {
+                cutter,
+                first,
+                next,
+            } => {
+                let mut parts = Vec::new();
+                cutter.finish(next, &mut parts);
+                let start = time_of(first, open.codec.sample_rate());
+                for part in parts {
+                    self.window.part(start, part);
+                }
+                self.window.close(next - first);
+            }
+            State::Seeking(_) | State::Gap => self.window.give_up(end),
+        }
+    }
+
+    /// The session ends here.
+    pub fn finish(&mut self, end: MediaTime) {
+        self.commit_until(None);
+        while !self.ahead.is_empty() {
+            self.advance();
+        }
+        self.close(end);
+    }
+
+    /// The decoder configuration in use.
+    pub const fn codec(&self) -> &AacTrack {
+        &self.codec
+    }
+
+    /// Frames that were not published: too late, out of order, or between two configurations.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Its window.
+    pub const fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// Its window.
+    pub const fn window_mut(&mut self) -> &mut Window {
+        &mut self.window
+    }
+}
+
+impl Open {
+    /// Finds the place of the frames so far: that of the least late, counted back to the first.
+    fn place(&mut self, window: &mut Window) {
+        let rate = self.codec.sample_rate();
+        let State::Seeking(head) = &mut self.state else {
+            return;
+        };
+        let frame = u64::from(AacTrack::FRAME);
+        let least = (0_u64..)
+            .zip(head.iter())
+            .map(|(n, sample)| position_of(sample.pts, rate).saturating_sub(n * frame))
+            .min();
+        let Some(least) = least else { return };
+        let first = (least + frame / 2) / frame * frame;
+        let head = std::mem::take(head);
+        self.state = State::Placed {
+            cutter: PartCutter::new(MediaKind::Audio, self.lengths, self.boundary.msn, first),
+            first,
+            next: first,
+        };
+        for sample in head {
+            self.push(sample, window);
+        }
+    }
+
+    fn push(&mut self, sample: Sample, window: &mut Window) {
+        let rate = self.codec.sample_rate();
+        let State::Placed {
+            cutter,
+            first,
+            next,
+        } = &mut self.state
+        else {
+            return;
+        };
+        let frame = u64::from(AacTrack::FRAME);
+        let position = position_of(sample.pts, rate);
+        if position + frame < *next {
+            // More frames than fit the time: this one is too many.
+            return;
+        }
+        let at = if position > *next + frame {
+            (position + frame / 2) / frame * frame
+        } else {
+            *next
+        };
+        let mut parts = Vec::new();
+        cutter.push(at, 0, true, sample.bytes().clone(), &mut parts);
+        *next = at + frame;
+        cutter.edge(*next, &mut parts);
+        let start = time_of(*first, rate);
+        for part in parts {
+            window.part(start, part);
+        }
+    }
+}
+
+/// The moment as a count of samples since the epoch.
+fn position_of(pts: MediaTime, rate: u32) -> u64 {
+    let samples = u128::from(pts.ticks()) * u128::from(rate) / u128::from(MediaTime::HZ);
+    u64::try_from(samples).unwrap_or(u64::MAX)
+}
+
+/// The inverse of [`position_of`], to a tick.
+fn time_of(position: u64, rate: u32) -> MediaTime {
+    let ticks = u128::from(position) * u128::from(MediaTime::HZ) / u128::from(rate.max(1));
+    MediaTime::from_ticks(u64::try_from(ticks).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,159 @@
+//! [pure] The segments of a video track, the publisher's or an encoder's.
+//!
+//! A segment starts with a keyframe or is a GAP. Its decoding timeline is moved so that it begins where the segment
+//! does: with B-frames decoding runs ahead of presentation, and composition offsets are signed (facts: signed offsets
+//! and no edit list). Its last sample lasts until the next segment starts, so that fragments join without a hole.
+
+use live::MediaTime;
+
+use crate::{
+    boundary::Boundary,
+    fmp4::{MediaKind, VIDEO_TIMESCALE},
+    part::{CutPart, Lengths, PartCutter, PartTarget},
+    sample::Sample,
+    window::Window,
+};
+
+/// The open segment of a video track, and the window behind it.
+#[derive(Debug, Clone)]
+pub(super) struct Picture {
+    window: Window,
+    lengths: Lengths,
+    open: Option<Open>,
+}
+
+#[derive(Debug, Clone)]
+struct Open {
+    boundary: Boundary,
+    media: Option<Media>,
+}
+
+#[derive(Debug, Clone)]
+struct Media {
+    cutter: PartCutter,
+    first_dts: MediaTime,
+    last: MediaTime,
+}
+
+impl Picture {
+    pub(super) fn new(window: Window, parts: PartTarget) -> Self {
+        Self {
+            window,
+            lengths: Lengths::new(parts, VIDEO_TIMESCALE),
+            open: None,
+        }
+    }
+
+    pub(super) const fn window(&self) -> &Window {
+        &self.window
+    }
+
+    pub(super) const fn window_mut(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
+    pub(super) fn open(&self) -> Option<&Boundary> {
+        self.open.as_ref().map(|open| &open.boundary)
+    }
+
+    /// The open segment waits for its keyframe.
+    pub(super) fn is_starting(&self) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.media.is_none() && !open.boundary.gap)
+    }
+
+    /// The segment before must have been finished.
+    pub(super) fn begin(&mut self, boundary: Boundary) {
+        self.window.begin(boundary);
+        self.open = Some(Open {
+            boundary,
+            media: None,
+        });
+    }
+
+    /// There will be no (more) media in the open segment: it will be a GAP.
+    pub(super) fn spoil(&mut self) {
+        if let Some(open) = &mut self.open
+            && !open.boundary.gap
+        {
+            open.boundary.gap = true;
+            self.window.no_media();
+        }
+    }
+
+    /// A sample of the open segment. One that cannot be decoded makes the segment a GAP.
+    pub(super) fn push(&mut self, sample: &Sample) {
+        let Some(open) = self.open.as_mut().filter(|open| !open.boundary.gap) else {
+            return;
+        };
+        if open.media.is_none() && !sample.key {
+            return self.spoil();
+        }
+        let start = open.boundary.start;
+        let media = open.media.get_or_insert_with(|| Media {
+            cutter: PartCutter::new(
+                MediaKind::Video,
+                self.lengths,
+                open.boundary.msn,
+                start.ticks(),
+            ),
+            first_dts: sample.dts,
+            last: start,
+        });
+        let at = start.plus_ticks(sample.dts.since(media.first_dts));
+        media.last = at;
+        let mut parts = Vec::new();
+        media.cutter.push(
+            at.ticks(),
+            composition(sample.pts, at),
+            sample.key,
+            sample.bytes().clone(),
+            &mut parts,
+        );
+        self.publish(start, parts);
+    }
+
+    /// How long the newest picture of the open segment stands still when the segment ends at `end`. `None` without
+    /// media.
+    pub(super) fn frozen(&self, end: MediaTime) -> Option<u64> {
+        let media = self.open.as_ref()?.media.as_ref()?;
+        Some(end.since(media.last))
+    }
+
+    /// The open segment ends at `end`. Without media it is a GAP. Says whether it is not.
+    pub(super) fn finish(&mut self, end: MediaTime) -> bool {
+        let Some(Open { boundary, media }) = self.open.take() else {
+            return false;
+        };
+        match media {
+            Some(media) if !boundary.gap => {
+                let end = end.max(media.last.plus_ticks(1));
+                let mut parts = Vec::new();
+                media.cutter.finish(end.ticks(), &mut parts);
+                self.publish(boundary.start, parts);
+                self.window.close(end.since(boundary.start));
+                true
+            }
+            Some(_) | None => {
+                self.window.give_up(end);
+                false
+            }
+        }
+    }
+
+    fn publish(&mut self, start: MediaTime, parts: Vec<CutPart>) {
+        for part in parts {
+            self.window.part(start, part);
+        }
+    }
+}
+
+fn composition(pts: MediaTime, at: MediaTime) -> i32 {
+    let clamped = |ticks: u64| i32::try_from(ticks).unwrap_or(i32::MAX);
+    if pts >= at {
+        clamped(pts.since(at))
+    } else {
+        -clamped(at.since(pts))
+    }
+}

@@ -1,0 +1,170 @@
+//! [pure] An encoded rung: the source's boundaries, filled as the encoder delivers.
+//!
+//! Samples find their segment by presentation time. A segment is complete when the encoder has delivered the last frame
+//! that it was fed before the boundary, or has delivered a frame beyond it. The rule for one that is late, which depends
+//! on the order of messages only: when the source opens segment n + 2 and the rung is still in segment n, then n is
+//! closed as it is; without its keyframe, or with its end missing by more than PART-TARGET, it is a GAP. So a rung is
+//! never more than one whole segment late, and the grid never slips.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use live::MediaTime;
+
+use super::picture::Picture;
+use crate::{
+    boundary::Boundary,
+    fmp4::VIDEO_TIMESCALE,
+    part::{Lengths, PartTarget},
+    sample::Sample,
+    window::Window,
+};
+
+/// What the encoder was fed of the segment before a boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fed {
+    /// Presentation time of its last frame; unknown when frames of it may still follow (an overdue boundary among
+    /// B-frames).
+    pub last: Option<MediaTime>,
+}
+
+/// One encoded rendition.
+#[derive(Debug, Clone)]
+pub struct RungTrack {
+    picture: Picture,
+    longest_part: u64,
+    /// Boundaries that the encoder has not reached. At most two: see the rule.
+    ahead: VecDeque<(Boundary, Fed)>,
+    newest: Option<MediaTime>,
+    late: u64,
+}
+
+impl RungTrack {
+    /// Whole segments that a rung may be behind the source.
+    const BEHIND: u64 = 2;
+
+    /// A track without segments.
+    pub fn new(window: Window, parts: PartTarget) -> Self {
+        Self {
+            picture: Picture::new(window, parts),
+            longest_part: Lengths::new(parts, VIDEO_TIMESCALE).longest(),
+            ahead: VecDeque::new(),
+            newest: None,
+            late: 0,
+        }
+    }
+
+    /// The next segment has this initialization section.
+    pub fn configure(&mut self, init: Bytes) {
+        self.picture.window_mut().configure(init, VIDEO_TIMESCALE);
+    }
+
+    /// The source opens a segment.
+    pub fn boundary(&mut self, boundary: Boundary, fed: Fed) {
+        while let Some(open) = self.picture.open()
+            && boundary.msn.0 >= open.msn.0.saturating_add(Self::BEHIND)
+        {
+            self.late += 1;
+            self.advance();
+        }
+        if self.picture.open().is_none() && self.ahead.is_empty() {
+            self.picture.begin(boundary);
+        } else {
+            self.ahead.push_back((boundary, fed));
+            self.advance_if_complete();
+        }
+    }
+
+    /// A frame from the encoder.
+    pub fn push(&mut self, sample: &Sample) {
+        while self
+            .ahead
+            .front()
+            .is_some_and(|(next, _)| next.start <= sample.pts)
+        {
+            self.advance();
+        }
+        let before = self
+            .picture
+            .open()
+            .is_none_or(|open| sample.pts < open.start);
+        if before || self.newest.is_some_and(|newest| sample.pts <= newest) {
+            return;
+        }
+        self.newest = Some(sample.pts);
+        self.picture.push(sample);
+        self.advance_if_complete();
+    }
+
+    /// The encoder is gone, and another one starts with a keyframe: what is begun cannot be continued.
+    pub fn interrupted(&mut self) {
+        if !self.picture.is_starting() {
+            self.picture.spoil();
+        }
+    }
+
+    fn advance_if_complete(&mut self) {
+        while let Some((_, fed)) = self.ahead.front()
+            && (self.is_complete(*fed) || self.picture.open().is_some_and(|open| open.gap))
+        {
+            self.advance();
+        }
+    }
+
+    /// The encoder has delivered all that it was fed of the open segment.
+    fn is_complete(&self, fed: Fed) -> bool {
+        fed.last
+            .is_some_and(|last| self.newest.is_some_and(|newest| newest >= last))
+    }
+
+    /// Goes on to the next boundary, whatever the open segment lacks.
+    fn advance(&mut self) {
+        match self.ahead.pop_front() {
+            Some((next, fed)) => {
+                let complete = self.is_complete(fed);
+                self.close(next.start, complete);
+                self.picture.begin(next);
+            }
+            None => {
+                let end = self.picture.open().map(|open| open.start);
+                self.close(end.unwrap_or_default(), false);
+            }
+        }
+    }
+
+    fn close(&mut self, end: MediaTime, complete: bool) {
+        let frozen = self.picture.frozen(end);
+        if frozen.is_none_or(|ticks| !complete && ticks > self.longest_part) {
+            self.picture.spoil();
+        }
+        self.picture.finish(end);
+    }
+
+    /// The session ends here.
+    pub fn finish(&mut self, end: MediaTime) {
+        while !self.ahead.is_empty() {
+            self.advance();
+        }
+        self.close(end, false);
+    }
+
+    /// How far it is behind `edge`, the newest source frame, in ticks of 90 kHz.
+    pub fn lag(&self, edge: MediaTime) -> Option<u64> {
+        self.newest.map(|newest| edge.since(newest))
+    }
+
+    /// How many segments were closed because the rung was late.
+    pub const fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// Its window.
+    pub const fn window(&self) -> &Window {
+        self.picture.window()
+    }
+
+    /// Its window.
+    pub const fn window_mut(&mut self) -> &mut Window {
+        self.picture.window_mut()
+    }
+}

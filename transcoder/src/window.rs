@@ -1,0 +1,490 @@
+//! [pure] What of one rendition can be fetched: its initialization sections, segments, parts, and its media playlist.
+//!
+//! Segments are numbered without holes; one without media is a GAP. The playlist slides over the newest segments; what
+//! has left it stays fetchable as long as RFC 8216bis §6.2.2 asks. The playlist is written once per version and shared
+//! by all who ask. A path names the same bytes for ever.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use live::{
+    Dsn, InitHash, MediaTime, Msn, Object, PartIndex, Rendition,
+    playlist::{
+        MediaPlaylist, OpenSegment, Part, ProgramDateTime, RenditionReport, Seconds, Segment,
+        SegmentHead, ServerControl, Uri,
+    },
+};
+
+use crate::{
+    blocking::Position,
+    boundary::Boundary,
+    part::{CutPart, PartTarget},
+};
+
+/// What a window is told once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Segments that the playlist lists.
+    pub segments: usize,
+    /// The parts' nominal duration.
+    pub parts: PartTarget,
+    /// EXT-X-TARGETDURATION, seconds.
+    pub target_duration: u32,
+}
+
+/// The window of one rendition.
+#[derive(Debug, Clone)]
+pub struct Window {
+    rendition: Rendition,
+    limits: Limits,
+    timescale: u32,
+    inits: VecDeque<(InitHash, Bytes)>,
+    playlist: MediaPlaylist,
+    /// Every segment that can be fetched, oldest first, without holes in the numbers; the open one is the last.
+    stored: VecDeque<Stored>,
+    open: Option<Boundary>,
+    bytes: usize,
+    version: u64,
+    written: Option<Written>,
+    gaps: u64,
+    peak_bps: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Stored {
+    msn: Msn,
+    dsn: Dsn,
+    parts: Vec<Bytes>,
+    tags: Vec<InitHash>,
+    /// The whole segment can be fetched: it is over and no GAP.
+    complete: bool,
+    /// It stays until the segments start later than this: set when it leaves the playlist.
+    until: Option<MediaTime>,
+}
+
+/// A playlist as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The whole playlist.
+    pub full: Bytes,
+    /// The delta update for `_HLS_skip`.
+    pub delta: Bytes,
+}
+
+/// What there is under a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// These bytes, one after the other, and what tells them from others.
+    Bytes(Vec<Bytes>, InitHash),
+    /// The part that comes next: wait for it.
+    Soon,
+    /// Nothing, or nothing any more.
+    Nothing,
+}
+
+impl Window {
+    /// Initialization sections kept: the one in use, and those of a few configurations before.
+    const INITS: usize = 8;
+    /// Parts are listed this many target durations from the end (RFC 8216bis §6.2.2 allows no fewer than three).
+    const PARTS_LISTED: u64 = 3;
+    /// A delta update keeps this many target durations (§4.4.3.8 allows no fewer than six).
+    const SKIP_UNTIL: u64 = 6;
+    /// Segments that stay in the playlist however little memory there is: it may not be shorter than three target
+    /// durations (§6.2.2).
+    const FEWEST: usize = 3;
+
+    /// An empty window; `timescale` is the track's.
+    pub fn new(rendition: Rendition, limits: Limits, timescale: u32) -> Self {
+        let target = Seconds::from_secs(limits.target_duration.into());
+        let part_target = limits.parts.seconds();
+        let playlist = MediaPlaylist {
+            independent_segments: true,
+            target_duration: limits.target_duration.into(),
+            server_control: Some(ServerControl {
+                can_block_reload: true,
+                can_skip_until: Some(target.times(Self::SKIP_UNTIL)),
+                can_skip_date_ranges: false,
+                hold_back: Some(target.times(3)),
+                part_hold_back: Some(part_target.times(3)),
+            }),
+            part_target: Some(part_target),
+            ..MediaPlaylist::default()
+        };
+        Self {
+            rendition,
+            limits,
+            timescale,
+            inits: VecDeque::new(),
+            playlist,
+            stored: VecDeque::new(),
+            open: None,
+            bytes: 0,
+            version: 0,
+            written: None,
+            gaps: 0,
+            peak_bps: 0,
+        }
+    }
+
+    /// From the next segment on the media need this initialization section, and have this timescale.
+    pub fn configure(&mut self, init: Bytes, timescale: u32) {
+        self.timescale = timescale;
+        let hash = InitHash::of(&init);
+        self.inits.retain(|(known, _)| *known != hash);
+        self.inits.push_back((hash, init));
+        if self.inits.len() > Self::INITS {
+            self.inits.pop_front();
+        }
+    }
+
+    /// The segment before is complete or given up; this one begins.
+    pub fn begin(&mut self, boundary: Boundary) {
+        self.open = Some(boundary);
+        self.touch();
+    }
+
+    /// There will be no more media in the open segment than there is.
+    pub fn no_media(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.gap = true;
+            self.touch();
+        }
+    }
+
+    /// A part of the open segment. `start` is the presentation time of the segment's first sample.
+    pub fn part(&mut self, start: MediaTime, part: CutPart) {
+        let Some(open) = self.open else { return };
+        if self.playlist.open.is_none() {
+            self.make_contiguous(open.msn);
+            let head = self.head(&open, start);
+            self.playlist.open = Some(OpenSegment {
+                head,
+                parts: Vec::new(),
+            });
+            self.store(&open);
+        }
+        let uri = Uri::beside(Object::Part(self.rendition, open.msn, part.index));
+        if let Some(listed) = &mut self.playlist.open {
+            listed.parts.push(Part {
+                uri,
+                duration: Seconds::from_timescale(part.duration, self.timescale)
+                    .min(self.limits.parts.seconds()),
+                independent: part.independent,
+                gap: false,
+            });
+        }
+        if let Some(stored) = self.stored.back_mut() {
+            self.bytes += part.bytes.len();
+            stored.tags.push(InitHash::of(&part.bytes));
+            stored.parts.push(part.bytes);
+        }
+        self.touch();
+    }
+
+    /// The open segment is complete; `duration` in the track's timescale.
+    pub fn close(&mut self, duration: u64) {
+        let Some(open) = self.open.take() else { return };
+        let Some(listed) = self.playlist.open.take() else {
+            return self.close_as_gap(open, duration);
+        };
+        let uri = Uri::beside(Object::Segment(self.rendition, open.msn));
+        let duration = Seconds::from_timescale(duration, self.timescale);
+        self.playlist
+            .segments
+            .push_back(listed.close(uri, duration));
+        if let Some(stored) = self.stored.back_mut() {
+            stored.complete = true;
+            let bits: usize = stored.parts.iter().map(Bytes::len).sum::<usize>() * 8;
+            let bits = u64::try_from(bits).unwrap_or(u64::MAX);
+            let bps = bits.saturating_mul(Seconds::PER_SECOND) / duration.units().max(1);
+            self.peak_bps = self.peak_bps.max(bps);
+        }
+        self.slide(open.start);
+    }
+
+    /// The open segment is over at `end` and is a GAP, whatever parts of it there are.
+    pub fn give_up(&mut self, end: MediaTime) {
+        let Some(open) = self.open.take() else { return };
+        let duration = end.since(open.start);
+        self.close_as_gap(open, duration * u64::from(self.timescale) / MediaTime::HZ);
+    }
+
+    fn close_as_gap(&mut self, open: Boundary, duration: u64) {
+        // Before the first media there is nothing that a gap could be in.
+        if self.stored.is_empty() {
+            return self.touch();
+        }
+        self.gaps += 1;
+        let head = match self.playlist.open.take() {
+            Some(listed) => listed.head,
+            None => {
+                let head = self.head(&open, open.start);
+                self.store(&open);
+                head
+            }
+        };
+        self.playlist.segments.push_back(Segment {
+            head,
+            parts: Vec::new(),
+            gap: true,
+            duration: Seconds::from_timescale(duration, self.timescale),
+            uri: Uri::beside(Object::Segment(self.rendition, open.msn)),
+        });
+        self.slide(open.start);
+    }
+
+    /// Nothing will be added.
+    pub fn end(&mut self) {
+        self.open = None;
+        self.playlist.open = None;
+        self.playlist.end_list = true;
+        self.touch();
+    }
+
+    /// Numbers without holes are what finding by number rests on. The tracks see to it; should one ever fail, what was
+    /// before the hole is forgotten.
+    fn make_contiguous(&mut self, msn: Msn) {
+        if self
+            .stored
+            .back()
+            .is_some_and(|last| last.msn.next() != msn)
+        {
+            self.stored.clear();
+            self.playlist.segments.clear();
+            self.bytes = 0;
+        }
+    }
+
+    fn head(&self, open: &Boundary, start: MediaTime) -> SegmentHead {
+        SegmentHead {
+            discontinuity: self.stored.back().is_some_and(|last| last.dsn != open.dsn),
+            map: self
+                .inits
+                .back()
+                .map(|(hash, _)| Uri::beside(Object::Init(self.rendition, *hash))),
+            program_date_time: Some(ProgramDateTime::from_unix_millis(start.millis())),
+        }
+    }
+
+    fn store(&mut self, open: &Boundary) {
+        if self.stored.is_empty() {
+            self.playlist.media_sequence = open.msn;
+            self.playlist.discontinuity_sequence = open.dsn;
+        }
+        self.stored.push_back(Stored {
+            msn: open.msn,
+            dsn: open.dsn,
+            parts: Vec::new(),
+            tags: Vec::new(),
+            complete: false,
+            until: None,
+        });
+    }
+
+    /// The newest segment, just closed, starts at `now`: lets go of the oldest.
+    fn slide(&mut self, now: MediaTime) {
+        while self.playlist.segments.len() > self.limits.segments {
+            self.unlist(now);
+        }
+        while let Some(oldest) = self.stored.front()
+            && oldest.until.is_some_and(|until| until < now)
+        {
+            self.forget();
+        }
+        let mut behind = Seconds::default();
+        let listed =
+            Seconds::from_secs(u64::from(self.limits.target_duration) * Self::PARTS_LISTED);
+        for segment in self.playlist.segments.iter_mut().rev() {
+            if behind > listed {
+                segment.parts.clear();
+            }
+            behind = behind.plus(segment.duration);
+        }
+        self.touch();
+    }
+
+    /// Takes the oldest segment out of the playlist. It stays for its own duration and that of the longest playlist
+    /// that held it (RFC 8216bis §6.2.2).
+    fn unlist(&mut self, now: MediaTime) {
+        let Some(segment) = self.playlist.segments.pop_front() else {
+            return;
+        };
+        let msn = self.playlist.media_sequence;
+        self.playlist.media_sequence = msn.next();
+        if segment.head.discontinuity {
+            self.playlist.discontinuity_sequence = self.playlist.discontinuity_sequence.next();
+        }
+        let listed = u64::try_from(self.limits.segments).unwrap_or(u64::MAX);
+        let seconds =
+            u64::from(self.limits.target_duration).saturating_mul(listed.saturating_add(1));
+        if let Some(stored) = self.stored.iter_mut().find(|stored| stored.msn == msn) {
+            stored.until = Some(now.plus_millis(seconds.saturating_mul(1000)));
+        }
+    }
+
+    fn forget(&mut self) {
+        if let Some(stored) = self.stored.pop_front() {
+            self.bytes -= stored.parts.iter().map(Bytes::len).sum::<usize>();
+        }
+    }
+
+    /// Gives up the oldest segment for want of memory, first those that are no longer listed. `false` when the window
+    /// is as short as it may be.
+    pub fn evict(&mut self) -> bool {
+        let listed = self.playlist.segments.len();
+        let unlisted = self.stored.front().is_some_and(|s| s.until.is_some());
+        if !unlisted {
+            if listed <= Self::FEWEST {
+                return false;
+            }
+            self.unlist(MediaTime::default());
+            self.touch();
+        }
+        self.forget();
+        true
+    }
+
+    fn touch(&mut self) {
+        self.version += 1;
+        self.written = None;
+    }
+
+    /// Rises whenever the playlist changes.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Bytes of media held.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many segments were published as GAP.
+    pub const fn gaps(&self) -> u64 {
+        self.gaps
+    }
+
+    /// Bits per second of the fattest segment so far.
+    pub const fn peak_bps(&self) -> u64 {
+        self.peak_bps
+    }
+
+    /// Whether there is a playlist worth asking for.
+    pub fn has_media(&self) -> bool {
+        !self.stored.is_empty()
+    }
+
+    /// The model of the playlist.
+    pub const fn playlist(&self) -> &MediaPlaylist {
+        &self.playlist
+    }
+
+    /// What another rendition's playlist says of this one.
+    pub fn report(&self) -> Option<RenditionReport> {
+        let (last_msn, last_part) = self.playlist.edge()?;
+        Some(RenditionReport {
+            uri: Uri::across(Object::Media(self.rendition)),
+            last_msn,
+            last_part,
+        })
+    }
+
+    /// The playlist of the present version, if it was [written](Self::write) already.
+    pub const fn written(&self) -> Option<&Written> {
+        self.written.as_ref()
+    }
+
+    /// Writes the playlist of the present version.
+    pub fn write(&mut self, reports: Vec<RenditionReport>) -> Written {
+        self.playlist.rendition_reports = reports;
+        self.playlist.preload_hint = self
+            .next_part()
+            .map(|(msn, part)| Uri::beside(Object::Part(self.rendition, msn, part)));
+        let written = Written {
+            full: self.playlist.write().into(),
+            delta: self.playlist.write_delta().into(),
+        };
+        self.written = Some(written.clone());
+        written
+    }
+
+    /// The part that will come next, as far as one can tell.
+    fn next_part(&self) -> Option<(Msn, PartIndex)> {
+        if self.playlist.end_list {
+            return None;
+        }
+        let parts = self
+            .playlist
+            .open
+            .as_ref()
+            .map_or(0, |open| open.parts.len());
+        Some(match self.open {
+            Some(open) if open.gap => (open.msn.next(), PartIndex(0)),
+            Some(open) => (
+                open.msn,
+                PartIndex(u32::try_from(parts).unwrap_or(u32::MAX)),
+            ),
+            None => (self.playlist.open_msn(), PartIndex(0)),
+        })
+    }
+
+    /// How far the playlist has come, for blocking reloads.
+    pub fn position(&self) -> Position {
+        let parts = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let last = self.playlist.segments.back();
+        Position {
+            open: self.playlist.open_msn(),
+            open_parts: parts(
+                self.playlist
+                    .open
+                    .as_ref()
+                    .map_or(0, |open| open.parts.len()),
+            ),
+            last_parts: parts(last.map_or(0, |segment| segment.parts.len())),
+            ended: self.playlist.end_list,
+        }
+    }
+
+    /// What is under a path of this rendition, its playlist aside.
+    pub fn find(&self, object: Object) -> Found {
+        let found = match object {
+            Object::Multivariant | Object::Media(_) => None,
+            Object::Init(_, hash) => self
+                .inits
+                .iter()
+                .find(|(known, _)| *known == hash)
+                .map(|(hash, init)| Found::Bytes(vec![init.clone()], *hash)),
+            Object::Segment(_, msn) => self.find_segment(msn),
+            Object::Part(_, msn, part) => self.find_part(msn, part),
+        };
+        found.unwrap_or(Found::Nothing)
+    }
+
+    fn stored(&self, msn: Msn) -> Option<&Stored> {
+        let first = self.stored.front()?.msn;
+        let index = usize::try_from(msn.0.checked_sub(first.0)?).ok()?;
+        self.stored.get(index)
+    }
+
+    fn find_segment(&self, msn: Msn) -> Option<Found> {
+        let stored = self.stored(msn).filter(|stored| stored.complete)?;
+        let tags: String = stored.tags.iter().map(ToString::to_string).collect();
+        Some(Found::Bytes(
+            stored.parts.clone(),
+            InitHash::of(tags.as_bytes()),
+        ))
+    }
+
+    fn find_part(&self, msn: Msn, part: PartIndex) -> Option<Found> {
+        if self.has_media() && self.next_part() == Some((msn, part)) {
+            return Some(Found::Soon);
+        }
+        let stored = self.stored(msn)?;
+        let index = usize::try_from(part.0).ok()?;
+        let bytes = stored.parts.get(index)?.clone();
+        Some(Found::Bytes(vec![bytes], *stored.tags.get(index)?))
+    }
+}
+
+#[cfg(test)]
+mod tests;
