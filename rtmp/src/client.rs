@@ -141,7 +141,9 @@ impl ClientSession {
         if now >= due {
             self.connection.close(match self.stage {
                 Stage::Running { .. } => CloseReason::Silent,
-                _ => CloseReason::Deadline,
+                Stage::Connecting { .. } | Stage::Creating { .. } | Stage::Starting { .. } => {
+                    CloseReason::Deadline
+                }
             });
         }
     }

@@ -318,14 +318,15 @@ impl ServerSession {
 
     /// The message stream of a request that waits for its answer, and whether it is to play.
     fn asked(&self, asked: RequestId) -> Option<(u32, bool)> {
-        match self.role {
-            Role::Asked {
-                id,
-                stream_id,
-                play,
-            } if id == asked => Some((stream_id, play)),
-            _ => None,
-        }
+        let Role::Asked {
+            id,
+            stream_id,
+            play,
+        } = self.role
+        else {
+            return None;
+        };
+        (id == asked).then_some((stream_id, play))
     }
 
     fn admit(&mut self, role: Role, stream_id: u32, now: Duration) {
