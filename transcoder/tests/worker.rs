@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -61,7 +62,8 @@ async fn a_killed_worker_ends_its_output() {
     let show = Show::make("killed", "320x180", 25, 2, &[0]);
     let scene = Scene::new("killed-scene", "echo $$ > $dir/pid; exec $worker worker");
     let (mut feed, mut output) = scene.spawn(&show);
-    feed.push(show.input(0)).unwrap();
+    // More than the decoder holds back to put B-frames in order.
+    (0..10).for_each(|n| feed.push(show.input(n)).unwrap());
     assert!(matches!(output.recv().await, Some(Event::Config { .. })));
 
     let pid = std::fs::read_to_string(scene.dir.join("pid")).unwrap();
@@ -76,15 +78,24 @@ async fn a_killed_worker_ends_its_output() {
 #[tokio::test]
 async fn a_worker_that_is_not_wanted_any_more_is_killed() {
     let show = Show::make("unwanted", "320x180", 25, 2, &[0]);
-    let scene = Scene::new("unwanted-scene", "exec 9> $dir/alive; exec $worker worker");
+    let scene = Scene::new(
+        "unwanted-scene",
+        "exec 9> $dir/alive; echo started >&9; exec $worker worker",
+    );
     let alive = scene.dir.join("alive");
     let made = std::process::Command::new("mkfifo").arg(&alive).status();
     assert!(made.unwrap().success());
     let (feed, output) = scene.spawn(&show);
-    let watch = tokio::task::spawn_blocking(move || std::fs::read(alive).unwrap());
+    let started = move || {
+        let mut alive = std::fs::File::open(alive).unwrap();
+        alive.read_exact(&mut [0; "started\n".len()]).unwrap();
+        alive
+    };
+    let mut alive = tokio::task::spawn_blocking(started).await.unwrap();
     drop(output);
-    // The end of the file comes when the last process that has it open is dead; the feed stays.
-    assert_eq!(watch.await.unwrap(), b"");
+    // The file ends when the last process that has it open is dead.
+    let dead = move || alive.read_to_end(&mut Vec::new()).unwrap();
+    assert_eq!(tokio::task::spawn_blocking(dead).await.unwrap(), 0);
     drop(feed);
 }
 
@@ -93,14 +104,29 @@ async fn garbage_from_a_source_ends_the_worker_with_a_reason() {
     let show = Show::make("garbage", "320x180", 25, 2, &[0]);
     let (mut feed, mut output) = spawn(&show);
     for n in 0..60 {
-        let Input::Frame { pts, dts, bytes, .. } = show.input(n % show.frames.len()) else {
+        let Input::Frame {
+            pts, dts, bytes, ..
+        } = show.input(n % show.frames.len())
+        else {
             unreachable!("a show is made of frames")
         };
         // The NAL units' lengths and types stay, or the parser would drop the frame before anybody decodes.
-        let torn = |(at, byte): (usize, &u8)| if at < 8 { *byte } else { byte.wrapping_mul(31) ^ 0x5a };
+        let torn = |(at, byte): (usize, &u8)| {
+            if at < 8 {
+                *byte
+            } else {
+                byte.wrapping_mul(31) ^ 0x5a
+            }
+        };
         let bytes = bytes.iter().enumerate().map(torn).collect();
         let key = true;
-        feed.push(Input::Frame { pts, dts, key, bytes }).unwrap();
+        feed.push(Input::Frame {
+            pts,
+            dts,
+            key,
+            bytes,
+        })
+        .unwrap();
     }
     drop(feed);
     // It may give pictures, or an error: but it ends.
@@ -110,11 +136,22 @@ async fn garbage_from_a_source_ends_the_worker_with_a_reason() {
 #[tokio::test]
 async fn a_worker_that_talks_nonsense_is_ended() {
     let show = Show::make("nonsense", "320x180", 25, 2, &[0]);
-    for words in [r"\377\377\377\377", r"\0\0\0\0", r"\0\0\0\001\143", r"\0\0\0\003\020\001\001\0\0\0\001\021"] {
-        let scene = Scene::new("nonsense-scene", &format!("printf '{words}' >&0; exec sleep 1000"));
+    for words in [
+        r"\377\377\377\377",
+        r"\0\0\0\0",
+        r"\0\0\0\001\143",
+        r"\0\0\0\003\020\001\001\0\0\0\001\021",
+    ] {
+        let scene = Scene::new(
+            "nonsense-scene",
+            &format!("printf '{words}' >&0; exec sleep 1000"),
+        );
         let (_feed, mut output) = scene.spawn(&show);
         let event = output.recv().await;
-        assert!(matches!(event, Some(Event::Failed { .. })), "{words}: {event:?}");
+        assert!(
+            matches!(event, Some(Event::Failed { .. })),
+            "{words}: {event:?}"
+        );
         assert_eq!(output.recv().await, None, "{words}");
     }
 }
@@ -171,13 +208,23 @@ async fn encode(show: &Show, boundaries: &[MediaTime]) -> BTreeMap<Rendition, Ru
 
 fn note(rungs: &mut BTreeMap<Rendition, Rung>, event: Event) {
     match event {
-        Event::Config { rendition, codec_config, width, height } => {
+        Event::Config {
+            rendition,
+            codec_config,
+            width,
+            height,
+        } => {
             let rung = rungs.entry(rendition).or_default();
             assert_eq!(rung.codec_config, Bytes::new(), "configured once");
             rung.codec_config = codec_config;
             rung.size = (width, height);
         }
-        Event::Sample { rendition, pts, key, bytes } => {
+        Event::Sample {
+            rendition,
+            pts,
+            key,
+            bytes,
+        } => {
             let rung = rungs.get_mut(&rendition).expect("configured first");
             rung.samples.push((pts, key, bytes));
         }
@@ -186,7 +233,12 @@ fn note(rungs: &mut BTreeMap<Rendition, Rung>, event: Event) {
 }
 
 fn plan(show: &Show) -> Plan {
-    let rung = |rendition, width, height, bitrate_bps| RungPlan { rendition, width, height, bitrate_bps };
+    let rung = |rendition, width, height, bitrate_bps| RungPlan {
+        rendition,
+        width,
+        height,
+        bitrate_bps,
+    };
     Plan {
         codec_config: show.codec_config.clone(),
         width: show.size.0,
@@ -211,9 +263,13 @@ impl Scene {
     fn new(name: &str, lines: &str) -> Self {
         let dir = show::directory(name);
         let script = dir.join("worker.sh");
-        let text = format!("#!/bin/sh\ndir='{}'\nworker='{WORKER}'\n{lines}\n", dir.display());
+        let text = format!(
+            "#!/bin/sh\ndir='{}'\nworker='{WORKER}'\n{lines}\n",
+            dir.display()
+        );
         std::fs::write(&script, text).unwrap();
-        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
         Self { dir, script }
     }
 

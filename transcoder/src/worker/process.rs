@@ -96,7 +96,7 @@ impl Process {
         let load = Arc::<Load>::default();
         let span = tracing::Span::current();
         let writing = write(writer, first, inputs, Arc::clone(&load));
-        tokio::spawn(writing.instrument(span.clone()));
+        let writing = tokio::spawn(writing.instrument(span.clone()));
         let listener = Listener {
             socket: reader,
             read: BytesMut::new(),
@@ -106,7 +106,7 @@ impl Process {
             greeted: false,
         };
         let tail = tokio::spawn(last_words(stderr));
-        tokio::spawn(attend(listener, life, tail).instrument(span));
+        tokio::spawn(attend(listener, life, writing, tail).instrument(span));
         let feed = Feed {
             inputs: input,
             load,
@@ -368,8 +368,16 @@ impl Listener {
 }
 
 /// Listens, then buries. The last sender of events is dropped after the log was written.
-async fn attend(mut listener: Listener, mut life: Life, tail: JoinHandle<Tail>) {
+async fn attend(
+    mut listener: Listener,
+    mut life: Life,
+    writing: JoinHandle<()>,
+    tail: JoinHandle<Tail>,
+) {
     let outcome = listener.listen().await;
+    // From here on the feed says `Gone`.
+    writing.abort();
+    writing.await.ok();
     let unwanted = listener.events.is_closed();
     if let Err(error) = &outcome {
         let reason = error.to_string();

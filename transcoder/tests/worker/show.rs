@@ -34,13 +34,36 @@ impl Show {
     /// Keys at `keys_ms` from the first picture, and nowhere else.
     pub(crate) fn make(name: &str, size: &str, fps: u32, seconds: u32, keys_ms: &[u64]) -> Self {
         let file = directory(name).join("show.flv");
-        let keys: Vec<String> = keys_ms.iter().map(|ms| format!("{}.{:03}", ms / 1000, ms % 1000)).collect();
-        let picture = format!("testsrc2=size={size}:rate={fps}:duration={seconds},noise=alls=12:allf=t");
+        let keys: Vec<String> = keys_ms
+            .iter()
+            .map(|ms| format!("{}.{:03}", ms / 1000, ms % 1000))
+            .collect();
+        let picture =
+            format!("testsrc2=size={size}:rate={fps}:duration={seconds},noise=alls=12:allf=t");
         ffmpeg(&[
-            "-f", "lavfi", "-i", &picture, "-pix_fmt", "yuv420p", "-threads", "1",
-            "-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "9999",
-            "-sc_threshold", "0", "-force_key_frames", &keys.join(","),
-            "-f", "flv", file.to_str().unwrap(),
+            "-f",
+            "lavfi",
+            "-i",
+            &picture,
+            "-pix_fmt",
+            "yuv420p",
+            "-threads",
+            "1",
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+            "-bf",
+            "2",
+            "-g",
+            "9999",
+            "-sc_threshold",
+            "0",
+            "-force_key_frames",
+            &keys.join(","),
+            "-f",
+            "flv",
+            file.to_str().unwrap(),
         ]);
         let (width, height) = size.split_once('x').unwrap();
         let mut show = Self {
@@ -124,10 +147,26 @@ pub(crate) fn decoded(rung: &Rung) -> ((u16, u16), usize) {
     }
     std::fs::write(&file, annex_b).unwrap();
     let raw = dir.join("rung.y4m");
-    ffmpeg(&["-xerror", "-f", "h264", "-i", path(&file), "-fps_mode", "passthrough", path(&raw)]);
+    ffmpeg(&[
+        "-xerror",
+        "-f",
+        "h264",
+        "-i",
+        path(&file),
+        "-fps_mode",
+        "passthrough",
+        path(&raw),
+    ]);
     let raw = std::fs::read(raw).unwrap();
     let header = String::from_utf8_lossy(raw.split(|b| *b == b'\n').next().unwrap()).into_owned();
-    let side = |letter| header.split(' ').find_map(|f| f.strip_prefix(letter)).unwrap().parse::<u16>().unwrap();
+    let side = |letter| {
+        header
+            .split(' ')
+            .find_map(|f| f.strip_prefix(letter))
+            .unwrap()
+            .parse::<u16>()
+            .unwrap()
+    };
     let (width, height) = (side('W'), side('H'));
     let picture = usize::from(width) * usize::from(height) * 3 / 2 + "FRAME\n".len();
     ((width, height), (raw.len() - header.len() - 1) / picture)
@@ -139,8 +178,14 @@ fn start_code(out: &mut Vec<u8>, nal: &[u8]) {
 }
 
 fn ffmpeg(args: &[&str]) {
-    let status = Command::new("ffmpeg").args(["-v", "error", "-nostdin", "-y"]).args(args).status();
-    assert!(status.expect("ffmpeg is installed").success(), "ffmpeg {args:?}");
+    let status = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-y"])
+        .args(args)
+        .status();
+    assert!(
+        status.expect("ffmpeg is installed").success(),
+        "ffmpeg {args:?}"
+    );
 }
 
 fn path(path: &Path) -> &str {
@@ -149,7 +194,9 @@ fn path(path: &Path) -> &str {
 
 /// An empty directory for one test.
 pub(crate) fn directory(name: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("worker").join(name);
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("worker")
+        .join(name);
     if dir.exists() {
         std::fs::remove_dir_all(&dir).unwrap();
     }
