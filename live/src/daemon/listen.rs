@@ -20,6 +20,7 @@ use nix::{
     sys::socket::{setsockopt, sockopt::Ipv6V6Only},
 };
 use tokio::net::{TcpListener, TcpSocket};
+use tracing::warn;
 
 use super::Exit;
 
@@ -161,7 +162,9 @@ pub(super) fn listeners(
                 error,
             })
         };
-        return passed.into_iter().map(adopt).collect();
+        let sockets: Vec<TcpListener> = passed.into_iter().map(adopt).collect::<Result<_, _>>()?;
+        warn_when_elsewhere(section, &sockets, addresses);
+        return Ok(sockets);
     }
     let bind = |address: &SocketAddr| {
         let alone = !addresses
@@ -170,6 +173,15 @@ pub(super) fn listeners(
         bind(*address, alone).map_err(|error| BindError::new(section, *address, error))
     };
     addresses.iter().map(bind).collect()
+}
+
+/// An operator who changed `listen` and sees no effect should learn why.
+fn warn_when_elsewhere(section: &str, sockets: &[TcpListener], configured: &[SocketAddr]) {
+    for address in sockets.iter().filter_map(|socket| socket.local_addr().ok()) {
+        if !configured.contains(&address) {
+            warn!(%address, "systemd passed a socket that listens elsewhere than [{section}].listen says: its unit wins");
+        }
+    }
 }
 
 fn adopt(descriptor: OwnedFd) -> io::Result<TcpListener> {

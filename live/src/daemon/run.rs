@@ -180,8 +180,12 @@ fn feed_watchdog(chassis: &Chassis) {
 
 /// As many descriptors as we may have: a shell's soft limit of 1024 is there for programs that use select(2).
 fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::RLIMIT_NOFILE);
-    if let Err(error) = limit.and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard)) {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return;
+    };
+    if soft < hard
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
         warn!(%error, "the limit of open descriptors cannot be raised");
     }
 }
