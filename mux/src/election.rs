@@ -77,11 +77,6 @@ impl Election {
         self.waiting.len() + usize::from(self.on_air.is_some())
     }
 
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// A publisher has come. Answers with the one that makes room for it, to be closed.
     pub(crate) fn join(&mut self, id: PublisherId) -> Option<PublisherId> {
         let gone = (self.len() >= MAX_PUBLISHERS && !self.waiting.is_empty())

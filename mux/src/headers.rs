@@ -25,6 +25,13 @@ pub(crate) struct PartKey {
     pub(crate) part: Part,
 }
 
+impl PartKey {
+    /// Whether pictures cannot be decoded without it.
+    pub(crate) fn decodes_video(self) -> bool {
+        self.medium == Medium::Video && self.part == Part::Decoder
+    }
+}
+
 /// Sound or picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Medium {
@@ -80,11 +87,6 @@ impl Headers {
             generation,
             ..self.clone()
         }
-    }
-
-    /// Whether it holds no track's configuration.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.parts.is_empty()
     }
 
     /// The publisher's `onMetaData`, byte for byte as it came.

@@ -148,9 +148,8 @@ fn sort_data(payload: Bytes) -> Result<Media, MediaError> {
 
 /// Whether `payload` starts with the AMF0 string, or long string, `name`.
 fn is_named(payload: &[u8], name: &str) -> bool {
-    let text = match payload {
-        [0x02, _, _, text @ ..] | [0x0c, _, _, _, _, text @ ..] => text,
-        _ => return false,
+    let ([0x02, _, _, text @ ..] | [0x0c, _, _, _, _, text @ ..]) = payload else {
+        return false;
     };
     text.starts_with(name.as_bytes())
 }

@@ -299,10 +299,9 @@ impl Stream {
             State::Live => Some(self.since.saturating_add(HOLD_AFTER)),
             State::Held => {
                 let end = self.since.saturating_add(self.settings.hold);
-                let hold = self
-                    .cutter
-                    .next_hold()
-                    .map(|at| self.timeline.when(at.millis()));
+                // Rounded up: at a whole millisecond before it nothing would be due yet.
+                let due = |at: MediaTime| self.timeline.when(at.millis().saturating_add(1));
+                let hold = self.cutter.next_hold().map(due);
                 Some(hold.map_or(end, |hold| hold.min(end)))
             }
             State::Ended => Some(self.since.saturating_add(END_KEPT)),
@@ -347,7 +346,9 @@ impl Stream {
             Ok(_) if self.on_air() != Some(id) => {}
             Ok(change) => {
                 self.publish_headers(id);
-                if change == Change::Decoder {
+                // A first configuration is a change too for a track whose pictures are on the air already.
+                let late = self.pictures && key.is_some_and(PartKey::decodes_video);
+                if change == Change::Decoder || (change == Change::Added && late) {
                     self.cutter.resume(true);
                     self.shut();
                 }

@@ -64,11 +64,6 @@ struct SourceClock {
 }
 
 impl Timeline {
-    /// Newest time given out, milliseconds.
-    pub(crate) const fn newest(&self) -> Option<u64> {
-        self.newest
-    }
-
     /// Where media would be at wall clock `now` had none gone missing since the newest frame.
     pub(crate) fn at(&self, now: u64) -> u64 {
         match (&self.clock, self.newest) {
