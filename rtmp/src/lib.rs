@@ -12,6 +12,7 @@ mod close;
 mod command;
 mod connection;
 pub mod flv;
+pub mod fuzzing;
 mod handshake;
 mod message;
 pub mod reader;
