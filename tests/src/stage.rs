@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr, path::PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    Authority, Daemon, Encoder, Plan, Program, RunDirectory, Stream, Viewer,
+    Authority, Clip, Daemon, Encoder, Plan, Program, RunDirectory, Stream, Viewer,
     configuration::{self, CERTIFICATE, KEY, Member, SECRET},
 };
 
@@ -92,12 +92,13 @@ impl Stage {
     }
 
     /// Publishes a clip, over and over, in real time.
-    pub fn publish(&self, stream: Stream, clip: &crate::Clip) -> Result<Encoder> {
-        Encoder::publish(
-            clip,
-            &self.publish_url("live", stream.key)?,
-            self.directory.path(),
-        )
+    pub fn publish(&self, stream: Stream, clip: &Clip) -> Result<Encoder> {
+        self.publish_to("live", stream.key, clip)
+    }
+
+    /// The same to any application and key.
+    pub fn publish_to(&self, app: &str, key: &str, clip: &Clip) -> Result<Encoder> {
+        Encoder::publish(clip, &self.publish_url(app, key)?, self.directory.path())
     }
 
     /// Where viewers connect.

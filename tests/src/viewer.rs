@@ -1,8 +1,8 @@
 //! A viewer: HTTPS as a browser speaks it, HTTP/2 or HTTP/1.1, trusting one authority only.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::{
@@ -12,8 +12,17 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
-use tokio::{net::TcpStream, sync::Mutex};
+use tokio::{
+    net::TcpStream,
+    sync::Mutex,
+    time::{interval, timeout},
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// How often to ask for what is not there yet.
+const POLL: Duration = Duration::from_millis(100);
+/// How long a show may take until it can be watched. Generous: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One connection. Clones share it; over HTTP/2 their requests run side by side.
 #[derive(Clone)]
@@ -122,6 +131,25 @@ impl Viewer {
             answer.text()
         );
         Ok(answer.body)
+    }
+
+    /// Asks until there is something: a show takes a few seconds until it can be watched.
+    pub async fn wait_for(&self, path: &str) -> Result<Bytes> {
+        let mut turns = interval(POLL);
+        let found = async {
+            loop {
+                turns.tick().await;
+                let answer = self.get(path).await?;
+                match answer.status {
+                    StatusCode::OK => return Ok(answer.body),
+                    StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE => {}
+                    status => bail!("{path}: {status}"),
+                }
+            }
+        };
+        timeout(PATIENCE, found)
+            .await
+            .with_context(|| format!("{path} does not appear"))?
     }
 
     /// Any request without a body.

@@ -1,0 +1,108 @@
+//! Two transcoders that are fed from the start are one: every object they serve is the same to the byte.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use anyhow::{Context, Result, ensure};
+use live::{
+    cluster::ClusterSecret,
+    playlist::{MediaPlaylist, Multivariant},
+};
+use sha2::{Digest, Sha256};
+use tests::{Clip, Picture, Plan, STAGE, http_get};
+
+use crate::{media, multivariant, start};
+
+/// Segments that are compared.
+const COMPARED: usize = 5;
+
+/// An origin as a distributor sees it.
+struct Origin {
+    address: SocketAddr,
+    authorization: String,
+}
+
+impl Origin {
+    fn fetch(&self, path: &str) -> Result<Vec<u8>> {
+        let (status, head, body) = http_get(self.address, path, &self.authorization)?;
+        ensure!(status == 200, "{path}: {head}");
+        Ok(body)
+    }
+
+    /// The hash of everything that the playlists name, from the segment `from` up to the one before `to`.
+    fn hashes(&self, rendition: &str, from: u64, to: u64) -> Result<BTreeMap<String, String>> {
+        let playlist = MediaPlaylist::parse(&self.fetch(&media(STAGE, rendition))?)?;
+        let mut hashes = BTreeMap::new();
+        for (msn, segment) in playlist.numbered() {
+            if !(from..to).contains(&msn.0) {
+                continue;
+            }
+            let parts = segment.parts.iter().map(|part| &part.uri);
+            for uri in parts.chain([&segment.uri]).chain(&segment.head.map) {
+                let path = format!("/live/{}/{rendition}/{uri}", STAGE.name);
+                hashes.insert(
+                    path.clone(),
+                    hex::encode(Sha256::digest(self.fetch(&path)?)),
+                );
+            }
+        }
+        Ok(hashes)
+    }
+}
+
+#[tokio::test]
+async fn two_transcoders_write_the_same_bytes() -> Result<()> {
+    let mut stage = start(Plan {
+        transcoders: 2,
+        rungs: vec![(240, "400k")],
+        ..Plan::default()
+    });
+    let encoder = stage.publish(STAGE, &Clip::of(Picture::Small)?)?;
+    let viewer = stage.viewer().await?;
+    multivariant(&viewer, STAGE).await?;
+
+    let secret = std::fs::read_to_string(stage.directory().path().join("cluster-secret"))?;
+    let token = ClusterSecret::new(&secret)?.origin_token();
+    let authorization = format!("Authorization: Bearer {}\r\n", token.expose());
+    let mut origins = Vec::new();
+    for transcoder in &stage.transcoders {
+        origins.push(Origin {
+            address: transcoder.listener("origin")?,
+            authorization: authorization.clone(),
+        });
+    }
+    let [a, b] = origins.as_slice() else {
+        panic!("two transcoders");
+    };
+    let (status, ..) = http_get(a.address, &media(STAGE, "source"), "")?;
+    assert_eq!(
+        status, 401,
+        "an origin answers nobody without the cluster's token"
+    );
+
+    // Follow one rendition on both until enough segments are complete on both.
+    let first = MediaPlaylist::parse(&a.fetch(&media(STAGE, "source"))?)?
+        .media_sequence
+        .0;
+    let last = first + COMPARED as u64 - 1;
+    for origin in [a, b] {
+        for rendition in ["source", "240p", "audio"] {
+            for msn in first..=last {
+                origin.fetch(&format!("{}?_HLS_msn={msn}", media(STAGE, rendition)))?;
+            }
+        }
+    }
+    drop(encoder);
+
+    let [one, other] = [a, b].map(|origin| origin.fetch("/live/stage/index.m3u8"));
+    let one = Multivariant::parse(&one?)?;
+    assert_eq!(one, Multivariant::parse(&other?)?);
+    for rendition in ["source", "240p", "audio"] {
+        let of_a = a.hashes(rendition, first, last + 1)?;
+        let of_b = b.hashes(rendition, first, last + 1)?;
+        let segments = of_a.keys().filter(|path| path.matches('.').count() == 1);
+        let segments = segments.filter(|path| path.ends_with(".m4s")).count();
+        assert_eq!(segments, COMPARED, "{rendition}: {of_a:#?}");
+        assert_eq!(of_a, of_b, "{rendition}");
+    }
+    stage.check_unharmed().context("after the comparison")
+}

@@ -1,0 +1,447 @@
+//! A show as its viewers get it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use hyper::{Method, StatusCode};
+use live::{
+    Msn,
+    playlist::{MediaPlaylist, Uri, check, check::Rule, version_of},
+};
+use tests::{
+    Clip, Picture, Plan, Recording, STAGE, Viewer, decode,
+    fmp4::{self, Sample},
+    http_get,
+};
+
+use crate::{assert_none, media, multivariant, start};
+
+/// Segments that are watched to their end: more than three target durations.
+const WATCHED: u64 = 6;
+/// Ticks of 90 kHz.
+const SECOND: i64 = 90_000;
+/// One AAC frame at 48 kHz, in the same.
+const AUDIO_FRAME: i64 = SECOND * 1024 / 48_000;
+
+/// All that one viewer of every rendition at once has seen.
+struct Show {
+    recordings: BTreeMap<String, Recording>,
+}
+
+#[tokio::test]
+async fn a_show_is_valid_hls_and_decodes() -> Result<()> {
+    let mut stage = start(Plan::default());
+    let encoder = stage.publish(STAGE, &Clip::of(Picture::FullHd)?)?;
+    let viewer = stage.viewer().await?;
+    let multivariant = multivariant(&viewer, STAGE).await?;
+    assert_none("index.m3u8", &check::multivariant(&multivariant));
+
+    let variants = multivariant.variants.iter().map(|variant| &variant.uri);
+    let groups = multivariant
+        .renditions
+        .iter()
+        .filter_map(|rendition| rendition.uri.as_ref());
+    let mut uris: Vec<String> = variants.chain(groups).map(Uri::to_string).collect();
+    uris.sort();
+    uris.dedup();
+    assert_eq!(
+        uris,
+        ["480p", "audio", "source"].map(|name| format!("{name}/media.m3u8"))
+    );
+
+    let show = Show::watch(&viewer, &uris).await?;
+    drop(encoder);
+    show.playlists_obey_the_rules()?;
+    show.parts_add_up_to_their_segments()?;
+    show.times_are_continuous()?;
+    show.keyframes_are_at_the_same_times()?;
+    show.dates_are_those_of_the_media()?;
+    show.segments_decode(stage.directory().path())?;
+    stage.check_unharmed()
+}
+
+impl Show {
+    /// Follows all renditions side by side, as different viewers would.
+    async fn watch(viewer: &Viewer, uris: &[String]) -> Result<Self> {
+        let mut watching = tokio::task::JoinSet::new();
+        for uri in uris {
+            let (viewer, uri) = (viewer.clone(), uri.clone());
+            watching.spawn(async move {
+                let path = format!("/live/{}/{uri}", STAGE.name);
+                let recording = Recording::follow(&viewer, &path, WATCHED).await;
+                recording.map(|recording| (uri, recording))
+            });
+        }
+        let mut recordings = BTreeMap::new();
+        while let Some(recording) = watching.join_next().await {
+            let (uri, recording) = recording??;
+            recordings.insert(uri, recording);
+        }
+        Ok(Self { recordings })
+    }
+
+    fn playlists_obey_the_rules(&self) -> Result<()> {
+        let mut last = Vec::new();
+        for (uri, recording) in &self.recordings {
+            let mut before: Option<&MediaPlaylist> = None;
+            for (text, playlist) in &recording.playlists {
+                let what = format!("{uri}:\n{}", String::from_utf8_lossy(text));
+                let mut findings = check::media(playlist);
+                // A show that has just begun has no more.
+                findings.retain(|finding| finding.rule != Rule::ShortPlaylist);
+                assert_none(&what, &findings);
+                assert_none(&what, &check::version(version_of(text)?, playlist));
+                if let Some(before) = before {
+                    assert_none(&what, &check::successive(before, playlist));
+                }
+                before = Some(playlist);
+            }
+            assert_none(uri, &check::media(recording.last()?));
+            last.push((uri.parse::<Uri>()?, recording.last()?));
+        }
+        let last: Vec<(&Uri, &MediaPlaylist)> = last.iter().map(|(uri, p)| (uri, *p)).collect();
+        assert_none("all playlists", &check::presentation(&last));
+        Ok(())
+    }
+
+    fn parts_add_up_to_their_segments(&self) -> Result<()> {
+        for (uri, recording) in &self.recordings {
+            let mut compared = 0;
+            for (_, playlist) in &recording.playlists {
+                for (msn, segment) in playlist.numbered().filter(|(_, s)| !s.parts.is_empty()) {
+                    let parts = recording.parts.range((msn, Default::default())..);
+                    let parts: Vec<u8> = parts
+                        .take(segment.parts.len())
+                        .flat_map(|(_, bytes)| bytes.iter().copied())
+                        .collect();
+                    let whole = recording.segments.get(&msn).context("not recorded")?;
+                    assert!(
+                        parts == **whole,
+                        "{uri}, {msn}: the parts are not the segment"
+                    );
+                    compared += 1;
+                }
+            }
+            assert!(
+                compared >= WATCHED,
+                "{uri}: only {compared} segments had parts"
+            );
+        }
+        Ok(())
+    }
+
+    fn times_are_continuous(&self) -> Result<()> {
+        for (uri, recording) in &self.recordings {
+            let mut end: Option<i64> = None;
+            for msn in recording.segments.keys() {
+                let samples = samples(recording, *msn)?;
+                let (first, last) = (samples[0], samples[samples.len() - 1]);
+                if let Some(end) = end {
+                    let hole = (first.dts - end).abs();
+                    assert!(hole <= AUDIO_FRAME, "{uri}, {msn}: a hole of {hole} ticks");
+                }
+                end = Some(last.dts + last.duration);
+                let told = duration(recording, *msn)?;
+                let is = samples.iter().map(|sample| sample.duration).sum::<i64>();
+                let off = (told - is).abs();
+                assert!(
+                    off <= AUDIO_FRAME,
+                    "{uri}, {msn}: EXTINF is {off} ticks off"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn keyframes_are_at_the_same_times(&self) -> Result<()> {
+        let mut times: BTreeMap<Msn, BTreeMap<&str, Vec<i64>>> = BTreeMap::new();
+        for (uri, recording) in &self.recordings {
+            for msn in recording.segments.keys() {
+                let samples = samples(recording, *msn)?;
+                assert!(
+                    samples[0].sync,
+                    "{uri}, {msn} does not start with a keyframe"
+                );
+                let keyframes = samples.iter().filter(|sample| sample.sync);
+                let keyframes = if uri.starts_with("audio") {
+                    // Every AAC frame is one; the first is at most a frame later than the picture.
+                    vec![samples[0].pts]
+                } else {
+                    keyframes.map(|sample| sample.pts).collect()
+                };
+                times.entry(*msn).or_default().insert(uri, keyframes);
+            }
+        }
+        let shared: Vec<_> = times.iter().filter(|(_, of)| of.len() == 3).collect();
+        assert!(
+            shared.len() as u64 >= WATCHED - 1,
+            "only {} segments in common",
+            shared.len()
+        );
+        for (msn, of) in shared {
+            let source = &of["source/media.m3u8"];
+            assert_eq!(source, &of["480p/media.m3u8"], "IDR times of {msn}");
+            let late = of["audio/media.m3u8"][0] - source[0];
+            assert!(
+                (0..=AUDIO_FRAME).contains(&late),
+                "{msn}: sound is {late} ticks late"
+            );
+        }
+        Ok(())
+    }
+
+    fn dates_are_those_of_the_media(&self) -> Result<()> {
+        for (uri, recording) in &self.recordings {
+            for (msn, segment) in recording.last()?.numbered() {
+                let Some(date) = segment.head.program_date_time else {
+                    panic!("{uri}, {msn} has no date");
+                };
+                if recording.segments.contains_key(&msn) {
+                    let first = samples(recording, msn)?[0].pts;
+                    let off = (first - i64::try_from(date.unix_millis())? * SECOND / 1000).abs();
+                    assert!(
+                        off <= AUDIO_FRAME,
+                        "{uri}, {msn}: the date is {off} ticks off"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn segments_decode(&self, directory: &std::path::Path) -> Result<()> {
+        for (uri, recording) in &self.recordings {
+            let (codec, height) = match uri.split('/').next() {
+                Some("source") => ("h264", 1080),
+                Some("480p") => ("h264", 480),
+                _ => ("aac", 0),
+            };
+            let file = directory.join("decode.mp4");
+            let mut frames = 0;
+            for msn in recording.segments.keys() {
+                frames += samples(recording, *msn)?.len() as u64;
+            }
+            std::fs::write(&file, recording.all()?)?;
+            let probed = decode(&file).with_context(|| uri.clone())?;
+            assert_eq!(
+                (probed.codec.as_str(), probed.height),
+                (codec, height),
+                "{uri}"
+            );
+            assert_eq!(probed.frames, frames, "{uri}: frames that decode");
+            // And from any segment on, since that is how players switch.
+            let last = *recording.segments.keys().last().context("no segment")?;
+            std::fs::write(&file, recording.playable(last)?)?;
+            let probed = decode(&file).with_context(|| format!("{uri}, {last} alone"))?;
+            assert_eq!(
+                probed.frames,
+                samples(recording, last)?.len() as u64,
+                "{uri}, {last}"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The samples of a segment, with times in ticks of 90 kHz.
+fn samples(recording: &Recording, msn: Msn) -> Result<Vec<Sample>> {
+    let scale = i64::from(fmp4::timescale(recording.init_of(msn)?)?);
+    let segment = recording.segments.get(&msn).context("not recorded")?;
+    let ticks = |units: i64| {
+        let ticks = i128::from(units) * i128::from(SECOND) / i128::from(scale);
+        i64::try_from(ticks).expect("a time of this century")
+    };
+    let samples = fmp4::samples(segment)?.into_iter().map(|sample| Sample {
+        dts: ticks(sample.dts),
+        pts: ticks(sample.pts),
+        duration: ticks(sample.dts + sample.duration) - ticks(sample.dts),
+        ..sample
+    });
+    Ok(samples.collect())
+}
+
+/// EXTINF of a segment, in ticks of 90 kHz.
+fn duration(recording: &Recording, msn: Msn) -> Result<i64> {
+    let mut playlists = recording.playlists.iter().rev();
+    let segment = playlists.find_map(|(_, p)| p.numbered().find(|(n, _)| *n == msn));
+    let (_, segment) = segment.context("not listed")?;
+    Ok(i64::try_from(segment.duration.units())? * 9 / 10)
+}
+
+#[tokio::test]
+async fn a_playlist_waits_for_its_part_and_everything_else_is_answered_at_once() -> Result<()> {
+    let small = Plan {
+        rungs: Vec::new(),
+        ..Plan::default()
+    };
+    let mut stage = start(small);
+    let encoder = stage.publish(STAGE, &Clip::of(Picture::Small)?)?;
+    let viewer = stage.viewer().await?;
+    multivariant(&viewer, STAGE).await?;
+
+    a_blocked_reload_has_its_part(&viewer).await?;
+    directives_that_make_no_sense_are_refused(&viewer).await?;
+    what_is_not_there_is_not_found(&viewer).await?;
+    any_page_may_play(&viewer).await?;
+    answers_say_what_they_are(&viewer).await?;
+
+    let http = stage.distributor.listener("http")?;
+    let (status, head, _) = http_get(http, "/live/stage/index.m3u8", "")?;
+    assert!((301..=308).contains(&status), "plain HTTP: {status}");
+    assert!(head.to_lowercase().contains("location: https://"), "{head}");
+
+    drop(encoder);
+    stage.check_unharmed()
+}
+
+async fn a_blocked_reload_has_its_part(viewer: &Viewer) -> Result<()> {
+    let path = media(STAGE, "source");
+    let read = async |query: &str| -> Result<MediaPlaylist> {
+        Ok(MediaPlaylist::parse(
+            &viewer.fetch(&format!("{path}{query}")).await?,
+        )?)
+    };
+    let mut seen = read("").await?;
+    for _ in 0..6 {
+        // What the playlist hints at is not there yet; whoever waits for it gets a playlist that has it.
+        let hint = seen.preload_hint.clone().context("no preload hint")?;
+        let (msn, part) = (
+            seen.open_msn(),
+            seen.open.as_ref().map_or(0, |open| open.parts.len()),
+        );
+        let hinted = format!("{}/{hint}", path.trim_end_matches("/media.m3u8"));
+        let query = format!("?_HLS_msn={msn}&_HLS_part={part}");
+        let (early, next) = tokio::join!(viewer.fetch(&hinted), read(&query));
+        let next = next?;
+        let listed = next.segments.iter().flat_map(|s| &s.parts);
+        let listed = listed.chain(next.open.iter().flat_map(|open| &open.parts));
+        let listed = listed.filter(|part| part.uri == hint).count();
+        assert_eq!(listed, 1, "{query} was answered without {hint}");
+        assert_eq!(
+            early?,
+            viewer.fetch(&hinted).await?,
+            "the hinted part, asked for early"
+        );
+        assert_none(&query, &check::successive(&seen, &next));
+        seen = next;
+    }
+    // A whole segment: answered when it is complete.
+    let msn = seen.open_msn();
+    let next = read(&format!("?_HLS_msn={msn}")).await?;
+    assert!(
+        next.open_msn() > msn,
+        "{msn} was asked for and is not complete"
+    );
+    // What is old is answered at once, with the newest.
+    let old = read(&format!("?_HLS_msn={}&_HLS_part=0", msn.0 - 1)).await?;
+    assert!(old.open_msn() >= next.open_msn());
+    Ok(())
+}
+
+async fn directives_that_make_no_sense_are_refused(viewer: &Viewer) -> Result<()> {
+    let path = media(STAGE, "source");
+    let open = MediaPlaylist::parse(&viewer.fetch(&path).await?)?
+        .open_msn()
+        .0;
+    for query in [
+        "_HLS_part=0".to_owned(),
+        "_HLS_msn=-1".to_owned(),
+        "_HLS_msn=x".to_owned(),
+        "_HLS_skip=maybe".to_owned(),
+        format!("_HLS_msn={open}&_HLS_part=1000"),
+        format!("_HLS_msn={}", open + 10),
+        format!("_HLS_msn={}", u64::MAX),
+    ] {
+        let answer = viewer.get(&format!("{path}?{query}")).await?;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
+    }
+    Ok(())
+}
+
+async fn what_is_not_there_is_not_found(viewer: &Viewer) -> Result<()> {
+    for path in [
+        "/live/nobody/index.m3u8",
+        "/live/stage/4320p/media.m3u8",
+        "/live/stage/source/1.m4s",
+        "/live/stage/source/18446744073709551615.0.m4s",
+        "/live/stage/source/init-0000000000000000.mp4",
+        "/live/stage/../stage/index.m3u8",
+        "/live/stage/source/%2e%2e/index.m3u8",
+        "/live/STAGE/index.m3u8",
+        "/live/stage/index.m3u8/",
+        "/metrics",
+        "/status",
+        "/nothing",
+    ] {
+        let answer = viewer.get(path).await?;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        let mine: bool = path.starts_with("/live/stage/") || path.starts_with("/live/nobody/");
+        let readable = answer.header("access-control-allow-origin") == "*";
+        assert!(
+            readable || !mine,
+            "{path}: a page elsewhere cannot read the refusal"
+        );
+    }
+    let answer = viewer
+        .ask(Method::POST, "/live/stage/index.m3u8", &[])
+        .await?;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    Ok(())
+}
+
+async fn any_page_may_play(viewer: &Viewer) -> Result<()> {
+    let from = ("origin", "https://venue.example");
+    let playlist = media(STAGE, "source");
+    let answer = viewer.ask(Method::GET, &playlist, &[from]).await?;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+
+    let asks = [
+        from,
+        ("access-control-request-method", "GET"),
+        ("access-control-request-headers", "range"),
+    ];
+    let answer = viewer.ask(Method::OPTIONS, &playlist, &asks).await?;
+    assert!(answer.status.is_success(), "preflight: {}", answer.status);
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert!(
+        answer
+            .header("access-control-allow-methods")
+            .contains("GET")
+    );
+    let allowed = answer.header("access-control-allow-headers").to_lowercase();
+    assert!(allowed.contains("range") || allowed == "*", "{allowed}");
+    assert!(!answer.header("access-control-max-age").is_empty());
+    Ok(())
+}
+
+async fn answers_say_what_they_are(viewer: &Viewer) -> Result<()> {
+    let path = media(STAGE, "audio");
+    let text = viewer.get(&path).await?;
+    assert_eq!(text.header("content-type"), "application/vnd.apple.mpegurl");
+    let playlist = MediaPlaylist::parse(&text.body)?;
+    let segment = playlist.segments.back().context("no segment")?;
+    let base = path.trim_end_matches("media.m3u8");
+    for uri in [Some(&segment.uri), segment.head.map.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        let answer = viewer.get(&format!("{base}{uri}")).await?;
+        assert_eq!(answer.header("content-type"), "audio/mp4", "{uri}");
+        assert!(
+            answer.header("cache-control").contains("immutable"),
+            "{uri}"
+        );
+        let head = viewer
+            .ask(Method::HEAD, &format!("{base}{uri}"), &[])
+            .await?;
+        assert_eq!(head.status, StatusCode::OK, "HEAD {uri}");
+        assert!(head.body.is_empty());
+        assert_eq!(
+            head.header("content-length"),
+            answer.body.len().to_string(),
+            "HEAD {uri}"
+        );
+    }
+    Ok(())
+}
