@@ -6,7 +6,7 @@ import * as hlsPlayer from './hls-player.js';
 import * as nativePlayer from './native-player.js';
 import { levelName, menu } from './quality.js';
 import { draw, drawLatency, drawQuality, label } from './screen.js';
-import { follow } from './show.js';
+import { Show } from './show.js';
 import { initial, next, view } from './state.js';
 import { expose, frames } from './stats.js';
 import { tableFor } from './text.js';
@@ -27,23 +27,23 @@ function dispatch(event) {
 }
 
 function drawLevels() {
-  const player = show?.player();
+  const player = show?.player;
   if (player) drawQuality(menu(player.levels(), player.playing(), words.text), player.chosen());
 }
 
 function snapshot() {
-  const player = show?.player();
+  const player = show?.player;
   const levels = player?.levels() ?? [];
   return {
     stream: address?.stream ?? null,
     source: address?.source ?? null,
     state: state.phase,
-    latency: show?.latency() ?? null,
+    latency: show?.latency ?? null,
     edgeLatency: player?.edgeLatency() ?? null,
     targetLatency: player?.target() ?? null,
     levels: levels.map((level) => levelName(level, words.text)),
     level: player?.playing() ?? -1,
-    ...show?.counts(),
+    ...show?.counts,
     ...frames(video),
   };
 }
@@ -60,21 +60,22 @@ function start() {
   const open = engine();
   if (!address) return dispatch({ type: 'misaddressed' });
   if (!open) return dispatch({ type: 'unsupported' });
-  show = follow({ video, source: address.source, engine: open, dispatch, phase: () => state.phase });
-  return wire();
+  show = new Show({ video, source: address.source, open, dispatch, phase: () => state.phase });
+  wire();
+  return show.start();
 }
 
 function wire() {
   const on = (id, type, act) => document.getElementById(id).addEventListener(type, act);
-  on('golive', 'click', show.goLive);
-  on('play', 'click', show.play);
+  on('golive', 'click', () => show.goLive());
+  on('play', 'click', () => show.play());
   on('unmute', 'click', () => {
     video.muted = false;
     if (video.volume === 0) video.volume = 1;
     document.getElementById('player').focus();
   });
-  on('levels', 'change', (event) => show.player()?.choose(Number(event.target.value)));
-  setInterval(() => drawLatency(show.latency(), words.text), LATENCY_EVERY_MS);
+  on('levels', 'change', (event) => show.player?.choose(Number(event.target.value)));
+  setInterval(() => drawLatency(show.latency, words.text), LATENCY_EVERY_MS);
 }
 
 start();

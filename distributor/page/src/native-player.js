@@ -1,6 +1,9 @@
 // Plays by the browser's own HLS, where there are no Media Source Extensions (older iPhones).
 // Same shape as hls-player.js; there is no choice of quality, the system makes it.
 
+/** How far from the end of the playlist such browsers keep: three target durations. */
+const TARGET_S = 9;
+
 export function isSupported(video) {
   return video.canPlayType('application/vnd.apple.mpegurl') !== '';
 }
@@ -27,7 +30,7 @@ export function open(video, source, emit) {
     chosen: () => -1,
     choose: () => {},
     edgeLatency: () => (edge() === null ? 0 : Math.max(0, edge() - video.currentTime)),
-    target: () => 0,
+    target: () => TARGET_S,
     playingDateMs: () => {
       const start = video.getStartDate?.().getTime();
       return Number.isFinite(start) ? start + video.currentTime * 1000 : null;

@@ -2,172 +2,198 @@
 // The decisions are pure and elsewhere (state, backoff, recovery); here are the timers and the player.
 
 import { pollDelay, retryDelay } from './backoff.js';
-import { isBehind, glassLatency } from './latency.js';
+import { glassLatency, isBehind } from './latency.js';
 import { probe } from './probe.js';
 import { afterFatal, afterStuck } from './recovery.js';
 
 const TICK_MS = 500;
 
-/**
- * Follows `source` in `video` by `engine` (`open` of a player). `dispatch` gets the events of
- * state.js and `levels`; `phase()` is the page's present phase.
- */
-export function follow({ video, source, engine, dispatch, phase }) {
-  let player = null;
-  let timer = null;
-  let failures = 0; // since the picture last moved
-  let waits = 0; // polls since the show was last on
-  let lastRecoverMs = null;
-  let offsetMs = 0;
-  let mayResume = false; // the player still holds a picture worth keeping
-  let astray = false; // the viewer has left the live moment on purpose
-  let stuck = { sinceMs: null, position: -1, done: null };
-  const counts = { stalls: 0, stalledMs: 0, recoveries: 0, firstFrameMs: null, lastError: null };
+export class Show {
+  #video;
+  #source;
+  #open;
+  #dispatch;
+  #phase;
+  #player = null;
+  #timer = null;
+  #polls = 0; // since the show was last on
+  #failures = 0; // since the picture last moved
+  #lastRecoverMs = null;
+  #mayResume = false; // the player still holds a picture worth keeping
+  #astray = false; // the viewer has left the live moment on purpose
+  #still = { position: -1, sinceMs: null, done: null };
+  #waitingSinceMs = null;
+  #counts = { stalls: 0, stalledMs: 0, recoveries: 0, firstFrameMs: null, lastError: null, offsetMs: 0 };
 
-  async function look() {
-    const answer = await probe(source);
-    if (answer.offsetMs !== null) offsetMs = answer.offsetMs;
-    dispatch({ type: answer.result });
-    if (answer.result === 'found') return begin();
-    if (phase() !== 'reconnecting') close();
-    return later();
+  /**
+   * Plays `source` in `video` by the players that `open` makes. `dispatch` gets the events of
+   * state.js, and `levels`; `phase()` is the page's present phase.
+   */
+  constructor({ video, source, open, dispatch, phase }) {
+    this.#video = video;
+    this.#source = source;
+    this.#open = open;
+    this.#dispatch = dispatch;
+    this.#phase = phase;
   }
 
-  function later() {
-    const retrying = phase() === 'reconnecting';
-    const wait = retrying ? retryDelay(failures++, Math.random()) : pollDelay(waits++, Math.random());
-    clearTimeout(timer);
-    timer = setTimeout(look, wait);
+  start() {
+    this.#listen();
+    setInterval(() => this.#tick(), TICK_MS);
+    this.#look();
   }
 
-  function begin() {
-    waits = 0;
-    stuck = { sinceMs: performance.now(), position: video.currentTime, done: null };
-    if (player && mayResume) {
-      player.resume();
-    } else {
-      close();
-      player = engine(video, source, playerEvent);
-    }
-    mayResume = false;
-    play();
+  /** The present player, or null while there is nothing to play. */
+  get player() {
+    return this.#player;
   }
 
-  function playerEvent(event) {
-    if (event.type !== 'lost') return dispatch(event);
-    counts.lastError = event.detail;
-    const nowMs = performance.now();
-    const action = afterFatal({ kind: event.kind, nowMs, lastRecoverMs, failures });
-    counts.recoveries += 1;
-    if (action === 'recover') {
-      lastRecoverMs = nowMs;
-      player.recover();
-      return play();
-    }
-    return retry(action);
+  get counts() {
+    return { ...this.#counts };
   }
 
-  function retry(action) {
-    dispatch({ type: 'lost' });
-    mayResume = action === 'resume';
-    stuck.sinceMs = null;
-    later();
+  /** Seconds from the stage to this screen, or null. */
+  get latency() {
+    if (!this.#player || this.#phase() !== 'playing') return null;
+    return glassLatency({
+      nowMs: Date.now(),
+      offsetMs: this.#counts.offsetMs,
+      playingDateMs: this.#player.playingDateMs(),
+      edgeLatency: this.#player.edgeLatency(),
+    });
   }
 
-  function close() {
-    player?.close();
-    player = null;
-    mayResume = false;
+  goLive() {
+    this.#astray = false;
+    this.#player?.goLive();
+    this.play();
   }
 
-  async function play() {
+  async play() {
     try {
-      await video.play();
+      await this.#video.play();
     } catch (error) {
-      if (error.name === 'NotAllowedError') dispatch({ type: 'blocked' });
+      if (error.name === 'NotAllowedError') this.#dispatch({ type: 'blocked' });
     }
   }
 
-  function finish() {
-    dispatch({ type: 'ended' });
-    close();
-    later();
+  async #look() {
+    const { result, offsetMs } = await probe(this.#source);
+    if (offsetMs !== null) this.#counts.offsetMs = offsetMs;
+    this.#dispatch({ type: result });
+    if (result === 'found') return this.#begin();
+    if (this.#phase() !== 'reconnecting') this.#close();
+    return this.#lookLater();
   }
 
-  function goLive() {
-    astray = false;
-    player?.goLive();
-    play();
+  #lookLater() {
+    const retrying = this.#phase() === 'reconnecting';
+    const wait = retrying ? retryDelay(this.#failures, Math.random()) : pollDelay(this.#polls, Math.random());
+    if (retrying) this.#failures += 1;
+    else this.#polls += 1;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#look(), wait);
+  }
+
+  #begin() {
+    this.#polls = 0;
+    this.#still = { position: this.#video.currentTime, sinceMs: performance.now(), done: null };
+    if (this.#player && this.#mayResume) {
+      this.#player.resume();
+    } else {
+      this.#close();
+      this.#player = this.#open(this.#video, this.#source, (event) => this.#hear(event));
+    }
+    this.#mayResume = false;
+    this.play();
+  }
+
+  #hear(event) {
+    if (event.type !== 'lost') return this.#dispatch(event);
+    const nowMs = performance.now();
+    const action = afterFatal({ kind: event.kind, nowMs, lastRecoverMs: this.#lastRecoverMs, failures: this.#failures });
+    this.#counts.lastError = event.detail;
+    this.#counts.recoveries += 1;
+    if (action !== 'recover') return this.#retry(action);
+    this.#lastRecoverMs = nowMs;
+    this.#player.recover();
+    return this.play();
+  }
+
+  #retry(action) {
+    this.#dispatch({ type: 'lost' });
+    this.#mayResume = action === 'resume';
+    this.#still.sinceMs = null;
+    this.#lookLater();
+  }
+
+  #close() {
+    this.#player?.close();
+    this.#player = null;
+    this.#mayResume = false;
   }
 
   // Watches the picture itself, whatever the player believes.
-  function tick() {
-    if (!player) return;
+  #tick() {
+    if (!this.#player) return;
     const nowMs = performance.now();
-    if (video.currentTime !== stuck.position) return moved(nowMs);
-    const shouldMove = stuck.sinceMs !== null && !video.paused && !video.ended && !document.hidden;
-    if (!shouldMove) {
-      if (stuck.sinceMs !== null) stuck.sinceMs = nowMs;
+    if (this.#video.currentTime !== this.#still.position) return this.#moved(nowMs);
+    if (this.#still.sinceMs === null) return; // a retry is under way
+    if (this.#video.paused || this.#video.ended || document.hidden) {
+      this.#still.sinceMs = nowMs;
       return;
     }
-    const action = afterStuck(nowMs - stuck.sinceMs, stuck.done);
+    const action = afterStuck(nowMs - this.#still.sinceMs, this.#still.done);
     if (action === null) return;
-    stuck.done = action;
-    dispatch({ type: 'stuck' });
-    if (action === 'jump') player.goLive();
-    if (action === 'rebuild') retry('rebuild');
+    this.#still.done = action;
+    this.#dispatch({ type: 'stuck' });
+    if (action === 'jump') this.#player.goLive();
+    if (action === 'rebuild') this.#retry('rebuild');
   }
 
-  function moved(nowMs) {
-    stuck = { sinceMs: nowMs, position: video.currentTime, done: null };
-    if (video.paused || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
-    failures = 0;
-    dispatch({ type: 'moving' });
-    const behind = isBehind(player.edgeLatency(), player.target());
-    // Left behind by a stall, not by choice: further than the player's own catching-up reaches.
-    if (behind && !astray) player.goLive();
-    dispatch({ type: 'behind', value: behind && astray });
+  #moved(nowMs) {
+    this.#still = { position: this.#video.currentTime, sinceMs: nowMs, done: null };
+    if (this.#video.paused || this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
+    this.#failures = 0;
+    this.#dispatch({ type: 'moving' });
+    const behind = isBehind(this.#player.edgeLatency(), this.#player.target());
+    // Left behind by a stall, not by choice, and further than the player's own catching-up reaches.
+    if (behind && !this.#astray) this.#player.goLive();
+    if (!behind) this.#astray = false;
+    this.#dispatch({ type: 'behind', value: behind && this.#astray });
   }
 
-  function latency() {
-    if (!player || phase() !== 'playing') return null;
-    const playingDateMs = player.playingDateMs();
-    return glassLatency({ nowMs: Date.now(), offsetMs, playingDateMs, edgeLatency: player.edgeLatency() });
-  }
-
-  listen();
-  setInterval(tick, TICK_MS);
-  look();
-
-  function listen() {
-    let waitingSinceMs = null;
-    video.addEventListener('playing', () => {
-      const nowMs = performance.now();
-      if (waitingSinceMs !== null) counts.stalledMs += nowMs - waitingSinceMs;
-      waitingSinceMs = null;
-      counts.firstFrameMs ??= nowMs;
-      moved(nowMs);
-      dispatch({ type: 'paused', value: false });
+  #listen() {
+    const on = (type, act) => this.#video.addEventListener(type, act);
+    on('playing', () => this.#playing());
+    on('waiting', () => {
+      if (this.#phase() === 'playing' && !this.#video.seeking) this.#waiting();
     });
-    video.addEventListener('waiting', () => {
-      if (phase() !== 'playing' || video.seeking || waitingSinceMs !== null) return;
-      counts.stalls += 1;
-      waitingSinceMs = performance.now();
+    on('pause', () => {
+      if (this.#video.ended || this.#phase() !== 'playing') return;
+      this.#astray = true;
+      this.#dispatch({ type: 'paused', value: true });
     });
-    video.addEventListener('pause', () => {
-      if (video.ended || phase() !== 'playing') return;
-      astray = true;
-      dispatch({ type: 'paused', value: true });
+    on('volumechange', () => this.#dispatch({ type: 'muted', value: this.#video.muted }));
+    on('ended', () => {
+      this.#dispatch({ type: 'ended' });
+      this.#close();
+      this.#lookLater();
     });
-    video.addEventListener('volumechange', () => dispatch({ type: 'muted', value: video.muted }));
-    video.addEventListener('ended', finish);
   }
 
-  return {
-    goLive,
-    play,
-    latency,
-    player: () => player,
-    counts: () => ({ ...counts, offsetMs }),
-  };
+  #playing() {
+    const nowMs = performance.now();
+    if (this.#waitingSinceMs !== null) this.#counts.stalledMs += nowMs - this.#waitingSinceMs;
+    this.#waitingSinceMs = null;
+    this.#counts.firstFrameMs ??= nowMs;
+    this.#dispatch({ type: 'paused', value: false });
+    if (this.#player) this.#moved(nowMs);
+  }
+
+  #waiting() {
+    if (this.#waitingSinceMs !== null) return;
+    this.#counts.stalls += 1;
+    this.#waitingSinceMs = performance.now();
+  }
 }
