@@ -2,7 +2,9 @@
 //!
 //! Each test has a box of its own on free ports. None waits for a time to pass; all wait for media to appear.
 
+mod browser;
 mod hostile;
+mod obs;
 mod redundancy;
 mod show;
 
