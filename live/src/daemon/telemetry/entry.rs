@@ -50,12 +50,16 @@ pub(super) struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// `NAME=value` each, as journald takes them.
+    /// `NAME=value` each, as journald takes them. The message holds the fields too: `journalctl` shows nothing else.
     pub(super) fn journal(&self, identifier: &str) -> Vec<String> {
         let mut fields = vec![
             format!("PRIORITY={}", priority(*self.metadata.level())),
             format!("SYSLOG_IDENTIFIER={identifier}"),
-            format!("MESSAGE={}", Escaped(self.fields.message())),
+            format!(
+                "MESSAGE={}{}",
+                Escaped(self.fields.message()),
+                Listed(self.fields, "  ")
+            ),
             format!("TARGET={}", self.metadata.target()),
         ];
         if let Some(file) = self.metadata.file() {
@@ -75,20 +79,14 @@ impl Entry<'_> {
         let paint = |code: &'static str| if colour { code } else { "" };
         let (dim, plain) = (paint("\x1b[2m"), paint("\x1b[0m"));
         let level = *self.metadata.level();
-        let mut line = format!(
-            "{dim}{}{plain} {}{level:>5}{plain} {}",
+        let first = format!("  {dim}");
+        format!(
+            "{dim}{}{plain} {}{level:>5}{plain} {}{}{plain}\n",
             TimeOfDay(self.unix),
             paint(level_colour(level)),
             Escaped(self.fields.message()),
-        );
-        let mut separator = format!("  {dim}");
-        for (name, value) in self.fields.others().filter(|(name, _)| *name != MESSAGE_ID) {
-            let _infallible = write!(line, "{separator}{name}={}", Escaped(value));
-            " ".clone_into(&mut separator);
-        }
-        line.push_str(plain);
-        line.push('\n');
-        line
+            Listed(self.fields, &first),
+        )
     }
 
     /// One JSON object on a line.
@@ -164,6 +162,20 @@ impl fmt::Display for Escaped<'_> {
             } else {
                 f.write_char(c)?;
             }
+        }
+        Ok(())
+    }
+}
+
+/// `first` and then ` name=value`s, for the eye; nothing when there are none.
+struct Listed<'a>(&'a Fields, &'a str);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(fields, mut separator) = *self;
+        for (name, value) in fields.others().filter(|(name, _)| *name != MESSAGE_ID) {
+            write!(f, "{separator}{name}={}", Escaped(value))?;
+            separator = " ";
         }
         Ok(())
     }

@@ -43,13 +43,13 @@ fn an_entry_has_the_fields_of_the_spans_around_it_and_the_innermost_value_stands
             vec![
                 "PRIORITY=6",
                 "SYSLOG_IDENTIFIER=footlight-mux",
-                "MESSAGE=accepted",
+                "MESSAGE=accepted  peer=192.0.2.1:5",
                 "PEER=192.0.2.1:5"
             ],
             vec![
                 "PRIORITY=4",
                 "SYSLOG_IDENTIFIER=footlight-mux",
-                "MESSAGE=late",
+                "MESSAGE=late  peer=192.0.2.9:1935 stream=stage output=7 msn=12",
                 "PEER=192.0.2.9:1935",
                 "STREAM=stage",
                 "OUTPUT=7",

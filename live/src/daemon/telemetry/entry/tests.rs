@@ -50,7 +50,7 @@ fn for_the_journal() {
         [
             "PRIORITY=4",
             "SYSLOG_IDENTIFIER=footlight-mux",
-            "MESSAGE=refused: \"a\"\\n\\u{1b}[2J\\u{202e}b",
+            "MESSAGE=refused: \"a\"\\n\\u{1b}[2J\\u{202e}b  peer=192.0.2.1:5 stream=stage peer.name=a\\r\\nPRIORITY=0",
             "TARGET=mux::ingest",
             "CODE_FILE=mux/src/ingest.rs",
             "CODE_LINE=7",
