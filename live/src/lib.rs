@@ -6,6 +6,7 @@
 
 pub mod cluster;
 pub mod cutter;
+pub mod fuzzing;
 mod media_time;
 mod name;
 mod object;
