@@ -1,0 +1,10 @@
+//! Mux as its peers find it: real sockets on free ports, a real ffmpeg, and no clock but the peers' own.
+
+#![expect(clippy::unwrap_used, reason = "the means of a test fail by panicking")]
+
+mod broken;
+mod ffmpeg;
+mod peer;
+mod players;
+mod running;
+mod transcoders;

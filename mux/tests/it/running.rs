@@ -1,0 +1,98 @@
+//! A mux that runs inside the test.
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use live::daemon::{
+    Chassis, Daemon,
+    config::{Given, read},
+};
+use mux::Mux;
+use serde_json::Value;
+
+/// The key that publishes the stream `stage`.
+pub(crate) const KEY: &str = "stage-dev";
+/// The key that plays it.
+pub(crate) const PLAY_KEY: &str = "watch-dev";
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// The two keys above.
+const STREAM: &str = r#"
+[[stream]]
+name = "stage"
+publish = [{ sha256 = "bae9f911debeef2b8a183b6973989a4829536a1c0f7b50fbd192267b3faf16d4" }]
+play = [{ sha256 = "e8e758a95d88d21fcb3c592553943195019a53fbeab9b66784f7d924403c7f28" }]
+"#;
+
+pub(crate) struct Running {
+    chassis: Chassis,
+    mux: Mux,
+    directory: PathBuf,
+}
+
+impl Running {
+    /// A mux with the stream `stage`, feeding the transcoders at `transcoders`.
+    pub(crate) async fn start(transcoders: &[SocketAddr]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("mux-{}-{count}", std::process::id());
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        Self::start_in(directory, transcoders).await
+    }
+
+    /// The same in a given state directory.
+    pub(crate) async fn start_in(directory: PathBuf, transcoders: &[SocketAddr]) -> Self {
+        let mut text = format!(
+            "state_directory = {directory:?}\nrtmp.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n\
+             cluster.secret.file = \"/secret\"\nring.size = \"16MiB\"\n{STREAM}"
+        );
+        for (n, address) in transcoders.iter().enumerate() {
+            text += &format!("[[transcoder]]\nname = \"t{n}\"\naddress = \"{address}\"\n");
+        }
+        let mut given = Given::default();
+        given.files.insert("/mux.toml".into(), text);
+        given.files.insert("/secret".into(), SECRET.to_owned());
+        let (_raw, config) = read(Path::new("/mux.toml"), &given, Mux::resolve).unwrap();
+        let chassis = Chassis::new("mux");
+        let mux = Mux::start(config, &chassis).await.unwrap();
+        Self {
+            chassis,
+            mux,
+            directory,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.chassis.address("rtmp").unwrap()
+    }
+
+    /// `/status`, the stream's part.
+    pub(crate) fn status(&self) -> Value {
+        self.chassis.status()["streams"]["stage"].clone()
+    }
+
+    /// Stops it and waits until all its tasks have ended. Answers with its state directory.
+    pub(crate) async fn stop(self) -> PathBuf {
+        self.chassis.shutdown().trigger();
+        drop(self.mux);
+        self.chassis.tasks().empty().await;
+        self.directory
+    }
+}
+
+/// Nothing here takes long; this only turns a hang into a failure.
+pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
+    let done = tokio::time::timeout(Duration::from_secs(30), what).await;
+    done.expect("it hangs")
+}
+
+pub(crate) fn publish_token() -> String {
+    let secret = live::cluster::ClusterSecret::new(SECRET).unwrap();
+    let token = secret.publish_token(&"stage".parse().unwrap());
+    token.expose().to_owned()
+}
