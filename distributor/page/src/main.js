@@ -60,7 +60,7 @@ function start() {
   const open = engine();
   if (!address) return dispatch({ type: 'misaddressed' });
   if (!open) return dispatch({ type: 'unsupported' });
-  show = new Show({ video, source: address.source, open, dispatch, phase: () => state.phase });
+  show = new Show({ video, source: address.source, open, dispatch, state: () => state });
   wire();
   return show.start();
 }

@@ -5,6 +5,7 @@ import { pollDelay, retryDelay } from './backoff.js';
 import { glassLatency, isBehind } from './latency.js';
 import { probe } from './probe.js';
 import { afterFatal, afterStuck } from './recovery.js';
+import { isUrgent } from './state.js';
 
 const TICK_MS = 500;
 
@@ -13,7 +14,7 @@ export class Show {
   #source;
   #open;
   #dispatch;
-  #phase;
+  #state;
   #player = null;
   #timer = null;
   #polls = 0; // since the show was last on
@@ -27,14 +28,14 @@ export class Show {
 
   /**
    * Plays `source` in `video` by the players that `open` makes. `dispatch` gets the events of
-   * state.js, and `levels`; `phase()` is the page's present phase.
+   * state.js, and `levels`; `state()` is the page's present state.
    */
-  constructor({ video, source, open, dispatch, phase }) {
+  constructor({ video, source, open, dispatch, state }) {
     this.#video = video;
     this.#source = source;
     this.#open = open;
     this.#dispatch = dispatch;
-    this.#phase = phase;
+    this.#state = state;
   }
 
   start() {
@@ -54,7 +55,7 @@ export class Show {
 
   /** Seconds from the stage to this screen, or null. */
   get latency() {
-    if (!this.#player || this.#phase() !== 'playing') return null;
+    if (!this.#player || this.#state().phase !== 'playing') return null;
     return glassLatency({
       nowMs: Date.now(),
       offsetMs: this.#counts.offsetMs,
@@ -82,14 +83,14 @@ export class Show {
     if (offsetMs !== null) this.#counts.offsetMs = offsetMs;
     this.#dispatch({ type: result });
     if (result === 'found') return this.#begin();
-    if (this.#phase() !== 'reconnecting') this.#close();
+    if (this.#state().phase !== 'reconnecting') this.#close();
     return this.#lookLater();
   }
 
   #lookLater() {
-    const retrying = this.#phase() === 'reconnecting';
-    const wait = retrying ? retryDelay(this.#failures, Math.random()) : pollDelay(this.#polls, Math.random());
-    if (retrying) this.#failures += 1;
+    const urgent = isUrgent(this.#state());
+    const wait = urgent ? retryDelay(this.#failures, Math.random()) : pollDelay(this.#polls, Math.random());
+    if (urgent) this.#failures += 1;
     else this.#polls += 1;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#look(), wait);
@@ -167,10 +168,10 @@ export class Show {
     const on = (type, act) => this.#video.addEventListener(type, act);
     on('playing', () => this.#playing());
     on('waiting', () => {
-      if (this.#phase() === 'playing' && !this.#video.seeking) this.#waiting();
+      if (this.#state().phase === 'playing' && !this.#video.seeking) this.#waiting();
     });
     on('pause', () => {
-      if (this.#video.ended || this.#phase() !== 'playing') return;
+      if (this.#video.ended || this.#state().phase !== 'playing') return;
       this.#astray = true;
       this.#dispatch({ type: 'paused', value: true });
     });

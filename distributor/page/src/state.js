@@ -3,6 +3,7 @@
 // phase:
 //   connecting    nothing is known yet
 //   before        the distributor does not know the stream: the show has not started
+//   unreached     no answer, or one that does not help; there has been no picture yet
 //   starting      there is a playlist, but no picture yet
 //   playing       the picture moves (or the viewer has paused it)
 //   reconnecting  it moved once and has stopped through no wish of the viewer's
@@ -22,6 +23,8 @@ export const initial = Object.freeze({
   blocked: false,
 });
 
+const LOST = { starting: 'unreached', playing: 'reconnecting' };
+
 const transitions = {
   absent: (state) => {
     const absences = state.absences + 1;
@@ -30,11 +33,11 @@ const transitions = {
     return { absences, phase: seen ? 'over' : 'before' };
   },
   finished: () => ({ phase: 'over' }),
-  unreachable: (state) => (state.phase === 'connecting' || state.phase === 'starting' ? { phase: 'reconnecting' } : {}),
+  unreachable: (state) => (state.phase === 'connecting' ? { phase: 'unreached' } : {}),
   found: (state) => ({ absences: 0, phase: state.phase === 'reconnecting' ? 'reconnecting' : 'starting' }),
   moving: () => ({ phase: 'playing', blocked: false, absences: 0 }),
   stuck: (state) => (state.phase === 'playing' ? { phase: 'reconnecting' } : {}),
-  lost: (state) => (state.phase === 'over' ? {} : { phase: 'reconnecting' }),
+  lost: (state) => ({ phase: LOST[state.phase] ?? state.phase }),
   ended: () => ({ phase: 'over' }),
   blocked: () => ({ blocked: true }),
   paused: (_, { value }) => ({ paused: value }),
@@ -49,6 +52,11 @@ export function next(state, event) {
   const change = transitions[event.type](state, event);
   const changed = Object.keys(change).some((key) => change[key] !== state[key]);
   return changed ? Object.freeze({ ...state, ...change }) : state;
+}
+
+/** Whether to look again soon, as for a picture that is missed, or gently, as for a show that is not on. */
+export function isUrgent(state) {
+  return state.phase === 'reconnecting' || state.phase === 'unreached';
 }
 
 /**

@@ -5,6 +5,7 @@ export const tables = {
   en: {
     connecting: ['Connecting', ''],
     before: ['The show has not started', 'Stay on this page: it begins by itself.'],
+    unreached: ['The show cannot be reached', 'Trying again.'],
     starting: ['Starting', ''],
     live: ['Playing live', ''],
     behind: ['Playing behind live', ''],

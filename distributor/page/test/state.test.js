@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ABSENT_MEANS_OVER, initial, next, view } from '../src/state.js';
+import { ABSENT_MEANS_OVER, initial, isUrgent, next, view } from '../src/state.js';
 import { tables } from '../src/text.js';
 
 const after = (...events) => events.reduce((state, event) => next(state, typeof event === 'string' ? { type: event } : event), initial);
@@ -71,9 +71,18 @@ test('the end is said, and the next show begins by itself', () => {
   assert.equal(after('found', 'moving', 'ended', 'absent', 'found', 'moving').phase, 'playing');
 });
 
-test('a distributor that cannot be reached is reconnecting, not a show that has not started', () => {
-  assert.equal(after('unreachable').phase, 'reconnecting');
+test('a distributor that cannot be reached is said to be so, not a show that has not started', () => {
+  assert.equal(said(after('unreachable')), 'The show cannot be reached');
+  assert.equal(after('found', 'lost').phase, 'unreached');
+  assert.equal(after('unreachable', 'found').phase, 'starting');
+  assert.equal(after('unreachable', 'absent').phase, 'before');
   assert.equal(after('absent', 'unreachable').phase, 'before');
+});
+
+test('a missed picture is looked for urgently, a show that is not on gently', () => {
+  assert.equal(isUrgent(after('found', 'moving', 'lost')), true);
+  assert.equal(isUrgent(after('unreachable')), true);
+  for (const event of ['absent', 'finished', 'ended']) assert.equal(isUrgent(after(event)), false);
 });
 
 test('an event that changes nothing gives the same object, so nothing is redrawn', () => {
@@ -82,6 +91,6 @@ test('an event that changes nothing gives the same object, so nothing is redrawn
 });
 
 test('every message there is has its words', () => {
-  const phases = ['connecting', 'before', 'starting', 'playing', 'reconnecting', 'over', 'unsupported', 'misaddressed'];
+  const phases = ['connecting', 'before', 'unreached', 'starting', 'playing', 'reconnecting', 'over', 'unsupported', 'misaddressed'];
   for (const phase of phases) assert.ok(said({ ...initial, phase }).length > 0, phase);
 });
