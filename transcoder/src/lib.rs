@@ -6,14 +6,23 @@
 pub mod blocking;
 pub mod boundary;
 pub mod codec;
+pub mod config;
+mod daemon;
+pub mod encoder;
 pub mod feed;
 pub mod fmp4;
+pub mod ingest;
 pub mod ladder;
+pub mod metrics;
 pub mod multivariant;
+pub mod origin;
 pub mod part;
 pub mod sample;
+pub mod store;
 pub mod stream;
 pub mod track;
 pub mod window;
 pub mod wire_time;
 pub mod worker;
+
+pub use daemon::Transcoder;

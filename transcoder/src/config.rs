@@ -1,0 +1,260 @@
+//! [pure] The transcoder's configuration: what may be written (see `transcoder.toml`, which says it all), and what it
+//! means.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use live::{
+    cluster::ClusterSecret,
+    daemon::config::{
+        AdminSection, BitRate, ByteSize, DrainSection, Listen, LogSection, Problems, SecretSource,
+        Settings as Chassis, Timespan,
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ladder::{MAX_RUNGS, Rung},
+    part::PartTarget,
+    stream::Settings,
+};
+
+/// What may be written.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Raw {
+    rtmp: RawRtmp,
+    origin: RawOrigin,
+    cluster: RawCluster,
+    ladder: RawLadder,
+    parts: RawParts,
+    window: RawWindow,
+    admin: AdminSection,
+    log: LogSection,
+    drain: DrainSection,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawRtmp {
+    listen: Listen,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawOrigin {
+    listen: Listen,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawCluster {
+    secret: Option<SecretSource>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLadder {
+    rungs: Vec<RawRung>,
+    source_bitrate: BitRate,
+    audio_bitrate: BitRate,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRung {
+    height: u16,
+    bitrate: BitRate,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawParts {
+    nominal: Timespan,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawWindow {
+    segments: usize,
+    memory: ByteSize,
+}
+
+impl Default for Raw {
+    fn default() -> Self {
+        Self {
+            rtmp: RawRtmp::default(),
+            origin: RawOrigin::default(),
+            cluster: RawCluster::default(),
+            ladder: RawLadder::default(),
+            parts: RawParts::default(),
+            window: RawWindow::default(),
+            admin: AdminSection::on_port(9102),
+            log: LogSection::default(),
+            drain: DrainSection::default(),
+        }
+    }
+}
+
+/// All addresses: the box is on a private net, and only the cluster's secret gets an answer.
+fn anywhere(port: u16) -> Listen {
+    Listen::one((std::net::Ipv6Addr::UNSPECIFIED, port).into())
+}
+
+impl Default for RawRtmp {
+    fn default() -> Self {
+        Self {
+            listen: anywhere(1935),
+        }
+    }
+}
+
+impl Default for RawOrigin {
+    fn default() -> Self {
+        Self {
+            listen: anywhere(8080),
+        }
+    }
+}
+
+impl Default for RawLadder {
+    fn default() -> Self {
+        Self {
+            rungs: vec![RawRung {
+                height: 480,
+                bitrate: BitRate::from_kilobits(1400),
+            }],
+            source_bitrate: BitRate::from_kilobits(6000),
+            audio_bitrate: BitRate::from_kilobits(160),
+        }
+    }
+}
+
+impl Default for RawParts {
+    fn default() -> Self {
+        Self {
+            nominal: Timespan::from_millis(500),
+        }
+    }
+}
+
+impl Default for RawWindow {
+    fn default() -> Self {
+        Self {
+            segments: 15,
+            memory: ByteSize::from_mib(512),
+        }
+    }
+}
+
+/// What it means.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The chassis' part.
+    pub chassis: Chassis,
+    /// Where mux publishes to.
+    pub rtmp: Listen,
+    /// Where distributors fetch from.
+    pub origin: Listen,
+    /// What all boxes share.
+    pub secret: ClusterSecret,
+    /// What holds for all streams.
+    pub streams: Arc<Settings>,
+}
+
+impl Raw {
+    /// Notes all that is wrong.
+    pub fn resolve(&self, problems: &mut Problems<'_>) -> Option<Config> {
+        let kilobits = BitRate::from_kilobits;
+        let ladder = &self.ladder;
+        problems.within(
+            "ladder.source_bitrate",
+            ladder.source_bitrate,
+            kilobits(100)..=kilobits(100_000),
+        );
+        problems.within(
+            "ladder.audio_bitrate",
+            ladder.audio_bitrate,
+            kilobits(16)..=kilobits(1000),
+        );
+        problems.within("window.segments", self.window.segments, 6..=900);
+        problems.within(
+            "window.memory",
+            self.window.memory,
+            ByteSize::from_mib(64)..=ByteSize::from_mib(64 << 10),
+        );
+        let chassis = Chassis::resolve(&self.admin, &self.log, &self.drain, problems);
+        let rungs = ladder.resolve(problems);
+        let parts = self.parts.resolve(problems);
+        let secret = self.cluster.resolve(problems);
+        let bps = |rate: BitRate| u32::try_from(rate.get()).unwrap_or(u32::MAX);
+        Some(Config {
+            chassis,
+            rtmp: self.rtmp.listen.clone(),
+            origin: self.origin.listen.clone(),
+            secret: secret?,
+            streams: Arc::new(Settings {
+                parts: parts?,
+                segments: self.window.segments,
+                memory: usize::try_from(self.window.memory.get()).unwrap_or(usize::MAX),
+                ladder: rungs,
+                source_bps: bps(ladder.source_bitrate),
+                audio_bps: bps(ladder.audio_bitrate),
+            }),
+        })
+    }
+}
+
+impl RawCluster {
+    fn resolve(&self, problems: &mut Problems<'_>) -> Option<ClusterSecret> {
+        let Some(source) = &self.secret else {
+            problems.refuse(
+                "cluster.secret",
+                "is missing: write { file = \"/etc/footlight/cluster-secret\" }, the same content on all boxes",
+            );
+            return None;
+        };
+        let secret = problems.secret("cluster.secret", source)?;
+        ClusterSecret::new(secret.expose())
+            .map_err(|error| problems.refuse("cluster.secret", error))
+            .ok()
+    }
+}
+
+impl RawLadder {
+    fn resolve(&self, problems: &mut Problems<'_>) -> Vec<Rung> {
+        if self.rungs.len() > MAX_RUNGS {
+            problems.refuse(
+                "ladder.rungs",
+                format_args!("more than {MAX_RUNGS} rungs; leave some out"),
+            );
+        }
+        let mut heights = BTreeSet::new();
+        let mut rungs = Vec::new();
+        for (index, raw) in self.rungs.iter().enumerate() {
+            if !heights.insert(raw.height) {
+                problems.refuse(
+                    format!("ladder.rungs[{index}].height"),
+                    "is there twice; each height once",
+                );
+            }
+            let bps = u32::try_from(raw.bitrate.get()).unwrap_or(u32::MAX);
+            match Rung::new(raw.height, bps) {
+                Ok(rung) => rungs.push(rung),
+                Err(error) => problems.refuse(format!("ladder.rungs[{index}]"), error),
+            }
+        }
+        rungs
+    }
+}
+
+impl RawParts {
+    fn resolve(&self, problems: &mut Problems<'_>) -> Option<PartTarget> {
+        let ms = u32::try_from(self.nominal.get().as_millis()).unwrap_or(u32::MAX);
+        PartTarget::from_millis(ms)
+            .map_err(|error| problems.refuse("parts.nominal", error))
+            .ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

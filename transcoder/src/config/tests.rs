@@ -1,0 +1,81 @@
+use std::path::Path;
+
+use live::daemon::config::{ConfigError, Given, read};
+use serde_json::Value;
+
+use super::*;
+
+const SAMPLE: &str = include_str!("../../transcoder.toml");
+
+fn parse(text: &str) -> Result<(Raw, Config), ConfigError> {
+    let file = Path::new("transcoder.toml");
+    let mut given = Given::default();
+    given.files.insert(file.into(), text.to_owned());
+    given.files.insert(
+        "/etc/footlight/cluster-secret".into(),
+        "0123456789abcdef0123456789abcdef\n".to_owned(),
+    );
+    read(file, &given, Raw::resolve)
+}
+
+#[test]
+fn the_sample_states_the_defaults_and_every_key() {
+    let (sample, config) = parse(SAMPLE).unwrap();
+    let mut expected = serde_json::to_value(Raw::default()).unwrap();
+    let secret = serde_json::json!({ "file": "/etc/footlight/cluster-secret" });
+    expected["cluster"]["secret"] = secret;
+    assert_eq!(serde_json::to_value(&sample).unwrap(), expected);
+    let mut known = Vec::new();
+    keys(&expected, &mut known);
+    for key in known {
+        assert!(SAMPLE.contains(&key), "{key} is not in transcoder.toml");
+    }
+    assert_eq!(config.streams.ladder.len(), 1);
+}
+
+fn keys(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map {
+                found.push(name.clone());
+                keys(value, found);
+            }
+        }
+        Value::Array(array) => array.iter().for_each(|value| keys(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once() {
+    let text = "
+[cluster]
+secret = { file = \"/etc/footlight/cluster-secret\" }
+[ladder]
+rungs = [{ height = 481, bitrate = \"1400k\" }, { height = 360, bitrate = \"1k\" }, { height = 360, bitrate = \"800k\" }]
+[parts]
+nominal = \"100ms\"
+[window]
+segments = 3
+segmnets = 4
+";
+    let error = parse(text).unwrap_err().to_string();
+    for part in [
+        "ladder.rungs[0]: a rung's height is an even number",
+        "ladder.rungs[1]: a rung's bitrate",
+        "ladder.rungs[2].height: is there twice",
+        "parts.nominal: a part lasts from 200 ms to 1 s",
+        "window.segments: 3 is outside 6 to 900",
+        "segmnets",
+    ] {
+        assert!(error.contains(part), "{part:?} is not in:\n{error}");
+    }
+}
+
+#[test]
+fn the_secret_is_needed_and_never_shown() {
+    let error = parse("").unwrap_err().to_string();
+    assert!(error.contains("cluster.secret: is missing"), "{error}");
+    let (_, config) = parse(SAMPLE).unwrap();
+    assert!(!format!("{config:?}").contains("0123456789abcdef"));
+}

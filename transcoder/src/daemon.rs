@@ -1,0 +1,99 @@
+//! The transcoder as a daemon on the chassis: binds, spawns, reports.
+
+use std::sync::Arc;
+
+use live::daemon::{
+    Chassis, ConnectionLimit, Daemon, StartError,
+    config::{Problems, Settings},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    config::{Config, Raw},
+    encoder::Encoders,
+    ingest::{self, Ingest},
+    metrics::StreamMetrics,
+    origin::{self, Origin},
+    store::Store,
+};
+
+/// The transcoder.
+#[derive(Debug)]
+pub struct Transcoder(());
+
+impl Daemon for Transcoder {
+    const NAME: &'static str = "transcoder";
+    const ABOUT: &'static str = "Takes mux's feed of each stream, makes its renditions, and serves them to the distributors.";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type Raw = Raw;
+    type Config = Config;
+
+    fn resolve(raw: &Raw, problems: &mut Problems<'_>) -> Option<Config> {
+        raw.resolve(problems)
+    }
+
+    fn settings(config: &Config) -> &Settings {
+        &config.chassis
+    }
+
+    async fn start(config: Config, chassis: &Chassis) -> Result<Self, StartError> {
+        let store = Arc::new(Store::new(
+            config.streams.clone(),
+            Encoders::new(chassis.clone()),
+        ));
+        let rtmp = chassis.bind("rtmp", config.rtmp.addresses())?;
+        let http = chassis.bind("origin", config.origin.addresses())?;
+        let origin = Arc::new(Origin::new(
+            store.clone(),
+            &config.secret,
+            config.streams.parts,
+            chassis,
+        ));
+        let ingest = Arc::new(Ingest::new(store.clone(), config.secret, chassis));
+        chassis.register(|registry| {
+            ingest.register(registry);
+            origin.register(registry);
+            registry.register_collector(Box::new(StreamMetrics(store.clone())));
+        });
+        let limit = ConnectionLimit::new(ingest::MAX_CONNECTIONS);
+        for listener in rtmp {
+            let ingest = ingest.clone();
+            chassis.serve("rtmp", listener, &limit, move |stream, _peer| {
+                ingest.clone().serve(stream)
+            });
+        }
+        let limit = ConnectionLimit::new(origin::MAX_CONNECTIONS);
+        for listener in http {
+            let origin = origin.clone();
+            chassis.serve("origin", listener, &limit, move |stream, _peer| {
+                origin.clone().serve(stream)
+            });
+        }
+        chassis.report(move || status(&store));
+        Ok(Self(()))
+    }
+
+    async fn reload(&mut self, _config: Config) -> Result<(), String> {
+        Err("the transcoder takes a changed configuration over when it is restarted".to_owned())
+    }
+}
+
+/// `"streams": { "stage": { … } }`; a stream without a stamp yet is there with little.
+fn status(store: &Store) -> Value {
+    let streams: serde_json::Map<String, Value> = store
+        .all()
+        .iter()
+        .map(|stream| {
+            let (status, counts) = stream.status();
+            let mut value = serde_json::to_value(status).unwrap_or_default();
+            if !value.is_object() {
+                value = json!({});
+            }
+            value["publishers"] = counts.publishers.into();
+            value["encoders_started"] = counts.encoders.into();
+            value["waiting"] = stream.waiting().into();
+            (stream.name().to_string(), value)
+        })
+        .collect();
+    json!({ "streams": streams })
+}

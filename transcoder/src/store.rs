@@ -1,0 +1,336 @@
+//! The streams that are being published, shared by who feeds them, who encodes them and who asks for them.
+//!
+//! One lock per stream, held for microseconds: to feed a message, to take an event from the encoder, to look something
+//! up. Who waits for a playlist waits on a channel, never on the lock. Bounded: streams by [`MAX_STREAMS`], those who
+//! wait for one stream by [`MAX_WAITING`], media by the stream itself.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use live::{Rendition, StreamName};
+use tokio::sync::{Semaphore, watch};
+use tracing::{debug, info};
+
+use crate::{
+    encoder::Encoders,
+    feed::{self, ReadError},
+    stream::{Action, FeedError, Message, Settings, Stream, StreamStatus},
+    worker::{Event, Feed, FeedError as EncoderFull},
+};
+
+/// Streams at once: each may fill its memory, and one box encodes a handful.
+pub const MAX_STREAMS: usize = 64;
+/// Requests that wait for one stream: distributors share theirs, so a few per distributor and rendition.
+pub const MAX_WAITING: usize = 4096;
+
+/// All streams.
+#[derive(Debug)]
+pub struct Store {
+    settings: Arc<Settings>,
+    encoders: Encoders,
+    streams: Mutex<BTreeMap<StreamName, Arc<Published>>>,
+}
+
+/// One stream.
+#[derive(Debug)]
+pub struct Published {
+    name: StreamName,
+    live: Mutex<Live>,
+    /// The newest publisher; who is not it any more ends.
+    publisher: watch::Sender<u64>,
+    /// The encoder that is wanted; 0 is none.
+    generation: watch::Sender<u64>,
+    /// Places for requests that wait.
+    pub waiting: Semaphore,
+    encoders: Encoders,
+}
+
+#[derive(Debug)]
+struct Live {
+    stream: Stream,
+    feed: Option<Feed>,
+    versions: BTreeMap<Rendition, watch::Sender<u64>>,
+    counts: Counts,
+}
+
+/// What the shell counts of one stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Messages that could not be read.
+    pub unreadable: u64,
+    /// Frames that an encoder did not take.
+    pub not_encoded: u64,
+    /// Encoders that were started.
+    pub encoders: u64,
+    /// Publishers so far.
+    pub publishers: u64,
+}
+
+/// Why a stream takes no more from its publisher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// Another connection publishes it now.
+    #[error("a newer connection publishes the stream")]
+    Replaced,
+    /// It does not fit its memory.
+    #[error(transparent)]
+    Stream(FeedError),
+}
+
+impl Store {
+    /// No streams.
+    pub fn new(settings: Arc<Settings>, encoders: Encoders) -> Self {
+        Self {
+            settings,
+            encoders,
+            streams: Mutex::default(),
+        }
+    }
+
+    /// A publisher comes: it replaces the one there is. `None` when there are too many streams.
+    pub fn publish(&self, name: &StreamName) -> Option<Publisher> {
+        let mut streams = lock(&self.streams);
+        let published = match streams.get(name) {
+            Some(published) => published.clone(),
+            None if streams.len() >= MAX_STREAMS => return None,
+            None => {
+                let published = Arc::new(Published {
+                    name: name.clone(),
+                    live: Mutex::new(Live {
+                        stream: Stream::new(self.settings.clone()),
+                        feed: None,
+                        versions: BTreeMap::new(),
+                        counts: Counts::default(),
+                    }),
+                    publisher: watch::Sender::new(0),
+                    generation: watch::Sender::new(0),
+                    waiting: Semaphore::new(MAX_WAITING),
+                    encoders: self.encoders.clone(),
+                });
+                streams.insert(name.clone(), published.clone());
+                published
+            }
+        };
+        let mut id = 0;
+        published.publisher.send_modify(|newest| {
+            *newest += 1;
+            id = *newest;
+        });
+        lock(&published.live).counts.publishers = id;
+        Some(Publisher { id, published })
+    }
+
+    /// The stream of that name.
+    pub fn get(&self, name: &StreamName) -> Option<Arc<Published>> {
+        lock(&self.streams).get(name).cloned()
+    }
+
+    /// All streams, by name.
+    pub fn all(&self) -> Vec<Arc<Published>> {
+        lock(&self.streams).values().cloned().collect()
+    }
+
+    /// Forgets a stream, unless somebody has published it since `publisher`.
+    pub fn forget(&self, publisher: &Publisher) {
+        let mut streams = lock(&self.streams);
+        if publisher.is_newest() {
+            streams.remove(&publisher.published.name);
+            publisher.published.generation.send_replace(0);
+            info!(stream = %publisher.published.name, "the stream is forgotten");
+        }
+    }
+
+    /// How long a stream stays after its last publisher is gone: as long as somebody may still play from its
+    /// playlists when it ended (RFC 8216bis §6.2.2), else until another transcoder has surely taken over.
+    pub fn keep_for(&self, publisher: &Publisher) -> std::time::Duration {
+        /// A mux that restarts is back in a second, and a network that broke in less than this or not soon.
+        const LOST: u64 = 60;
+        let live = lock(&publisher.published.live);
+        let listed = u64::try_from(self.settings.segments).unwrap_or(u64::MAX);
+        std::time::Duration::from_secs(match live.stream.target_duration() {
+            Some(target) if live.stream.is_ended() => u64::from(target).saturating_mul(listed),
+            Some(_) | None => LOST,
+        })
+    }
+}
+
+/// The right to feed a stream, until a newer one is given.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    id: u64,
+    published: Arc<Published>,
+}
+
+impl Publisher {
+    /// The stream's name.
+    pub fn name(&self) -> &StreamName {
+        &self.published.name
+    }
+
+    fn is_newest(&self) -> bool {
+        *self.published.publisher.borrow() == self.id
+    }
+
+    /// Returns once a newer publisher has come.
+    pub async fn replaced(&self) {
+        let mut newest = self.published.publisher.subscribe();
+        // The sender lives as long as `self`.
+        let _closed = newest.wait_for(|newest| *newest != self.id).await;
+    }
+
+    /// One message.
+    pub fn feed(&self, message: &rtmp::Message) -> Result<(), PublishError> {
+        let mut live = lock(&self.published.live);
+        if !self.is_newest() {
+            return Err(PublishError::Replaced);
+        }
+        match feed::read(message) {
+            Ok(Some(message)) => self.published.feed(&mut live, message),
+            Ok(None) => Ok(()),
+            Err(error) => {
+                live.counts.unreadable += 1;
+                report_unreadable(&error);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn report_unreadable(error: &ReadError) {
+    debug!(%error, "a message cannot be read");
+}
+
+impl Published {
+    fn feed(self: &Arc<Self>, live: &mut Live, message: Message) -> Result<(), PublishError> {
+        let mut actions = Vec::new();
+        let outcome = live.stream.feed(message, &mut actions);
+        for action in actions {
+            self.act(live, action);
+        }
+        live.tell();
+        match outcome {
+            Err(error @ FeedError::Memory) => Err(PublishError::Stream(error)),
+            Err(error @ (FeedError::Video(_) | FeedError::Audio(_))) => {
+                info!(stream = %self.name, %error, "a track is not published");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn act(self: &Arc<Self>, live: &mut Live, action: Action) {
+        match action {
+            Action::Start(generation, plan) => {
+                live.feed = None;
+                self.generation.send_replace(generation);
+                self.encoders.start(self.clone(), generation, plan);
+            }
+            Action::Encode(input) => live.encode(input),
+            Action::Stop => {
+                live.feed = None;
+                self.generation.send_replace(0);
+            }
+        }
+    }
+
+    /// The stream's name.
+    pub const fn name(&self) -> &StreamName {
+        &self.name
+    }
+
+    /// Returns once the encoder of `generation` is not wanted any more.
+    pub(crate) async fn unwanted(&self, generation: u64) {
+        let mut wanted = self.generation.subscribe();
+        let _closed = wanted.wait_for(|wanted| *wanted != generation).await;
+    }
+
+    /// The encoder of `generation` is up. What it is fed first goes in before anything else does.
+    pub(crate) fn encoder_up(&self, generation: u64, feed: Feed) {
+        let mut live = lock(&self.live);
+        if *self.generation.borrow() != generation {
+            return;
+        }
+        live.feed = Some(feed);
+        live.counts.encoders += 1;
+        for input in live.stream.encoder_started(generation) {
+            live.encode(input);
+        }
+    }
+
+    /// The encoder of `generation` is gone.
+    pub(crate) fn encoder_down(&self, generation: u64) {
+        let mut live = lock(&self.live);
+        if *self.generation.borrow() == generation {
+            live.feed = None;
+        }
+        live.stream.encoder_stopped(generation);
+        live.tell();
+    }
+
+    /// The encoder of `generation` says something.
+    pub(crate) fn encoded(&self, generation: u64, event: Event) {
+        let mut live = lock(&self.live);
+        let outcome = live.stream.encoded(generation, event);
+        live.tell();
+        if let Err(error) = outcome {
+            debug!(stream = %self.name, %error, "an encoded frame is not published");
+        }
+    }
+
+    /// Looks something up.
+    pub fn look<T>(&self, at: impl FnOnce(&mut Stream) -> T) -> T {
+        at(&mut lock(&self.live).stream)
+    }
+
+    /// Changes whenever the rendition's playlist does.
+    pub fn changes(&self, rendition: Rendition) -> watch::Receiver<u64> {
+        lock(&self.live).watch(rendition).subscribe()
+    }
+
+    /// What an operator sees, and what was counted.
+    pub fn status(&self) -> (Option<StreamStatus>, Counts) {
+        let live = lock(&self.live);
+        (live.stream.status(), live.counts)
+    }
+
+    /// How many requests wait.
+    pub fn waiting(&self) -> usize {
+        MAX_WAITING.saturating_sub(self.waiting.available_permits())
+    }
+}
+
+impl Live {
+    fn encode(&mut self, input: crate::worker::Input) {
+        let Some(feed) = &mut self.feed else { return };
+        match feed.push(input) {
+            Ok(()) | Err(EncoderFull::Gone) => {}
+            Err(EncoderFull::Full | EncoderFull::AwaitingKey | EncoderFull::Unfit) => {
+                self.counts.not_encoded += 1;
+            }
+        }
+    }
+
+    fn watch(&mut self, rendition: Rendition) -> &watch::Sender<u64> {
+        self.versions
+            .entry(rendition)
+            .or_insert_with(|| watch::Sender::new(0))
+    }
+
+    /// Wakes those who wait for what has changed.
+    fn tell(&mut self) {
+        for (rendition, version) in self.stream.versions() {
+            let sender = self
+                .versions
+                .entry(rendition)
+                .or_insert_with(|| watch::Sender::new(0));
+            sender.send_if_modified(|known| std::mem::replace(known, version) != version);
+        }
+    }
+}
+
+/// A panic while the lock was held is a bug that is counted elsewhere; the stream goes on.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
