@@ -2,19 +2,27 @@
 //! real signals, a real NOTIFY_SOCKET.
 
 #![expect(clippy::unwrap_used, reason = "the means of a test fail by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "one test is two processes and asks the environment which it is"
+)]
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, IoSliceMut, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    os::fd::{AsRawFd, RawFd},
     os::unix::{fs::MetadataExt, net::UnixDatagram},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Output, Stdio},
     time::Duration,
 };
 
+use live::daemon::Notify;
 use nix::{
+    cmsg_space,
     sys::signal::{Signal, kill},
+    sys::socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg},
     unistd::Pid,
 };
 
@@ -137,6 +145,44 @@ fn a_socket_of_systemd_is_taken_by_its_name() {
     });
     assert_eq!(echo.address("echo"), address);
     echo.talk();
+}
+
+/// The half of the next test that is a process systemd started.
+#[test]
+fn leaves_a_descriptor_with_systemd_when_it_was_started_by_it() {
+    if std::env::var_os("NOTIFY_SOCKET").is_some() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        Notify::systemd().store("conn-7", &socket).unwrap();
+    }
+}
+
+#[test]
+fn a_descriptor_is_left_with_systemd_under_its_name() {
+    let directory = Directory::new("store");
+    let notify = UnixDatagram::bind(directory.0.join("notify")).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        "leaves_a_descriptor_with_systemd_when_it_was_started_by_it",
+    ]);
+    command
+        .env("NOTIFY_SOCKET", directory.0.join("notify"))
+        .stdout(Stdio::null());
+    assert!(command.status().unwrap().success());
+    let (mut said, mut space) = ([0; 256], cmsg_space!([RawFd; 1]));
+    let mut said_to = [IoSliceMut::new(&mut said)];
+    let flags = MsgFlags::MSG_DONTWAIT;
+    let message =
+        recvmsg::<UnixAddr>(notify.as_raw_fd(), &mut said_to, Some(&mut space), flags).unwrap();
+    let descriptors = message.cmsgs().unwrap();
+    assert_eq!(
+        descriptors
+            .filter(|c| matches!(c, ControlMessageOwned::ScmRights(_)))
+            .count(),
+        1
+    );
+    let length = message.bytes;
+    assert_eq!(text(&said[..length]), "FDSTORE=1\nFDNAME=conn-7");
 }
 
 #[test]
