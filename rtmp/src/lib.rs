@@ -22,5 +22,5 @@ pub mod server;
 pub mod writer;
 
 pub use close::{CloseReason, Fault, MAX_WORDS};
-pub use message::{Message, MessageKind};
+pub use message::{Message, MessageKind, SET_DATA_FRAME};
 pub use secret::Secret;

@@ -19,6 +19,21 @@ pub struct Message {
     pub payload: Bytes,
 }
 
+/// The AMF0 text `@setDataFrame`: publishers put it before onMetaData, players do not expect it.
+pub const SET_DATA_FRAME: &[u8] = b"\x02\0\x0D@setDataFrame";
+
+impl Message {
+    /// The payload without a leading `@setDataFrame`: data as a player gets it. Nothing is copied.
+    #[must_use]
+    pub fn without_set_data_frame(&self) -> Bytes {
+        if self.kind == MessageKind::DataAmf0 && self.payload.starts_with(SET_DATA_FRAME) {
+            self.payload.slice(SET_DATA_FRAME.len()..)
+        } else {
+            self.payload.clone()
+        }
+    }
+}
+
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -125,5 +140,40 @@ impl MessageKind {
             self,
             Self::Audio | Self::Video | Self::DataAmf0 | Self::DataAmf3
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{Message, MessageKind};
+
+    #[test]
+    fn ids_and_kinds_are_inverses() {
+        for id in 0..=u8::MAX {
+            assert_eq!(MessageKind::from_id(id).id(), id);
+        }
+    }
+
+    #[test]
+    fn players_get_metadata_without_set_data_frame() {
+        let check = |kind, payload: &'static [u8], expected: &[u8]| {
+            let payload = Bytes::from_static(payload);
+            let message = Message {
+                timestamp: 0,
+                kind,
+                stream_id: 1,
+                payload,
+            };
+            assert_eq!(message.without_set_data_frame(), expected);
+        };
+        check(
+            MessageKind::DataAmf0,
+            b"\x02\0\x0D@setDataFrame\x02\0\x02hi",
+            b"\x02\0\x02hi",
+        );
+        check(MessageKind::DataAmf0, b"\x02\0\x0D@setDataFrame", b"");
+        check(MessageKind::DataAmf0, b"\x02\0\x02hi", b"\x02\0\x02hi");
     }
 }

@@ -326,7 +326,7 @@ impl ServerSession {
         else {
             return None;
         };
-        (id == asked).then_some((stream_id, play))
+        (id == asked && !self.connection.is_closed()).then_some((stream_id, play))
     }
 
     fn admit(&mut self, role: Role, stream_id: u32, now: Duration) {

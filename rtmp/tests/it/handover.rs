@@ -130,6 +130,23 @@ fn another_version_another_kind_and_other_sizes_are_not_read() {
     }
 }
 
+/// If this fails, the layout of a session has changed: raise `saved::VERSION`, then put the new number here.
+#[test]
+fn the_layout_is_the_versions() {
+    let recorded = dialogue(Purpose::Publish);
+    let mut server = ServerSession::new(ServerConfig::default(), seconds(1));
+    let (all_but_the_end, _) = recorded.to_server.split_at(recorded.to_server.len() - 100);
+    server.handle_input(&[3; 3073], seconds(1));
+    server.handle_input(&all_but_the_end[3073..], seconds(1));
+    while let Some(action) = server.next_action() {
+        answer(&mut server, &action, None, seconds(1));
+    }
+    server.handle_input(&all_but_the_end[all_but_the_end.len() - 60..], seconds(1));
+    let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3);
+    let hash = server.save().iter().fold(0xCBF2_9CE4_8422_2325, fnv);
+    assert_eq!((server.save()[4], hash), (1, 14_148_938_979_481_593_248));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
