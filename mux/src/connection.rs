@@ -130,8 +130,10 @@ pub(crate) async fn serve(server: Arc<Server>, socket: TcpStream) {
     connection.server.ends.count(&end);
     // The stream goes on without it while the last words are said.
     connection.activity = Activity::Asking;
-    // A peer that does not take its last words does without.
-    let _best_effort = timeout(LAST_WORDS, connection.close()).await;
+    if matches!(end, End::Session(_)) {
+        // A peer that does not take its last words does without.
+        let _best_effort = timeout(LAST_WORDS, connection.close()).await;
+    }
 }
 
 impl Connection {

@@ -127,7 +127,7 @@ impl Client {
     }
 
     async fn read(&mut self) -> Result<(), CloseReason> {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = vec![0; 64 * 1024];
         match self.socket.read(&mut buffer).await {
             Ok(0) | Err(_) => Err(CloseReason::Ended),
             Ok(count) => {
@@ -224,7 +224,7 @@ impl Feed {
     }
 
     async fn read(&mut self) -> Option<()> {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = vec![0; 64 * 1024];
         let count = self
             .socket
             .read(&mut buffer)
