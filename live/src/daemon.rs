@@ -163,7 +163,7 @@ pub trait Daemon: Sized {
     ) -> impl Future<Output = Result<Self, StartError>>;
 
     /// Takes over what may change while running (SIGHUP): keys, certificates, targets. The error is one line that says
-    /// what was not taken over; the daemon goes on with what it had.
+    /// what was not taken over; the daemon goes on with what it had. Of its own, the chassis takes over `[log]` only.
     fn reload(&mut self, config: Self::Config) -> impl Future<Output = Result<(), String>>;
 
     /// Called once when the drain begins, after the shutdown was triggered, under the drain's deadline: for what must

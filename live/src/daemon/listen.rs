@@ -17,7 +17,10 @@ use std::{
 
 use nix::{
     errno::Errno,
-    sys::socket::{setsockopt, sockopt::Ipv6V6Only},
+    sys::socket::{
+        getsockopt, setsockopt,
+        sockopt::{AcceptConn, Ipv6V6Only},
+    },
 };
 use tokio::net::{TcpListener, TcpSocket};
 use tracing::warn;
@@ -186,7 +189,10 @@ fn warn_when_elsewhere(section: &str, sockets: &[TcpListener], configured: &[Soc
 
 fn adopt(descriptor: OwnedFd) -> io::Result<TcpListener> {
     let listener = std::net::TcpListener::from(descriptor);
-    listener.local_addr()?;
+    let _of_internet = listener.local_addr()?;
+    if !getsockopt(&listener, AcceptConn)? {
+        return Err(Errno::EINVAL.into());
+    }
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
 }

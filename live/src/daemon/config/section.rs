@@ -1,6 +1,9 @@
 //! [pure] The sections that every daemon's configuration has.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +61,7 @@ impl Default for DrainSection {
 pub struct Settings {
     pub(crate) admin: Listen,
     pub(crate) level: Level,
-    pub(crate) drain: std::time::Duration,
+    pub(crate) drain: Duration,
 }
 
 impl Settings {

@@ -1,6 +1,12 @@
 //! [pure] What a configuration's values are made of: each written one way, read back equal, and bounded.
 
-use std::{fmt, net::SocketAddr, num::NonZeroU16, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    net::{Ipv6Addr, SocketAddr},
+    num::NonZeroU16,
+    str::FromStr,
+    time::Duration,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -276,10 +282,7 @@ impl FromStr for HostPort {
 fn host_name(host: &str) -> Option<String> {
     if let Some(v6) = host.strip_prefix('[') {
         let v6 = v6.strip_suffix(']')?;
-        return v6
-            .parse::<std::net::Ipv6Addr>()
-            .ok()
-            .map(|ip| ip.to_string());
+        return v6.parse::<Ipv6Addr>().ok().map(|ip| ip.to_string());
     }
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     let good = (1..=253).contains(&host.len()) && host.bytes().all(plain);

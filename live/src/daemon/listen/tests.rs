@@ -7,7 +7,6 @@ use std::{
 
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
-    sys::socket::getsockopt,
     sys::socket::sockopt::ReuseAddr,
 };
 
@@ -89,4 +88,19 @@ async fn a_socket_that_systemd_passed_wins_over_the_configuration() {
     assert_eq!(listeners[0].local_addr().unwrap(), address);
     assert_eq!(listeners[0].as_raw_fd(), number);
     assert!(inherited.take("rtmp").is_empty());
+}
+
+#[tokio::test]
+async fn what_systemd_passed_and_is_no_listening_socket_is_refused() {
+    let file = std::fs::File::open("/dev/null").unwrap();
+    let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let connected = TcpStream::connect(socket.local_addr().unwrap()).unwrap();
+    for wrong in [file.into(), connected.into()] {
+        let mut inherited = Inherited([("rtmp".to_owned(), vec![wrong])].into());
+        let error = listeners(&mut inherited, "rtmp", &[]).unwrap_err();
+        let said = error.to_string();
+        let expected = "systemd passed rtmp something that is no listening TCP socket: correct the socket unit";
+        assert!(said.starts_with(expected), "{said}");
+        assert_eq!(error.exit(), Exit::Usage);
+    }
 }
