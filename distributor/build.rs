@@ -2,7 +2,10 @@
 //!
 //! `page/dist/manifest.json` names the files and how each is served; each has its `.br` and `.gz` beside it.
 
-#![expect(clippy::disallowed_methods, reason = "cargo speaks to a build script through its environment")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to a build script through its environment"
+)]
 
 use std::{
     collections::BTreeMap,

@@ -4,7 +4,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
 };
 
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use crate::{
     entry::{Failure, Reader},
     fill::{Found, Objects},
     metrics::{Metrics, Outcome},
-    page, response,
+    now, page, response,
     response::{Conditions, Cors, Span, Stored},
     route::{Key, Refusal, Route, route},
 };
@@ -134,14 +133,6 @@ impl Answers {
         };
         (response.map(|()| body), outcome)
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the shell that tells the cores what time it is"
-)]
-fn now() -> Instant {
-    Instant::now()
 }
 
 fn failed(failure: Failure) -> Response<Body> {

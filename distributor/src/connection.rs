@@ -3,11 +3,6 @@
 //! Everything a viewer can leave hanging has a deadline: the handshake, a request's head, an answer it does not take, a
 //! connection it does not use. A broken or hostile one is closed and counted; nobody else notices.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the shell that owns sockets and their deadlines"
-)]
-
 use std::{
     convert::Infallible,
     io,
@@ -17,7 +12,7 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use http::{Request, Response};
@@ -39,6 +34,7 @@ use tracing::debug;
 use crate::{
     answer::{Answers, Body as AnswerBody},
     metrics::Metrics,
+    now,
     pace::{Flow, Pace, TICK, Verdict},
 };
 
@@ -137,12 +133,20 @@ impl Server {
             tokio::select! {
                 ended = connection.as_mut() => return ended,
                 () = self.chassis.shutdown().triggered(), if !finishing => {
+                    if usage.is_unused() {
+                        return Ok(());
+                    }
                     finishing = true;
                     finish(connection.as_mut());
                 }
                 _ = ticks.tick() => match usage.judge(&mut flow) {
                     Verdict::Keep => {}
-                    Verdict::Idle => finish(connection.as_mut()),
+                    // A good end needs the viewer's part: one who takes no part in it is not waited for.
+                    Verdict::Idle if finishing => return Ok(()),
+                    Verdict::Idle => {
+                        finishing = true;
+                        finish(connection.as_mut());
+                    }
                     Verdict::Stalled => {
                         self.metrics.stalled();
                         return Ok(());
@@ -189,6 +193,11 @@ impl Usage {
     pub(crate) fn body(self: &Arc<Self>) -> Body {
         self.bodies.fetch_add(1, Relaxed);
         Body(self.clone())
+    }
+
+    /// Nothing was ever asked.
+    fn is_unused(&self) -> bool {
+        self.requests.load(Relaxed) == 0
     }
 
     fn judge(&self, flow: &mut Flow) -> Verdict {
@@ -266,7 +275,7 @@ impl Paced {
                 .took(result.as_ref().map_or(0, |bytes| *bytes as u64));
             return Poll::Ready(result);
         }
-        let until = self.pace.blocked(Instant::now()).into();
+        let until = self.pace.blocked(now()).into();
         let deadline = self
             .deadline
             .get_or_insert_with(|| Box::pin(sleep_until(until)));

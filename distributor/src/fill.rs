@@ -3,14 +3,9 @@
 //! A fetch outlives the viewer who caused it and never waits for any viewer. While nothing has come of an object, the
 //! next origin is asked; once bytes have gone out, a fetch that breaks off is an error for all who read it.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the shell that tells the cores what time it is"
-)]
-
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::Duration,
 };
 
 use http::StatusCode;
@@ -23,6 +18,7 @@ use crate::{
     entry::{Entry, Failure, Head, OBJECT_MAX, Writer},
     freshness::Class,
     metrics::Metrics,
+    now,
     origin::{Answer, Origins},
     route::Key,
     upstream::{Object, Upstream, UpstreamError},
@@ -80,7 +76,7 @@ impl Objects {
 
     /// The entry for `key`, being filled if it is not there.
     pub(crate) fn find(self: &Arc<Self>, key: &Key) -> (Arc<Entry>, Found) {
-        let (entry, writer) = self.cache.find(key, Instant::now());
+        let (entry, writer) = self.cache.find(key, now());
         let found = match writer {
             Some(writer) => {
                 let (objects, key) = (self.clone(), key.clone());
@@ -125,19 +121,19 @@ impl Objects {
             &self.fetches
         };
         let Ok(_permit) = room.try_acquire() else {
-            writer.fail(Failure::Busy, Instant::now());
+            writer.fail(Failure::Busy, now());
             return;
         };
         let entry = writer.entry().clone();
         match self.ask(key, &writer).await {
             Ok(()) => {
-                if writer.complete(Instant::now()).is_ok() && Class::of(key) != Class::Immutable {
+                if writer.complete(now()).is_ok() && Class::of(key) != Class::Immutable {
                     self.origins().learn(key.stream(), entry.target_duration());
                 }
             }
             Err(failure) => {
                 debug!(stream = %key.stream(), %key, %failure, "an object could not be fetched");
-                writer.fail(failure, Instant::now());
+                writer.fail(failure, now());
             }
         }
         self.cache.weigh(key, &entry);
@@ -148,11 +144,20 @@ impl Objects {
         let mut asked = Vec::new();
         let mut missing = false;
         let mut failure = Failure::Unavailable;
+        let class = Class::of(key);
+        let td = self.origins().target_duration(key.stream());
+        let until = now() + class.patience(td);
         loop {
-            let next = self.origins().next(key.stream(), &asked, Instant::now());
-            let Some(origin) = next else { break };
+            let now = now();
+            let deadline = class
+                .first_byte(td)
+                .min(until.saturating_duration_since(now));
+            let next = self.origins().next(key.stream(), &asked, now);
+            let Some(origin) = next.filter(|_| !deadline.is_zero()) else {
+                break;
+            };
             asked.push(origin);
-            match self.fetch(key, origin, writer).await {
+            match self.fetch(key, origin, deadline, writer).await {
                 Ok(()) => return Ok(()),
                 Err(UpstreamError::Missing) => missing = true,
                 Err(UpstreamError::Refused) => {
@@ -172,16 +177,17 @@ impl Objects {
     }
 
     /// One request to one origin, its outcome taken down.
-    async fn fetch(&self, key: &Key, origin: usize, writer: &Writer) -> Result<(), UpstreamError> {
-        let td = self.origins().target_duration(key.stream());
-        let fetched = async {
-            let mut object = self
-                .upstream
-                .get(origin, key, Class::of(key).first_byte(td))
-                .await?;
-            self.copy(key, &mut object, writer).await
+    async fn fetch(
+        &self,
+        key: &Key,
+        origin: usize,
+        deadline: Duration,
+        writer: &Writer,
+    ) -> Result<(), UpstreamError> {
+        let fetched = match self.upstream.get(origin, key, deadline).await {
+            Ok(mut object) => self.copy(key, &mut object, writer).await,
+            Err(error) => Err(error),
         };
-        let fetched = fetched.await;
         let answer = fetched
             .as_ref()
             .map_or_else(UpstreamError::answer, |()| Answer::Served);
@@ -189,7 +195,7 @@ impl Objects {
         let (before, after) = {
             let mut origins = self.origins();
             let before = origins.is_down(origin);
-            origins.report(key.stream(), key.object(), origin, answer, Instant::now());
+            origins.report(key.stream(), key.object(), origin, answer, now());
             (before, origins.is_down(origin))
         };
         self.tell(origin, (before, after), fetched.as_ref().err());
@@ -212,7 +218,7 @@ impl Objects {
             status: StatusCode::OK,
             length,
             etag,
-            at: Instant::now(),
+            at: now(),
         });
         // Counted with its declared size from now on, so that what it will take is free when it comes.
         self.cache.weigh(key, writer.entry());
@@ -244,6 +250,6 @@ fn nothing(status: StatusCode) -> Head {
         status,
         length: Some(0),
         etag: None,
-        at: Instant::now(),
+        at: now(),
     }
 }

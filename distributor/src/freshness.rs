@@ -80,6 +80,15 @@ impl Class {
         }
     }
 
+    /// How long all origins together may take to begin: a second one after a first that was too slow; but what is held
+    /// back is not asked for twice, since a player has given up by then.
+    pub(crate) fn patience(self, td: Duration) -> Duration {
+        match self {
+            Self::Blocking => self.first_byte(td),
+            Self::Immutable | Self::Playlist => self.first_byte(td) * 2,
+        }
+    }
+
     /// `Cache-Control` for players and any cache between them and us.
     pub(crate) fn cache_control(self, status: StatusCode, td: Duration) -> String {
         match (status, self) {

@@ -7,7 +7,7 @@
 //!
 //! Pure: `route`, `freshness`, `response`, `origin`, `pace`, `redirect`, `page`, `config`. Shells: the rest.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use live::daemon::{
     Chassis, ConnectionLimit, Daemon, StartError,
@@ -131,7 +131,7 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
             });
         }
     }
-    report(chassis, &config, objects);
+    report(chassis, &config, objects, metrics.clone());
     Ok(Distributor {
         shown,
         metrics,
@@ -169,7 +169,7 @@ fn objects(config: &Config, chassis: &Chassis, metrics: &Metrics) -> Arc<Objects
 }
 
 /// The distributor's part of `/status`.
-fn report(chassis: &Chassis, config: &Config, objects: Arc<Objects>) {
+fn report(chassis: &Chassis, config: &Config, objects: Arc<Objects>, metrics: Metrics) {
     let origins = config.origins.clone();
     chassis.report(move || {
         let known = objects.origins();
@@ -186,8 +186,20 @@ fn report(chassis: &Chassis, config: &Config, objects: Arc<Objects>) {
         let cache = objects.cache();
         json!({
             "origins": origins,
+            "waiters": metrics.waiters(),
+            "stalled": metrics.stalls(),
+            "certificate_expiry": metrics.expiry(),
             "streams": Value::Object(streams.collect()),
             "cache": { "bytes": cache.bytes(), "entries": cache.entries(), "capacity": cache.capacity() },
         })
     });
+}
+
+/// What time it is: the one place that asks. It is the runtime's clock, so that a test can hold it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the shells' one clock; the cores are told"
+)]
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }

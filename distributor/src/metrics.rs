@@ -162,6 +162,21 @@ impl Metrics {
         Waiting(self.waiters.clone())
     }
 
+    /// Requests that wait now.
+    pub(crate) fn waiters(&self) -> i64 {
+        self.waiters.get()
+    }
+
+    /// Connections closed so far because their viewer took too little.
+    pub(crate) fn stalls(&self) -> u64 {
+        self.stalled.get()
+    }
+
+    /// When the certificate in use expires, in unix seconds.
+    pub(crate) fn expiry(&self) -> f64 {
+        self.expiry.get()
+    }
+
     /// A handshake came to nothing.
     pub(crate) fn handshake_failed(&self, why: &'static str) {
         self.handshakes.get_or_create(&[("why", why)]).inc();

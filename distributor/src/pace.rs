@@ -16,6 +16,8 @@ pub(crate) const TICK: Duration = Duration::from_secs(10);
 const STALLED: u32 = 3;
 /// Ticks without a request: above the longest wait of a player between two playlists.
 const IDLE: u32 = 7;
+/// Ticks without a first request: whoever connects has something to ask.
+const SILENT: u32 = 3;
 
 /// How a viewer takes bytes from the wire.
 #[derive(Debug, Clone, Copy, Default)]
@@ -77,7 +79,7 @@ impl Flow {
         (self.requests, self.moved) = (requests, moved);
         if self.stalled >= STALLED {
             Verdict::Stalled
-        } else if self.idle >= IDLE {
+        } else if self.idle >= if requests == 0 { SILENT } else { IDLE } {
             Verdict::Idle
         } else {
             Verdict::Keep
@@ -129,5 +131,12 @@ mod tests {
         }
         assert_eq!(flow.tick(1, 0, 0, 0), Verdict::Idle);
         assert_eq!(flow.tick(2, 0, 0, 0), Verdict::Keep);
+        let mut silent = Flow::default();
+        let verdicts = [0; SILENT as usize].map(|_| silent.tick(0, 0, 0, 0));
+        assert_eq!(
+            verdicts,
+            [Verdict::Keep, Verdict::Keep, Verdict::Idle],
+            "it never asked for anything"
+        );
     }
 }

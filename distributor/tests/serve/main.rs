@@ -1,0 +1,10 @@
+//! The distributor as a viewer meets it: real sockets, real TLS, and an origin that does as each test says.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod crowd;
+mod failover;
+mod hostile;
+mod memory;
+mod stage;
+mod viewer;
