@@ -7,102 +7,20 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rml_rtmp::messages::{PeerBandwidthLimitType, RtmpMessage, UserControlEventType};
 use serde::{Deserialize, Serialize};
 
 use crate::amf0::Value;
 use crate::command::{Command, amf0_payload, call, information, status};
-use crate::connection::{Action, Connection, Event, Side, WINDOW};
+use crate::connection::{Connection, Event, Side, WINDOW};
 use crate::saved::{self, Kind};
 use crate::{CloseReason, Message, MessageKind, Secret};
 
+mod action;
 mod connect;
 
+pub use action::{PlayGrant, Refusal, Request, RequestId, ServerAction, ServerConfig};
 use connect::Connect;
-
-/// How a server session behaves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServerConfig {
-    /// Chunk size announced to the peer and used towards it, bytes, 1 to 2^24 - 1. 1 MiB by default: larger
-    /// than any frame, so that media goes out as header and payload; some peers refuse more than 10 MiB.
-    pub chunk_size: u32,
-    /// Publish or play must be asked for within this, again after each stop. 5 s by default.
-    pub deadline: Duration,
-    /// How often a publisher or player is pinged. 2 s by default.
-    pub ping_interval: Duration,
-    /// A publisher or player that sends nothing at all for this long is dead. 6 s by default: three pings.
-    pub dead_after: Duration,
-}
-
-impl Default for ServerConfig {
-    fn default() -> Self {
-        Self {
-            chunk_size: 1 << 20,
-            deadline: Duration::from_secs(5),
-            ping_interval: Duration::from_secs(2),
-            dead_after: Duration::from_secs(6),
-        }
-    }
-}
-
-/// Names one publish or play request; answer it with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RequestId(u32);
-
-/// What a peer asks for: to publish or to play.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
-    /// To answer with.
-    pub id: RequestId,
-    /// The application, without a query and without trailing slashes.
-    pub app: String,
-    /// The key, verbatim, with its query if it has one.
-    pub key: Secret,
-    /// tcUrl, verbatim; may hold a query with secrets.
-    pub tc_url: Secret,
-    /// flashVer, for the log: what software the peer says it is; at most 256 bytes.
-    pub flash_ver: String,
-}
-
-/// What the shell has to do, in this order. `Debug` shows how many bytes are sent, not which.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ServerAction {
-    /// Write these bytes, whole, between two media messages.
-    Send(Bytes),
-    /// Answer with `accept_publish` or `refuse`.
-    PublishRequested(Request),
-    /// Answer with `accept_play` or `refuse`.
-    PlayRequested(Request),
-    /// Audio, video or data of the accepted publisher, never empty. Data is always AMF0.
-    Media(Message),
-    /// The publisher stopped in good order; the connection stays.
-    Unpublished,
-    /// The player stopped in good order; the connection stays.
-    StoppedPlaying,
-    /// The last action: write what is unsent, then close the socket.
-    Closed(CloseReason),
-}
-
-/// What one needs to write media to a player.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlayGrant {
-    /// For [`crate::writer::MediaHeader::new`].
-    pub stream_id: u32,
-    /// For [`crate::writer::MediaHeader::pieces`].
-    pub chunk_size: u32,
-}
-
-/// Why a request is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Refusal {
-    /// The key is wrong: `NetStream.Publish.Denied`, or `NetStream.Play.Failed`.
-    Denied,
-    /// No such stream, now: `NetStream.Play.StreamNotFound`.
-    NotFound,
-    /// We cannot take it, now: `NetStream.Publish.Failed` or `NetStream.Play.Failed`.
-    Unavailable,
-}
 
 /// One connection. `Debug` shows nothing of it: it holds keys.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -424,7 +342,7 @@ impl ServerSession {
             let reply = status("error", code, "This connection is taken.");
             return self.connection.send_command(stream_id, &reply);
         }
-        let id = RequestId(self.next_request);
+        let id = RequestId::new(self.next_request);
         self.next_request = self.next_request.wrapping_add(1);
         let request = Request {
             id,
@@ -473,30 +391,6 @@ fn as_amf0(message: Message) -> Message {
         }
     } else {
         message
-    }
-}
-
-impl Action for ServerAction {
-    fn send(bytes: Bytes) -> Self {
-        Self::Send(bytes)
-    }
-
-    fn closed(reason: CloseReason) -> Self {
-        Self::Closed(reason)
-    }
-}
-
-impl fmt::Debug for ServerAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Send(bytes) => write!(f, "Send({} bytes)", bytes.len()),
-            Self::PublishRequested(request) => write!(f, "PublishRequested({request:?})"),
-            Self::PlayRequested(request) => write!(f, "PlayRequested({request:?})"),
-            Self::Media(message) => write!(f, "Media({message:?})"),
-            Self::Unpublished => f.write_str("Unpublished"),
-            Self::StoppedPlaying => f.write_str("StoppedPlaying"),
-            Self::Closed(reason) => write!(f, "Closed({reason:?})"),
-        }
     }
 }
 
