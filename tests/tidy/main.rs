@@ -5,15 +5,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file beyond this holds a second concept.
-const MOST_LINES: usize = 400;
+/// At 400 lines a file is questioned; beyond this it holds a second concept.
+const MOST_LINES: usize = 450;
 
 /// What a file marked `[pure]` may not name outside its tests.
-const IMPURE: [&str; 9] = [
+const IMPURE: [&str; 11] = [
     "tokio",
     "hyper",
     "gstreamer",
-    "std::net",
+    "TcpListener",
+    "TcpStream",
+    "UnixStream",
     "std::fs",
     "std::env",
     "std::thread",
