@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, Request, Response, request::Parts};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 
 use crate::{
-    connection::{Body as BodyCount, Usage},
+    connection::{BodyUsage, Usage},
     entry::{Failure, Reader},
     fill::{Found, Objects},
     metrics::{Metrics, Outcome},
@@ -150,7 +150,7 @@ enum Kind {
     Whole(Option<Bytes>),
     Read {
         reader: Reader,
-        count: BodyCount,
+        count: BodyUsage,
         metrics: Metrics,
     },
 }
@@ -165,7 +165,7 @@ impl Body {
         Self(Kind::Whole((!bytes.is_empty()).then_some(bytes)))
     }
 
-    const fn read(reader: Reader, count: BodyCount, metrics: Metrics) -> Self {
+    const fn read(reader: Reader, count: BodyUsage, metrics: Metrics) -> Self {
         Self(Kind::Read {
             reader,
             count,

@@ -3,17 +3,7 @@
 //! Everything a viewer can leave hanging has a deadline: the handshake, a request's head, an answer it does not take, a
 //! connection it does not use. A broken or hostile one is closed and counted; nobody else notices.
 
-use std::{
-    convert::Infallible,
-    io,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::{
@@ -24,9 +14,8 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use live::daemon::Chassis;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{MissedTickBehavior, Sleep, interval, sleep_until, timeout},
+    time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tracing::debug;
@@ -34,9 +23,16 @@ use tracing::debug;
 use crate::{
     answer::{Answers, Body as AnswerBody},
     metrics::Metrics,
-    now,
-    pace::{Flow, Pace, TICK, Verdict},
+    pace::{Flow, TICK, Verdict},
 };
+
+mod paced;
+mod usage;
+
+pub(crate) use usage::{BodyUsage, Usage};
+
+use paced::Paced;
+use usage::OpenRequest;
 
 /// A handshake takes two round trips; this is for a phone on the worst of links.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -93,7 +89,7 @@ impl Server {
         let service = service_fn(|request: Request<Incoming>| {
             let (answers, usage) = (self.answers.clone(), usage.clone());
             async move {
-                let _open = Open::begin(&usage);
+                let _open = OpenRequest::begin(&usage);
                 Ok::<Response<AnswerBody>, Infallible>(answers.answer(request, &usage).await)
             }
         });
@@ -177,162 +173,4 @@ fn h2() -> http2::Builder<TokioExecutor> {
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_ANSWER);
     builder
-}
-
-/// What a connection is used for: counted by its requests and bodies, read at each tick.
-#[derive(Debug, Default)]
-pub(crate) struct Usage {
-    requests: AtomicU64,
-    open: AtomicU64,
-    bodies: AtomicU64,
-    moved: AtomicU64,
-}
-
-impl Usage {
-    /// One more body is being sent.
-    pub(crate) fn body(self: &Arc<Self>) -> Body {
-        self.bodies.fetch_add(1, Relaxed);
-        Body(self.clone())
-    }
-
-    /// Nothing was ever asked.
-    fn is_unused(&self) -> bool {
-        self.requests.load(Relaxed) == 0
-    }
-
-    fn judge(&self, flow: &mut Flow) -> Verdict {
-        let bodies = self.bodies.load(Relaxed);
-        let open = self.open.load(Relaxed).saturating_add(bodies);
-        flow.tick(
-            self.requests.load(Relaxed),
-            open,
-            bodies,
-            self.moved.load(Relaxed),
-        )
-    }
-}
-
-/// A body being sent: counted until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Body(Arc<Usage>);
-
-impl Body {
-    /// The viewer's connection took bytes of it.
-    pub(crate) fn moved(&self, bytes: usize) {
-        self.0.moved.fetch_add(bytes as u64, Relaxed);
-    }
-}
-
-impl Drop for Body {
-    fn drop(&mut self) {
-        self.0.bodies.fetch_sub(1, Relaxed);
-    }
-}
-
-/// A request being answered: counted until it is dropped.
-struct Open(Arc<Usage>);
-
-impl Open {
-    fn begin(usage: &Arc<Usage>) -> Self {
-        usage.requests.fetch_add(1, Relaxed);
-        usage.open.fetch_add(1, Relaxed);
-        Self(usage.clone())
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Relaxed);
-    }
-}
-
-/// A socket whose peer must take what is written to it ([`Pace`]).
-struct Paced {
-    stream: TcpStream,
-    pace: Pace,
-    deadline: Option<Pin<Box<Sleep>>>,
-    metrics: Metrics,
-}
-
-impl Paced {
-    fn new(stream: TcpStream, metrics: Metrics) -> Self {
-        Self {
-            stream,
-            pace: Pace::default(),
-            deadline: None,
-            metrics,
-        }
-    }
-
-    /// Keeps the pace by what became of a write.
-    fn written(
-        &mut self,
-        cx: &mut Context<'_>,
-        written: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(result) = written {
-            self.pace
-                .took(result.as_ref().map_or(0, |bytes| *bytes as u64));
-            return Poll::Ready(result);
-        }
-        let until = self.pace.blocked(now()).into();
-        let deadline = self
-            .deadline
-            .get_or_insert_with(|| Box::pin(sleep_until(until)));
-        if deadline.deadline() != until {
-            deadline.as_mut().reset(until);
-        }
-        if deadline.as_mut().poll(cx).is_ready() {
-            self.metrics.stalled();
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        Poll::Pending
-    }
-}
-
-impl AsyncRead for Paced {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Paced {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        this.written(cx, written)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, pieces);
-        this.written(cx, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    /// Called when all that was written above has been handed to the socket.
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        this.pace.drained();
-        Pin::new(&mut this.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
-    }
 }

@@ -164,6 +164,7 @@ impl Objects {
                     writer.begin(nothing(StatusCode::BAD_REQUEST));
                     return Ok(());
                 }
+                Err(UpstreamError::Withheld) => return Err(Failure::Unavailable),
                 Err(_) if writer.entry().has_begun() => return Err(Failure::Broken),
                 Err(UpstreamError::Late(_)) => failure = Failure::Late,
                 Err(_) => {}

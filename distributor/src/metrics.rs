@@ -1,8 +1,8 @@
 //! What the distributor counts. Names begin with `footlight_distributor_`.
 //!
-//! Labels are classes and outcomes, never a path, a viewer or an address.
+//! The one label is `class`, never a path, a viewer or an address.
 
-use std::{fmt, sync::atomic::AtomicU64};
+use std::fmt;
 
 use live::daemon::{
     Chassis,
@@ -71,7 +71,7 @@ pub(crate) struct Metrics {
     waiters: Gauge,
     handshakes: Family<Label, Counter>,
     stalled: Counter,
-    expiry: Gauge<f64, AtomicU64>,
+    expiry: Gauge,
 }
 
 impl Metrics {
@@ -80,7 +80,11 @@ impl Metrics {
         let metrics = Self::default();
         chassis.register(|registry| {
             let m = &metrics;
-            registry.register("requests", "Requests by how they ended", m.requests.clone());
+            registry.register(
+                "requests",
+                "Requests by how they ended for their viewer",
+                m.requests.clone(),
+            );
             registry.register(
                 "fetches",
                 "Requests to origins by their answer",
@@ -130,7 +134,7 @@ impl Metrics {
     /// One request was answered.
     pub(crate) fn request(&self, outcome: Outcome) {
         self.requests
-            .get_or_create(&[("outcome", outcome.label())])
+            .get_or_create(&[("class", outcome.label())])
             .inc();
     }
 
@@ -143,7 +147,7 @@ impl Metrics {
             Answer::Failed => "failed",
             Answer::Unreachable => "unreachable",
         };
-        self.fetches.get_or_create(&[("answer", label)]).inc();
+        self.fetches.get_or_create(&[("class", label)]).inc();
     }
 
     /// Bytes came from an origin.
@@ -173,13 +177,13 @@ impl Metrics {
     }
 
     /// When the certificate in use expires, in unix seconds.
-    pub(crate) fn expiry(&self) -> f64 {
+    pub(crate) fn expiry(&self) -> i64 {
         self.expiry.get()
     }
 
     /// A handshake came to nothing.
     pub(crate) fn handshake_failed(&self, why: &'static str) {
-        self.handshakes.get_or_create(&[("why", why)]).inc();
+        self.handshakes.get_or_create(&[("class", why)]).inc();
     }
 
     /// A connection was closed for taking too little.
@@ -189,11 +193,7 @@ impl Metrics {
 
     /// The certificate in use expires then, in unix seconds.
     pub(crate) fn expires(&self, unix: i64) {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "seconds stay exact in an f64 for 285 million years"
-        )]
-        self.expiry.set(unix as f64);
+        self.expiry.set(unix);
     }
 }
 

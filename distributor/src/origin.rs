@@ -35,7 +35,8 @@ pub(crate) enum Answer {
     Served,
     /// It has no such object: 404.
     Missing,
-    /// It says that the request is wrong: 400. Every other origin would say the same.
+    /// It says that this cannot be answered: 400, or 503 for a playlist that did not come about. Every other origin
+    /// would say the same.
     Refused,
     /// It is there but did not serve: 5xx, too late, cut short, or not what HTTP allows.
     Failed,
@@ -90,24 +91,7 @@ impl Origins {
         if asked.len() >= ATTEMPTS {
             return None;
         }
-        let held = self.streams.get_mut(stream).map(|known| {
-            known.used = now;
-            known.origin
-        });
-        let failed = self.streams.get(stream).is_some_and(|known| known.failed);
-        let ranks = placement::ranks(stream, &self.members);
-        let order = held
-            .filter(|_| !failed)
-            .into_iter()
-            .chain(
-                ranks
-                    .into_iter()
-                    .filter(|rank| !failed || Some(*rank) != held),
-            )
-            .chain(held);
-        let chosen = order
-            .into_iter()
-            .find(|origin| !asked.contains(origin) && self.may_ask(*origin, now))?;
+        let chosen = self.choose(stream, asked, now)?;
         if let Some(health) = self.health.get_mut(chosen)
             && health.retry.is_some()
         {
@@ -115,6 +99,24 @@ impl Origins {
             health.retry = Some(now + pause(health.failures));
         }
         Some(chosen)
+    }
+
+    fn choose(&mut self, stream: &StreamName, asked: &[usize], now: Instant) -> Option<usize> {
+        let held = self.streams.get_mut(stream).map(|known| {
+            known.used = now;
+            (known.origin, known.failed)
+        });
+        let may = |origin: &usize| !asked.contains(origin) && self.may_ask(*origin, now);
+        if let Some((origin, false)) = held
+            && may(&origin)
+        {
+            return Some(origin);
+        }
+        let ranks = placement::ranks(stream, &self.members);
+        let held = held.map(|(origin, _)| origin);
+        // The one that failed the stream comes last.
+        let others = ranks.into_iter().filter(|origin| Some(*origin) != held);
+        others.chain(held).find(may)
     }
 
     /// Takes down how `origin` answered a request for `object` of `stream`.

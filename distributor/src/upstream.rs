@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Request, StatusCode, Uri,
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
     header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG},
     uri::InvalidUri,
 };
@@ -26,8 +26,8 @@ use crate::{origin::Answer, route::Key};
 const CONNECT: Duration = Duration::from_secs(1);
 /// A connection is kept for the next object; a held playlist each and the parts between them need a handful.
 const IDLE_MAX: usize = 32;
-/// Longer than a segment, shorter than what a firewall between the boxes forgets.
-const IDLE_AFTER: Duration = Duration::from_secs(30);
+/// Longer than a segment, shorter than any origin waits for the next request.
+const IDLE_AFTER: Duration = Duration::from_secs(15);
 /// A box that lost its power is noticed after `ALIVE_AFTER` and three more probes, even while a playlist is held.
 const ALIVE_AFTER: Duration = Duration::from_secs(2);
 const ALIVE_EVERY: Duration = Duration::from_secs(1);
@@ -67,6 +67,9 @@ pub(crate) enum UpstreamError {
     /// 400.
     #[error("it says that the request is wrong")]
     Refused,
+    /// 503 to a request for a playlist yet to come: it did not come about (RFC 8216bis §6.2.5.2).
+    #[error("what was waited for did not come about")]
+    Withheld,
     /// 401 or 403: the boxes do not share one secret. The operator's fault.
     #[error("it does not accept our token: give this box and the origin the same [cluster] secret")]
     Unauthorized,
@@ -89,7 +92,7 @@ impl UpstreamError {
     pub(crate) fn answer(&self) -> Answer {
         match self {
             Self::Missing => Answer::Missing,
-            Self::Refused => Answer::Refused,
+            Self::Refused | Self::Withheld => Answer::Refused,
             Self::Unauthorized | Self::Unreachable(_) => Answer::Unreachable,
             Self::Status(_) | Self::Late(_) | Self::Broken(_) => Answer::Failed,
         }
@@ -130,14 +133,13 @@ impl Upstream {
         key: &Key,
         deadline: Duration,
     ) -> Result<Object, UpstreamError> {
-        let request = self
-            .request(origin, key)
-            .map_err(|error| UpstreamError::Unreachable(error.to_string()))?;
-        let response = timeout(deadline, self.client.request(request)).await;
-        let response = response.map_err(|_| UpstreamError::Late(deadline))?;
-        let response = response.map_err(|error| UpstreamError::Unreachable(causes(&error)))?;
+        let response = timeout(deadline, self.send(origin, key)).await;
+        let response = response.map_err(|_| UpstreamError::Late(deadline))??;
         match response.status() {
             StatusCode::OK => {}
+            StatusCode::SERVICE_UNAVAILABLE if key.is_blocking() => {
+                return Err(UpstreamError::Withheld);
+            }
             StatusCode::NOT_FOUND => return Err(UpstreamError::Missing),
             StatusCode::BAD_REQUEST => return Err(UpstreamError::Refused),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -153,6 +155,20 @@ impl Upstream {
             etag: etag(response.headers()),
             body: response.into_body(),
         })
+    }
+
+    /// Sends the request; once more when its connection broke, since one that was kept may have been closed at the
+    /// other end in that very moment.
+    async fn send(&self, origin: usize, key: &Key) -> Result<Response<Incoming>, UpstreamError> {
+        let request = || {
+            self.request(origin, key)
+                .map_err(|error| UpstreamError::Unreachable(error.to_string()))
+        };
+        let sent = match self.client.request(request()?).await {
+            Err(error) if !error.is_connect() => self.client.request(request()?).await,
+            sent => sent,
+        };
+        sent.map_err(|error| UpstreamError::Unreachable(causes(&error)))
     }
 
     fn request(&self, origin: usize, key: &Key) -> Result<Request<Empty<Bytes>>, InvalidUri> {

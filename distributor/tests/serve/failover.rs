@@ -6,6 +6,10 @@ use std::sync::{
 };
 
 use http::StatusCode;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use crate::stage::{Origin, Stage, ok, order, pass, status};
 
@@ -105,15 +109,15 @@ async fn an_origin_that_does_not_know_our_token_is_out_of_use() {
 #[tokio::test]
 async fn a_request_that_the_origin_calls_wrong_is_wrong_for_the_viewer() {
     let strict = Origin::start(|_| async { status(400) }).await;
-    let (first, second) = (&strict, &Origin::fixed("").await);
-    let stage = ranked(first, second).await;
+    let other = Origin::fixed("").await;
+    let stage = ranked(&strict, &other).await;
     let reply = stage
         .viewer()
         .await
         .get("/live/stage/source/media.m3u8?_HLS_msn=99")
         .await;
     assert_eq!(reply.status, StatusCode::BAD_REQUEST);
-    assert_eq!((first.asked().len(), second.asked().len()), (1, 0));
+    assert_eq!((strict.asked().len(), other.asked().len()), (1, 0));
 }
 
 #[tokio::test]
@@ -181,4 +185,56 @@ async fn while_no_origin_answers_the_last_playlist_is_served_until_it_is_of_no_u
             .header("cache-status")
             .ends_with("stored")
     );
+}
+
+#[tokio::test]
+async fn a_playlist_that_does_not_come_about_is_no_fault_of_the_origin() {
+    let holding = Origin::start(|target| async move {
+        if target.contains("_HLS_msn") {
+            status(503)
+        } else {
+            ok("first")
+        }
+    })
+    .await;
+    let other = Origin::fixed("second").await;
+    let stage = ranked(&holding, &other).await;
+    let mut viewer = stage.viewer().await;
+    let held = viewer.get("/live/stage/source/media.m3u8?_HLS_msn=7").await;
+    assert_eq!(held.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(viewer.get("/live/stage/source/7.m4s").await.body, "first");
+    assert!(other.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_origin_closes_is_no_failure() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = Origin::at(listener.local_addr().unwrap());
+    let stage = Stage::new(&[&origin]).await;
+    // Answers the first request of each connection, and closes it with the second one in it.
+    let origin = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nmedia";
+            stream.write_all(answer).await.unwrap();
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+        }
+    };
+    let viewer = async {
+        let mut viewer = stage.viewer().await;
+        for n in 0..2 {
+            let reply = viewer.get(&format!("/live/stage/source/{n}.m4s")).await;
+            assert_eq!(
+                (reply.status, &reply.body[..]),
+                (StatusCode::OK, &b"media"[..])
+            );
+        }
+    };
+    tokio::select! {
+        () = origin => {}
+        () = viewer => {}
+    }
+    assert_eq!(stage.chassis.status()["origins"][0]["state"], "up");
 }

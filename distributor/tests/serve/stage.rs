@@ -287,8 +287,13 @@ impl Origin {
     /// Nobody listens there.
     pub(crate) async fn dead() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at(listener.local_addr().unwrap())
+    }
+
+    /// Whatever a test itself does at `address`.
+    pub(crate) fn at(address: SocketAddr) -> Self {
         Self {
-            address: listener.local_addr().unwrap(),
+            address,
             asked: Arc::default(),
         }
     }
