@@ -8,7 +8,7 @@ use std::{io, pin::pin, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use live::daemon::Shutdown;
 use rtmp::{
-    CloseReason,
+    CloseReason, Message,
     server::{Refusal, Request, ServerAction, ServerConfig, ServerSession},
 };
 use tokio::{
@@ -79,6 +79,8 @@ struct Connection {
     session: ServerSession,
     outbox: Outbox,
     activity: Activity,
+    /// Media of the read under way.
+    media: Vec<Message>,
     /// When something was last written, or nothing waited.
     progress: Duration,
 }
@@ -120,6 +122,7 @@ pub(crate) async fn serve(server: Arc<Server>, socket: TcpStream) {
         session: ServerSession::new(config, now),
         outbox: Outbox::default(),
         activity: Activity::Asking,
+        media: Vec::new(),
         progress: now,
     };
     let end = match connection.run().await {
@@ -178,25 +181,35 @@ impl Connection {
     /// Does what the session asks for.
     fn act(&mut self) -> Result<(), End> {
         while let Some(action) = self.session.next_action() {
+            if let ServerAction::Media(message) = action {
+                self.media.push(message);
+                continue;
+            }
+            self.pass_on();
             match action {
                 ServerAction::Send(bytes) => self.outbox.push_control(bytes)?,
                 ServerAction::PublishRequested(request) => self.publish(&request),
                 ServerAction::PlayRequested(request) => self.play(&request)?,
-                ServerAction::Media(message) => {
-                    if let Activity::Publishing(publishing) = &self.activity
-                        && let Err(error) = publishing.message(&message)
-                    {
-                        debug!(%error, "a message was dropped");
-                    }
-                }
                 ServerAction::Unpublished | ServerAction::StoppedPlaying => {
                     info!("stopped in good order");
                     self.activity = Activity::Asking;
                 }
+                ServerAction::Media(_) => {}
                 ServerAction::Closed(reason) => return Err(reason.into()),
             }
         }
+        self.pass_on();
         Ok(())
+    }
+
+    /// Gives the stream what came in one read: its consumers are woken once for it.
+    fn pass_on(&mut self) {
+        if let Activity::Publishing(publishing) = &self.activity
+            && !self.media.is_empty()
+        {
+            publishing.messages(&self.media);
+        }
+        self.media.clear();
     }
 
     fn publish(&mut self, request: &Request) {

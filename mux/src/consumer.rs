@@ -59,6 +59,8 @@ pub(crate) struct Consumer {
     stream_id: u32,
     chunk_size: u32,
     items: Vec<Item>,
+    /// There may be more in the ring than was taken.
+    behind: bool,
     ended: bool,
 }
 
@@ -79,6 +81,7 @@ impl Consumer {
             stream_id,
             chunk_size,
             items: Vec::new(),
+            behind: true,
             ended: false,
         }
     }
@@ -96,27 +99,27 @@ impl Consumer {
 
     /// Returns when there may be more to send.
     pub(crate) async fn more(&mut self) {
-        if !self.ended
-            && self
-                .stream
-                .look(|stream, _now| self.cursor.is_behind(stream.ring()))
-        {
+        if self.behind {
             // A long backlog: others on this thread have waited for their turn.
             return yield_now().await;
         }
         // The stream lives as long as `self`, so waiting cannot fail.
         let _closed = self.head.changed().await;
+        self.behind = true;
     }
 
     /// Takes one turn into an empty outbox.
     fn fill(&mut self, outbox: &mut Outbox) {
-        if self.ended {
+        let behind = self.behind || self.head.has_changed().unwrap_or(false);
+        if !behind || self.ended {
             return;
         }
+        // Before the look: what comes after it counts as new.
         self.head.mark_unchanged();
         let skips = self.cursor.skips();
         let (cursor, items) = (&mut self.cursor, &mut self.items);
-        self.stream
+        self.behind = self
+            .stream
             .look(|stream, now| cursor.take(stream.ring(), now, TURN, items));
         let skipped = self.cursor.skips().saturating_sub(skips);
         self.stats.skips.fetch_add(skipped, Ordering::Relaxed);

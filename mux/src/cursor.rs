@@ -105,21 +105,24 @@ impl Cursor {
             .map_or(0, |slot| now.saturating_sub(slot.arrived))
     }
 
-    /// Whether there is anything to take.
-    pub(crate) fn is_behind(&self, ring: &Ring) -> bool {
-        match self.next {
-            Some(next) => next < ring.head(),
-            None => self.beginning(ring).is_some(),
-        }
-    }
-
-    /// Takes what waits, up to `budget`.
-    pub(crate) fn take(&mut self, ring: &Ring, now: u64, budget: Budget, items: &mut Vec<Item>) {
+    /// Takes what waits, up to `budget`. Answers whether that ended it: there may be more.
+    pub(crate) fn take(
+        &mut self,
+        ring: &Ring,
+        now: u64,
+        budget: Budget,
+        items: &mut Vec<Item>,
+    ) -> bool {
         self.find_place(ring, now);
-        let Some(mut next) = self.next else { return };
+        let Some(mut next) = self.next else {
+            return false;
+        };
         let (mut messages, mut bytes) = (0, 0);
-        while messages < budget.messages && bytes < budget.bytes {
-            let Some(slot) = ring.get(next) else { break };
+        while let Some(slot) = ring.get(next) {
+            if messages >= budget.messages || bytes >= budget.bytes {
+                self.next = Some(next);
+                return true;
+            }
             let before = items.len();
             self.emit(slot, items);
             messages += items.len() - before;
@@ -127,6 +130,7 @@ impl Cursor {
             next = next.next();
         }
         self.next = Some(next);
+        false
     }
 
     /// Begins, goes on, or jumps.

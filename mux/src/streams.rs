@@ -13,11 +13,12 @@ use std::{
 };
 
 use live::{StreamName, cutter::LastNumbers};
+use rtmp::Message;
 use tokio::{
     sync::{Notify, oneshot, watch},
     time::sleep,
 };
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     clock::WallClock,
@@ -207,10 +208,15 @@ impl Publishing {
         self.id
     }
 
-    /// A media message has come.
-    pub(crate) fn message(&self, message: &rtmp::Message) -> Result<(), crate::media::MediaError> {
-        self.stream
-            .act(|inner, now| inner.stream.publisher_message(self.id, message, now))
+    /// Media messages have come.
+    pub(crate) fn messages(&self, messages: &[Message]) {
+        self.stream.act(|inner, now| {
+            for message in messages {
+                if let Err(error) = inner.stream.publisher_message(self.id, message, now) {
+                    debug!(%error, "a message was dropped");
+                }
+            }
+        });
     }
 
     /// Returns when it is to be closed.
