@@ -37,7 +37,9 @@ pub struct Raw {
     admin: AdminSection,
     log: LogSection,
     drain: DrainSection,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     transcoder: Vec<RawTranscoder>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     stream: Vec<RawStream>,
 }
 

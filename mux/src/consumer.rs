@@ -123,9 +123,12 @@ impl Consumer {
             .look(|stream, now| cursor.take(stream.ring(), now, TURN, items));
         let skipped = self.cursor.skips().saturating_sub(skips);
         self.stats.skips.fetch_add(skipped, Ordering::Relaxed);
-        for item in std::mem::take(&mut self.items) {
+        // The buffer is used again: no allocation per turn.
+        let mut items = std::mem::take(&mut self.items);
+        for item in items.drain(..) {
             self.put(item, outbox);
         }
+        self.items = items;
     }
 
     fn put(&mut self, item: Item, outbox: &mut Outbox) {

@@ -180,16 +180,18 @@ fn counters(
 fn encode_publishers(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading<'_>]) -> fmt::Result {
     gauges(
         encoder,
+        ("on_air", "1 while a publisher is on the air"),
+        readings,
+        |reading| f64::from(u8::from(reading.state == State::Live)),
+    )?;
+    gauges(
+        encoder,
         (
-            "on_air",
-            "1 while a publisher is on the air, 0.5 while the stream is held",
+            "held",
+            "1 while the stream waits for a publisher to come back",
         ),
         readings,
-        |reading| match reading.state {
-            State::Live => 1.0,
-            State::Held => 0.5,
-            State::Idle | State::Ended => 0.0,
-        },
+        |reading| f64::from(u8::from(reading.state == State::Held)),
     )?;
     gauges(
         encoder,

@@ -4,7 +4,7 @@ use rtmp::{CloseReason, MessageKind, client::Purpose};
 
 use crate::{
     peer::{AAC, AVC, Client, METADATA, frame, number},
-    running::{KEY, PLAY_KEY, Running, within},
+    running::{KEY, KEY_HASH, PLAY_KEY, Running, within},
 };
 
 /// Reads up to the frame numbered `last`; answers with all frames' numbers.
@@ -180,6 +180,27 @@ async fn a_wrong_key_or_app_is_refused_with_words() {
         let lost = Client::connect(mux.address(), "lvie", KEY, Purpose::Publish).await;
         assert_eq!(code(lost), "NetStream.Publish.Denied");
         assert_eq!(mux.status()["publishers"], 0);
+        mux.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_change_while_a_show_goes_on_and_other_changes_wait() {
+    within(async {
+        let mut mux = Running::start(&[]).await;
+        let mut player = Client::play(mux.address(), PLAY_KEY).await.unwrap();
+        let mut obs = Client::publish(mux.address(), KEY).await.unwrap();
+        obs.send_headers().await;
+        // That of "stage-new".
+        let new_hash = "f607bda82fbe046f29879b728fac11438f1edaf73581feb164ebc18644574691";
+        mux.reload(KEY_HASH, new_hash).await.unwrap();
+        obs.send(MessageKind::Video, 0, &frame(true, 0, 10)).await;
+        read_until(&mut player, 0).await;
+        assert!(Client::publish(mux.address(), KEY).await.is_err());
+        Client::publish(mux.address(), "stage-new").await.unwrap();
+        let told = mux.reload("name = \"stage\"", "name = \"hall\"").await;
+        assert!(told.unwrap_err().contains("the list of [[stream]]"));
         mux.stop().await;
     })
     .await;

@@ -17,6 +17,9 @@ use serde_json::Value;
 
 /// The key that publishes the stream `stage`.
 pub(crate) const KEY: &str = "stage-dev";
+/// Its hash, as it stands in the configuration.
+pub(crate) const KEY_HASH: &str =
+    "bae9f911debeef2b8a183b6973989a4829536a1c0f7b50fbd192267b3faf16d4";
 /// The key that plays it.
 pub(crate) const PLAY_KEY: &str = "watch-dev";
 
@@ -47,24 +50,20 @@ impl Running {
 
     /// The same in a given state directory.
     pub(crate) async fn start_in(directory: PathBuf, transcoders: &[SocketAddr]) -> Self {
-        let mut text = format!(
-            "state_directory = {directory:?}\nrtmp.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n\
-             cluster.secret.file = \"/secret\"\nring.size = \"16MiB\"\n{STREAM}"
-        );
-        for (n, address) in transcoders.iter().enumerate() {
-            text += &format!("[[transcoder]]\nname = \"t{n}\"\naddress = \"{address}\"\n");
-        }
-        let mut given = Given::default();
-        given.files.insert("/mux.toml".into(), text);
-        given.files.insert("/secret".into(), SECRET.to_owned());
-        let (_raw, config) = read(Path::new("/mux.toml"), &given, Mux::resolve).unwrap();
+        let text = text(&directory, transcoders);
         let chassis = Chassis::new("mux");
-        let mux = Mux::start(config, &chassis).await.unwrap();
+        let mux = Mux::start(config(text), &chassis).await.unwrap();
         Self {
             chassis,
             mux,
             directory,
         }
+    }
+
+    /// Reads the configuration again, with `from` in it replaced by `to`.
+    pub(crate) async fn reload(&mut self, from: &str, to: &str) -> Result<(), String> {
+        let text = text(&self.directory, &[]).replace(from, to);
+        self.mux.reload(config(text)).await
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -83,6 +82,25 @@ impl Running {
         self.chassis.tasks().empty().await;
         self.directory
     }
+}
+
+fn text(directory: &Path, transcoders: &[SocketAddr]) -> String {
+    let mut text = format!(
+        "state_directory = {directory:?}\nrtmp.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n\
+         cluster.secret.file = \"/secret\"\nring.size = \"16MiB\"\n{STREAM}"
+    );
+    for (n, address) in transcoders.iter().enumerate() {
+        text += &format!("[[transcoder]]\nname = \"t{n}\"\naddress = \"{address}\"\n");
+    }
+    text
+}
+
+fn config(text: String) -> mux::Config {
+    let mut given = Given::default();
+    given.files.insert("/mux.toml".into(), text);
+    given.files.insert("/secret".into(), SECRET.to_owned());
+    let (_raw, config) = read(Path::new("/mux.toml"), &given, Mux::resolve).unwrap();
+    config
 }
 
 /// Nothing here takes long; this only turns a hang into a failure.
