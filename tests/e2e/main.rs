@@ -5,6 +5,7 @@
 mod browser;
 mod hostile;
 mod obs;
+mod onebox;
 mod redundancy;
 mod show;
 

@@ -61,21 +61,21 @@ impl Program {
         }
     }
 
-    /// The binary: in the directory of the program that runs, or, for a test, in the one above.
+    /// The binary itself.
     pub fn path(self) -> Result<PathBuf> {
-        let own = std::env::current_exe()?;
-        own.ancestors()
-            .skip(1)
-            .take(2)
-            .map(|directory| directory.join(self.file()))
-            .find(|path| path.is_file())
-            .with_context(|| {
-                format!(
-                    "{} is not built: cargo build --workspace --bins",
-                    self.file()
-                )
-            })
+        program(self.file())
     }
+}
+
+/// A binary of the workspace: in the directory of the program that runs, or, for a test, in the one above.
+pub fn program(file: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    own.ancestors()
+        .skip(1)
+        .take(2)
+        .map(|directory| directory.join(file))
+        .find(|path| path.is_file())
+        .with_context(|| format!("{file} is not built: cargo build --workspace --bins"))
 }
 
 /// A child that is killed when dropped.

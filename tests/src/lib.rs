@@ -21,7 +21,7 @@ pub use admin::{Admin, http_get};
 pub use authority::Authority;
 pub use clip::{Clip, Picture};
 pub use configuration::{Plan, STAGE, Stream};
-pub use daemon::{Daemon, Program};
+pub use daemon::{Daemon, Program, program};
 pub use encoder::Encoder;
 pub use ports::Ports;
 pub use probe::{Probed, decode};

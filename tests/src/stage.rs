@@ -42,7 +42,7 @@ impl Stage {
         let mut transcoders = Vec::new();
         let mut members = Vec::new();
         for n in 1..=plan.transcoders {
-            progress("starting the transcoder: it tries its encoders out first");
+            progress("starting the transcoder");
             let name = format!("transcoder-{n}");
             let config = directory.write(
                 &format!("{name}.toml"),

@@ -1,17 +1,15 @@
 //! What `make run` starts: all of Footlight on this machine, and with `SHOW=1` a show to watch.
 //!
 //! Ctrl-C stops everything and leaves nothing behind.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program for a terminal"
-)]
+#![expect(clippy::print_stderr, reason = "a program for a terminal")]
 #![expect(
     clippy::disallowed_methods,
     reason = "a shell: reads SHOW, FOOTLIGHT_PORT_BASE and the clock"
 )]
 
 use std::{
+    fmt,
+    io::{self, Write},
     process::ExitCode,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -58,25 +56,32 @@ fn run() -> Result<()> {
         ports,
         ..Plan::default()
     };
-    let stage = Stage::start(plan, |step| println!("==> {step}"))?;
+    let stage = Stage::start(plan, |step| tell(format_args!("==> {step}")))?;
     let show = std::env::var("SHOW").is_ok_and(|value| !value.is_empty() && value != "0");
     welcome(&stage, show)?;
     let ended = runtime.block_on(watch_over(stage, show, &mut stop));
-    println!("==> stopped; nothing is left behind");
+    tell(format_args!("==> stopped; nothing is left behind"));
     ended
+}
+
+/// For the terminal, if it is still there: without one the show goes on until somebody stops us.
+fn tell(what: fmt::Arguments<'_>) {
+    let _nobody_reads = writeln!(io::stdout(), "{what}");
 }
 
 fn welcome(stage: &Stage, show: bool) -> Result<()> {
     let rtmp = stage.mux.listener("rtmp")?;
     let https = stage.https()?.port();
     let name = STAGE.name;
-    if show {
-        println!("\nA test show is on the air.");
+    let first = if show {
+        "A test show is on the air."
     } else {
-        println!("\nIn OBS, Settings, Stream, Service: Custom");
-    }
-    println!(
+        "In OBS, Settings, Stream, Service: Custom"
+    };
+    tell(format_args!(
         "
+{first}
+
     Server      rtmp://{rtmp}/live
     Stream Key  {}
 
@@ -89,7 +94,7 @@ Ctrl-C stops everything.",
         STAGE.key,
         stage.root_certificate().display(),
         stage.directory().path().display(),
-    );
+    ));
     Ok(())
 }
 
@@ -104,15 +109,15 @@ async fn watch_over(mut stage: Stage, show: bool, stop: &mut Stop) -> Result<()>
         stage.check_unharmed()?;
         if show && !encoder.as_mut().is_some_and(Encoder::is_running) {
             if let Some(ended) = encoder.take() {
-                println!(
-                    "==> the test show ended; it starts again\n{}",
-                    ended.complaints()
-                );
+                let complaints = ended.complaints();
+                tell(format_args!(
+                    "==> the test show ended; it starts again\n{complaints}"
+                ));
             }
             encoder = Some(start_show(&stage)?);
         }
     }
-    println!("\n==> stopping");
+    tell(format_args!("\n==> stopping"));
     drop(encoder);
     stage.stop()
 }
