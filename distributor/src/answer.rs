@@ -92,10 +92,10 @@ impl Answers {
         headers: &HeaderMap,
         usage: &Arc<Usage>,
     ) -> (Response<Body>, Outcome) {
-        let (entry, found) = self.objects.find(key);
+        let (viewer, found) = self.objects.find(key);
         let answer = {
             let _waiting = (found != Found::Hit).then(|| self.metrics.waiting());
-            entry.answer(now).await
+            viewer.answer(now).await
         };
         let answer = match answer {
             Ok(answer) => answer,

@@ -17,7 +17,7 @@ use crate::freshness::{Class, TARGET_DURATION_ASSUMED, target_duration};
 
 mod reader;
 
-pub(crate) use reader::{Answer, Reader};
+pub(crate) use reader::{Reader, Viewer};
 
 /// Largest object. A 10 s segment of 25 Mb/s is as large; anything above is no object of ours.
 pub(crate) const OBJECT_MAX: u64 = 32 << 20;
@@ -174,54 +174,7 @@ impl Entry {
             .saturating_add(OVERHEAD)
     }
 
-    /// Waits until it can be answered: media from its first byte on, a playlist when it is whole, so that it is never
-    /// sent as half of one. A fill that failed before that falls back on a playlist that is still useful at `now`.
-    pub(crate) async fn answer(
-        self: Arc<Self>,
-        now: impl Fn() -> Instant,
-    ) -> Result<Answer, Failure> {
-        let whole = self.class != Class::Immutable;
-        let result = {
-            let mut state = self.state.subscribe();
-            let ready = |state: &State| state.end.is_some() || (!whole && state.head.is_some());
-            match state.wait_for(ready).await.as_deref() {
-                Ok(State {
-                    end:
-                        Some(End {
-                            result: Err(failure),
-                            ..
-                        }),
-                    ..
-                }) => Err(*failure),
-                Ok(State {
-                    head: Some(head), ..
-                }) => Ok(head.clone()),
-                // Not ready, which `wait_for` rules out; or without a sender, which lives as long as `self`.
-                Ok(State { head: None, .. }) | Err(_) => Err(Failure::Broken),
-            }
-        };
-        match result {
-            Ok(head) => Ok(Answer {
-                head,
-                stale: false,
-                entry: self,
-            }),
-            Err(failure) => self.stale(now()).ok_or(failure),
-        }
-    }
-
-    fn stale(&self, now: Instant) -> Option<Answer> {
-        let entry = self.state.borrow().previous.clone()?;
-        let head = entry.state.borrow().head.clone()?;
-        let useful = entry.class.useful(entry.target_duration());
-        (now.saturating_duration_since(head.at) < useful).then_some(Answer {
-            head,
-            stale: true,
-            entry,
-        })
-    }
-
-    /// Returns when nobody is waiting for the rest of it.
+    /// Returns when no viewer is left.
     pub(crate) async fn abandoned(&self) {
         self.state.closed().await;
     }
@@ -295,8 +248,9 @@ impl Writer {
         result
     }
 
-    /// All of it is here; fails the entry when that is less than its head said.
-    pub(crate) fn complete(self, now: Instant) -> Result<(), Failure> {
+    /// All of it is here; fails the entry when that is less than its head said. What a media playlist tells its target
+    /// duration to be comes back.
+    pub(crate) fn complete(self, now: Instant) -> Result<Option<Duration>, Failure> {
         let (whole, length) = {
             let state = self.entry.state.borrow();
             (
@@ -331,7 +285,7 @@ impl Writer {
             });
             state.previous = None;
         });
-        Ok(())
+        Ok(told)
     }
 
     /// It will never be complete.

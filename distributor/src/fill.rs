@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     cache::Cache,
-    entry::{Entry, Failure, Head, OBJECT_MAX, Writer},
+    entry::{Failure, Head, OBJECT_MAX, Viewer, Writer},
     freshness::Class,
     metrics::Metrics,
     now,
@@ -74,9 +74,11 @@ impl Objects {
         })
     }
 
-    /// The entry for `key`, being filled if it is not there.
-    pub(crate) fn find(self: &Arc<Self>, key: &Key) -> (Arc<Entry>, Found) {
+    /// One more viewer of the entry for `key`, which is being filled if it is not there.
+    pub(crate) fn find(self: &Arc<Self>, key: &Key) -> (Viewer, Found) {
         let (entry, writer) = self.cache.find(key, now());
+        let over = entry.is_over();
+        let viewer = Viewer::of(entry);
         let found = match writer {
             Some(writer) => {
                 let (objects, key) = (self.clone(), key.clone());
@@ -85,10 +87,10 @@ impl Objects {
                 });
                 Found::Filling
             }
-            None if entry.is_over() => Found::Hit,
+            None if over => Found::Hit,
             None => Found::Waiting,
         };
-        (entry, found)
+        (viewer, found)
     }
 
     /// What is in memory.
@@ -101,7 +103,7 @@ impl Objects {
         self.origins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// During a drain a fetch ends when the last viewer who waits for it has gone.
+    /// During a drain a fetch ends when its last viewer has gone.
     async fn fill_unless_stopped(&self, key: &Key, writer: Writer) {
         let entry = writer.entry().clone();
         let stopped = async {
@@ -127,8 +129,8 @@ impl Objects {
         let entry = writer.entry().clone();
         match self.ask(key, &writer).await {
             Ok(()) => {
-                if writer.complete(now()).is_ok() && Class::of(key) != Class::Immutable {
-                    self.origins().learn(key.stream(), entry.target_duration());
+                if let Ok(Some(told)) = writer.complete(now()) {
+                    self.origins().learn(key.stream(), told);
                 }
             }
             Err(failure) => {

@@ -1,8 +1,8 @@
 //! The distributor: HTTPS for any number of viewers in front of a few transcoders.
 //!
-//! A request is routed ([`route`]); its object is looked up in memory ([`cache`]) or fetched once for all who want it
-//! ([`fill`], from the origin that [`origin`] chooses, by [`upstream`]); and everyone, the first viewer too, reads it
-//! as it arrives ([`entry`]). Nothing a viewer does reaches a transcoder but the first request for an object that can
+//! A request is routed (`route`); its object is looked up in memory (`cache`) or fetched once for all who want it
+//! (`fill`, from the origin that `origin` chooses, by `upstream`); and everyone, the first viewer too, reads it as it
+//! arrives (`entry`). Nothing a viewer does reaches a transcoder but the first request for an object that can
 //! exist.
 //!
 //! Pure: `route`, `freshness`, `response`, `origin`, `pace`, `redirect`, `page`, `config`. Shells: the rest.
@@ -18,7 +18,6 @@ use tokio_rustls::TlsAcceptor;
 
 mod answer;
 mod cache;
-
 mod connection;
 mod entry;
 mod fill;

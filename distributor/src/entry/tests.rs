@@ -35,8 +35,8 @@ fn poll<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-fn answer(entry: &Arc<Entry>, now: Instant) -> Option<Result<Answer, Failure>> {
-    poll(entry.clone().answer(move || now))
+fn answer(entry: &Arc<Entry>, now: Instant) -> Option<Result<reader::Answer, Failure>> {
+    poll(Viewer::of(entry.clone()).answer(move || now))
 }
 
 /// The next piece: none while it would wait.
@@ -199,6 +199,37 @@ fn an_object_under_way_weighs_what_it_will() {
     writer.push(Bytes::from_static(b"abc")).unwrap();
     writer.fail(Failure::Broken, now);
     assert_eq!(entry.weight(), OVERHEAD);
+}
+
+#[test]
+fn an_entry_is_abandoned_when_its_last_viewer_has_gone_and_not_while_one_is_slow() {
+    let now = start();
+    let (entry, writer) = Entry::new(Class::Immutable, None, now);
+    writer.begin(head(Some(6), now));
+    writer.push(Bytes::from_static(b"abc")).unwrap();
+    let mut reader = answer(&entry, now).unwrap().unwrap().read(0, None);
+    next(&mut reader);
+    assert!(
+        poll(entry.abandoned()).is_none(),
+        "though it waits for nothing now"
+    );
+    drop(reader);
+    assert!(poll(entry.abandoned()).is_some());
+}
+
+#[test]
+fn only_a_media_playlist_tells_a_target_duration() {
+    let now = start();
+    for (class, body, told) in [
+        (Class::Playlist, PLAYLIST, Some(Duration::from_secs(TD))),
+        (Class::Playlist, "#EXTM3U\n", None),
+        (Class::Immutable, PLAYLIST, None),
+    ] {
+        let (_, writer) = Entry::new(class, None, now);
+        writer.begin(head(None, now));
+        writer.push(Bytes::from_static(body.as_bytes())).unwrap();
+        assert_eq!(writer.complete(now), Ok(told));
+    }
 }
 
 proptest! {
