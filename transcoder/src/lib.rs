@@ -19,6 +19,8 @@ pub mod origin;
 pub mod part;
 pub mod sample;
 pub mod store;
+#[cfg(test)]
+mod show;
 pub mod stream;
 pub mod track;
 pub mod window;

@@ -1,7 +1,7 @@
 //! [pure] Cuts the samples of one segment into parts (RFC 8216bis §4.4.4.9), in the track's timescale.
 //!
 //! A part closes at the sample edge nearest to the next multiple of the nominal duration, counted from the segment's
-//! start, and before it outgrows PART-TARGET; only a single sample longer than that makes a longer part. Together the
+//! start, and before it outgrows PART-TARGET; only a sample that lasts too long itself makes a longer part. Together the
 //! parts are the segment, byte for byte. The cuts depend on the samples alone.
 
 use bytes::Bytes;
@@ -186,9 +186,11 @@ impl PartCutter {
         Some(last.at + duration)
     }
 
-    /// When the last sample made the part too long, the part closes before it.
+    /// When the last sample made the part too long, the part closes before it; but not when it would be too short then:
+    /// a picture that stands still because frames are missing makes one long part.
     fn split_overlong(&mut self, at: u64, out: &mut Vec<CutPart>) {
-        if self.open.len() < 2 || at - self.part_start <= self.lengths.longest {
+        let before = self.open.last().map_or(0, |last| last.at - self.part_start);
+        if at - self.part_start <= self.lengths.longest || before < self.lengths.shortest {
             return;
         }
         if let Some(last) = self.open.pop() {

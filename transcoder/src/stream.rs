@@ -248,6 +248,7 @@ impl Stream {
                     segments: self.settings.segments,
                     parts: self.settings.parts,
                     target_duration: stamp.td,
+                    segment_ms: stamp.k_ms,
                 };
                 let tracks = (self.video.clone(), self.audio.clone());
                 let mut run = Run::new(stamp.session, boundary, limits, tracks, &self.settings);

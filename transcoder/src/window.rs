@@ -30,6 +30,8 @@ pub struct Limits {
     pub parts: PartTarget,
     /// EXT-X-TARGETDURATION, seconds.
     pub target_duration: u32,
+    /// Nominal duration of a segment, milliseconds.
+    pub segment_ms: u32,
 }
 
 /// The window of one rendition.
@@ -89,9 +91,8 @@ impl Window {
     const PARTS_LISTED: u64 = 3;
     /// A delta update keeps this many target durations (§4.4.3.8 allows no fewer than six).
     const SKIP_UNTIL: u64 = 6;
-    /// Segments that stay in the playlist however little memory there is: it may not be shorter than three target
-    /// durations (§6.2.2).
-    const FEWEST: usize = 3;
+    /// A live playlist is never shorter than this many target durations (§6.2.2).
+    const SHORTEST: u64 = 3;
 
     /// An empty window; `timescale` is the track's.
     pub fn new(rendition: Rendition, limits: Limits, timescale: u32) -> Self {
@@ -270,6 +271,7 @@ impl Window {
         if self.stored.is_empty() {
             self.playlist.media_sequence = open.msn;
             self.playlist.discontinuity_sequence = open.dsn;
+            self.pad(open);
         }
         self.stored.push_back(Stored {
             msn: open.msn,
@@ -281,9 +283,39 @@ impl Window {
         });
     }
 
+    /// Gaps before the first segment, so that the very first playlist is as long as it must be and players need not
+    /// wait until the stream is.
+    fn pad(&mut self, first: &Boundary) {
+        let segment = u64::from(self.limits.segment_ms.max(1));
+        let count = self
+            .shortest()
+            .units()
+            .div_ceil(segment * 100)
+            .min(first.msn.0);
+        for back in 1..=count {
+            let msn = Msn(first.msn.0 - back);
+            let start = first.start.millis().saturating_sub(back * segment);
+            self.playlist.media_sequence = msn;
+            self.playlist.segments.push_front(Segment {
+                head: SegmentHead {
+                    program_date_time: Some(ProgramDateTime::from_unix_millis(start)),
+                    ..SegmentHead::default()
+                },
+                parts: Vec::new(),
+                gap: true,
+                duration: Seconds::from_millis(segment),
+                uri: Uri::beside(Object::Segment(self.rendition, msn)),
+            });
+        }
+    }
+
+    fn shortest(&self) -> Seconds {
+        Seconds::from_secs(self.limits.target_duration.into()).times(Self::SHORTEST)
+    }
+
     /// The newest segment, just closed, starts at `now`: lets go of the oldest.
     fn slide(&mut self, now: MediaTime) {
-        while self.playlist.segments.len() > self.limits.segments {
+        while self.playlist.segments.len() > self.limits.segments && self.can_unlist() {
             self.unlist(now);
         }
         while let Some(oldest) = self.stored.front()
@@ -301,6 +333,11 @@ impl Window {
             behind = behind.plus(segment.duration);
         }
         self.touch();
+    }
+
+    fn can_unlist(&self) -> bool {
+        let rest = self.playlist.segments.iter().skip(1);
+        rest.map(|segment| segment.duration).sum::<Seconds>() >= self.shortest()
     }
 
     /// Takes the oldest segment out of the playlist. It stays for its own duration and that of the longest playlist
@@ -331,16 +368,17 @@ impl Window {
     /// Gives up the oldest segment for want of memory, first those that are no longer listed. `false` when the window
     /// is as short as it may be.
     pub fn evict(&mut self) -> bool {
-        let listed = self.playlist.segments.len();
-        let unlisted = self.stored.front().is_some_and(|s| s.until.is_some());
-        if !unlisted {
-            if listed <= Self::FEWEST {
+        let unlisted = |window: &Self| window.stored.front().is_some_and(|s| s.until.is_some());
+        if !unlisted(self) {
+            if !self.can_unlist() {
                 return false;
             }
             self.unlist(MediaTime::default());
             self.touch();
         }
-        self.forget();
+        if unlisted(self) {
+            self.forget();
+        }
         true
     }
 

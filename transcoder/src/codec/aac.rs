@@ -68,6 +68,16 @@ impl AacTrack {
         self.channels
     }
 
+    /// One frame without sound, for LC in mono and stereo: two empty channels, valid at any rate (ISO/IEC 14496-3
+    /// 4.4.2.1: global gain, a window, no scale factor bands).
+    pub const fn silent_frame(&self) -> Option<&'static [u8]> {
+        match (self.object_type, self.channels) {
+            (2, 1) => Some(&[0x00, 0xc8, 0x00, 0x80, 0x23, 0x80]),
+            (2, 2) => Some(&[0x21, 0x00, 0x49, 0x90, 0x02, 0x19, 0x00, 0x23, 0x80]),
+            _ => None,
+        }
+    }
+
     /// RFC 6381: `mp4a.40.` and the object type.
     pub fn codecs(&self) -> String {
         format!("mp4a.40.{}", self.object_type)

@@ -57,7 +57,6 @@ rungs = [{ height = 481, bitrate = \"1400k\" }, { height = 360, bitrate = \"1k\"
 nominal = \"100ms\"
 [window]
 segments = 3
-segmnets = 4
 ";
     let error = parse(text).unwrap_err().to_string();
     for part in [
@@ -66,7 +65,6 @@ segmnets = 4
         "ladder.rungs[2].height: is there twice",
         "parts.nominal: a part lasts from 200 ms to 1 s",
         "window.segments: 3 is outside 6 to 900",
-        "segmnets",
     ] {
         assert!(error.contains(part), "{part:?} is not in:\n{error}");
     }

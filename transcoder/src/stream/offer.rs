@@ -43,7 +43,10 @@ impl Stream {
 }
 
 fn offers(run: &Run, metadata: Metadata, source_bps: u64) -> Vec<Offer<'_>> {
-    let frame_rate = metadata.frame_rate.map(FrameRate::from_thousandths);
+    let frame_rate = metadata
+        .frame_rate
+        .or(run.frame_rate)
+        .map(FrameRate::from_thousandths);
     let source = run
         .source
         .as_ref()

@@ -41,6 +41,10 @@ pub(super) struct Run {
     last_dts: Option<MediaTime>,
     /// Distance of the two newest video frames, ticks.
     distance: u64,
+    /// Video frames of the open segment.
+    frames: u64,
+    /// Thousandths of a frame per second, in the newest whole segment.
+    pub(super) frame_rate: Option<u64>,
     /// Presentation time of the newest frame of any kind.
     pub(super) edge: MediaTime,
 }
@@ -77,6 +81,8 @@ impl Run {
             encoder: None,
             last_dts: None,
             distance: 0,
+            frames: 0,
+            frame_rate: None,
             edge: open.start,
         };
         if let Some(audio) = audio {
@@ -112,6 +118,11 @@ impl Run {
     /// All tracks learn of a boundary.
     pub(super) fn begin(&mut self, boundary: Boundary) {
         self.begun += 1;
+        let lasted = boundary.start.since(self.open.start);
+        let frames = std::mem::take(&mut self.frames);
+        if frames > 0 && lasted > 0 && !self.open.gap {
+            self.frame_rate = Some((frames * 1000 * MediaTime::HZ + lasted / 2) / lasted);
+        }
         self.open = boundary;
         let fed = match &mut self.encoder {
             Some(encoder) => encoder.fed_until(boundary.start, self.distance),
@@ -191,6 +202,7 @@ impl Run {
             self.distance = dts.since(last);
         }
         self.edge = self.edge.max(pts);
+        self.frames += 1;
         if let Some(audio) = &mut self.audio {
             audio.video_at(dts);
         }

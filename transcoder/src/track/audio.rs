@@ -6,10 +6,12 @@
 //!
 //! Wire times are whole milliseconds, so a frame's place on the grid is found anew in each segment from its first few
 //! frames, and from there frames count on. Nothing is remembered across a boundary: a transcoder that joins late finds
-//! the same places. A frame that is more than one frame away from its place starts the count anew.
+//! the same places. A frame that is more than one frame away from its place starts the count anew; where frames are
+//! missing there is silence, since players stop at a hole in the sound.
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use live::MediaTime;
 
 use crate::{
@@ -173,7 +175,7 @@ impl AudioTrack {
                 open.place(&mut self.window);
             }
         } else {
-            open.push(sample, &mut self.window);
+            open.push(&sample, &mut self.window);
         }
     }
 
@@ -215,12 +217,13 @@ impl AudioTrack {
             return;
         };
         open.place(&mut self.window);
+        open.fill_until(position_of(end, open.codec.sample_rate()), &mut self.window);
         match open.state {
             State::Placed {
                 cutter,
                 first,
                 next,
-            } => {
+            } if next > first => {
                 let mut parts = Vec::new();
                 cutter.finish(next, &mut parts);
                 let start = time_of(first, open.codec.sample_rate());
@@ -229,7 +232,7 @@ impl AudioTrack {
                 }
                 self.window.close(next - first);
             }
-            State::Seeking(_) | State::Gap => self.window.give_up(end),
+            State::Placed { .. } | State::Seeking(_) | State::Gap => self.window.give_up(end),
         }
     }
 
@@ -264,32 +267,74 @@ impl AudioTrack {
 }
 
 impl Open {
-    /// Finds the place of the frames so far: that of the least late, counted back to the first.
+    /// One frame, in samples.
+    const FRAME: u64 = AacTrack::FRAME as u64;
+    /// Longest hole that is filled: no segment is longer than a mux may make it (10 s).
+    const MAX_FILL_SECONDS: u64 = 12;
+
+    /// Finds the place of the frames so far: that of the least late, counted back to the first. Without any the
+    /// boundary itself is the place.
     fn place(&mut self, window: &mut Window) {
         let rate = self.codec.sample_rate();
         let State::Seeking(head) = &mut self.state else {
             return;
         };
-        let frame = u64::from(AacTrack::FRAME);
-        let least = (0_u64..)
-            .zip(head.iter())
-            .map(|(n, sample)| position_of(sample.pts, rate).saturating_sub(n * frame))
-            .min();
-        let Some(least) = least else { return };
-        let first = (least + frame / 2) / frame * frame;
         let head = std::mem::take(head);
+        let start = position_of(self.boundary.start, rate).next_multiple_of(Self::FRAME);
+        let least = (0_u64..)
+            .zip(&head)
+            .map(|(n, sample)| position_of(sample.pts, rate).saturating_sub(n * Self::FRAME))
+            .min();
+        let place = least.map_or(start, on_grid);
+        let late = place > start + Self::FRAME && self.codec.silent_frame().is_some();
+        let first = if late { start } else { place };
         self.state = State::Placed {
             cutter: PartCutter::new(MediaKind::Audio, self.lengths, self.boundary.msn, first),
             first,
             next: first,
         };
         for sample in head {
-            self.push(sample, window);
+            self.push(&sample, window);
         }
     }
 
-    fn push(&mut self, sample: Sample, window: &mut Window) {
-        let rate = self.codec.sample_rate();
+    fn push(&mut self, sample: &Sample, window: &mut Window) {
+        let position = position_of(sample.pts, self.codec.sample_rate());
+        let State::Placed { next, .. } = &self.state else {
+            return;
+        };
+        if position + Self::FRAME < *next {
+            // More frames than fit the time: this one is too many.
+            return;
+        }
+        if position > *next + Self::FRAME {
+            self.fill_until(position, window);
+            if let State::Placed { next, .. } = &mut self.state {
+                *next = on_grid(position).max(*next);
+            }
+        }
+        self.append(sample.bytes().clone(), window);
+    }
+
+    /// Silence up to the place nearest to `position`, when more than a frame is missing.
+    fn fill_until(&mut self, position: u64, window: &mut Window) {
+        let State::Placed { next, .. } = &self.state else {
+            return;
+        };
+        let missing = on_grid(position).saturating_sub(*next) / Self::FRAME;
+        let most = Self::MAX_FILL_SECONDS * u64::from(self.codec.sample_rate()) / Self::FRAME;
+        let Some(silence) = self.codec.silent_frame() else {
+            return;
+        };
+        if position > *next + Self::FRAME && missing <= most {
+            for _ in 0..missing {
+                self.append(Bytes::from_static(silence), window);
+            }
+        }
+    }
+
+    /// A frame at the next place.
+    fn append(&mut self, frame: Bytes, window: &mut Window) {
         let State::Placed {
             cutter,
             first,
@@ -298,26 +343,20 @@ impl Open {
         else {
             return;
         };
-        let frame = u64::from(AacTrack::FRAME);
-        let position = position_of(sample.pts, rate);
-        if position + frame < *next {
-            // More frames than fit the time: this one is too many.
-            return;
-        }
-        let at = if position > *next + frame {
-            (position + frame / 2) / frame * frame
-        } else {
-            *next
-        };
         let mut parts = Vec::new();
-        cutter.push(at, 0, true, sample.bytes().clone(), &mut parts);
-        *next = at + frame;
+        cutter.push(*next, 0, true, frame, &mut parts);
+        *next += Self::FRAME;
         cutter.edge(*next, &mut parts);
-        let start = time_of(*first, rate);
+        let start = time_of(*first, self.codec.sample_rate());
         for part in parts {
             window.part(start, part);
         }
     }
+}
+
+/// The place on the grid nearest to `position`.
+const fn on_grid(position: u64) -> u64 {
+    (position + Open::FRAME / 2) / Open::FRAME * Open::FRAME
 }
 
 /// The moment as a count of samples since the epoch.

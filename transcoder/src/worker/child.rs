@@ -51,7 +51,7 @@ pub(super) enum WorkerError {
     TooLong,
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error("GStreamer: {0}")]
+    #[error("{0}")]
     Pipeline(String),
 }
 

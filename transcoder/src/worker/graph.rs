@@ -159,13 +159,13 @@ fn scaler(n: usize, rung: &RungPlan) -> String {
     )
 }
 
+/// `avc1` samples carry no parameter sets: they are in the sample entry (ISO/IEC 14496-15 §5.4.2.1). Hence no h264parse
+/// after the encoder either: it puts them before every key that was asked for.
 fn encoder(n: usize, rung: &RungPlan) -> String {
     format!(
         "\n! x264enc name={} speed-preset=veryfast tune=zerolatency threads=1 bframes=0 aud=false \
-         key-int-max={KEY_INTERVAL} option-string=scenecut=0 bitrate={} vbv-buf-capacity={VBV_MS}\
-         \n! video/x-h264,profile=high\
-         \n! h264parse\
-         \n! video/x-h264,stream-format=avc,alignment=au\
+         key-int-max={KEY_INTERVAL} option-string=scenecut=0:repeat-headers=0 bitrate={} vbv-buf-capacity={VBV_MS}\
+         \n! video/x-h264,profile=high,stream-format=avc,alignment=au\
          \n! appsink name={} sync=false async=false max-buffers=2",
         Graph::encoder(n),
         rung.bitrate_bps / 1000,

@@ -16,7 +16,18 @@ const MAX_WAITING: usize = 256;
 pub(super) struct Keys {
     waiting: BTreeSet<MediaTime>,
     newest_in: Option<MediaTime>,
-    started: bool,
+    newest_out: Option<MediaTime>,
+}
+
+/// What becomes of a decoded picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Picture {
+    /// It has no time, or one that is not after the last: what a decoder makes of a damaged source.
+    Drop,
+    /// As the encoder likes, which without a request is never as a key.
+    Encode,
+    /// As a key.
+    EncodeAsKey,
 }
 
 impl Keys {
@@ -35,14 +46,20 @@ impl Keys {
         self.want(after.map_or(pts, |after| after.max(pts)));
     }
 
-    /// The encoder is about to get the picture of `pts`: whether to ask it for a key. Never for its first picture,
-    /// which is a key by itself: `GstVideoEncoder` 1.22 would note the request beyond x264enc's 1000 hours of offset
-    /// and refuse every later one.
-    pub(super) fn picture(&mut self, pts: MediaTime) -> bool {
-        let first = !std::mem::replace(&mut self.started, true);
+    /// The encoder is about to get a picture. It is never asked for a key with its first, which is one by itself:
+    /// `GstVideoEncoder` 1.22 would note the request beyond x264enc's 1000 hours of offset and refuse every later one.
+    pub(super) fn picture(&mut self, pts: Option<MediaTime>) -> Picture {
+        let Some(pts) = pts.filter(|pts| Some(*pts) > self.newest_out) else {
+            return Picture::Drop;
+        };
+        let first = self.newest_out.replace(pts).is_none();
         let later = self.waiting.split_off(&pts.plus_ticks(1));
         let due = std::mem::replace(&mut self.waiting, later);
-        !due.is_empty() && !first
+        if due.is_empty() || first {
+            Picture::Encode
+        } else {
+            Picture::EncodeAsKey
+        }
     }
 
     fn want(&mut self, pts: MediaTime) {
@@ -64,7 +81,7 @@ mod tests {
     fn keys(keys: &mut Keys, pictures: impl IntoIterator<Item = u64>) -> Vec<u64> {
         pictures
             .into_iter()
-            .filter(|&p| keys.picture(ms(p)))
+            .filter(|&p| keys.picture(Some(ms(p))) == Picture::EncodeAsKey)
             .collect()
     }
 
@@ -99,6 +116,17 @@ mod tests {
             got.extend(keys(&mut it, [0, 40, 80, 120].into_iter().skip(encoded)));
             assert_eq!(got, [120], "after {encoded}");
         }
+    }
+
+    #[test]
+    fn a_picture_without_a_place_in_time_is_dropped() {
+        let mut it = Keys::default();
+        assert_eq!(it.picture(None), Picture::Drop);
+        assert_eq!(it.picture(Some(ms(40))), Picture::Encode);
+        for pts in [None, Some(ms(40)), Some(ms(0))] {
+            assert_eq!(it.picture(pts), Picture::Drop);
+        }
+        assert_eq!(it.picture(Some(ms(80))), Picture::Encode);
     }
 
     #[test]

@@ -90,6 +90,12 @@ impl Order {
         }
     }
 
+    /// The newest time that every rung has given.
+    pub(super) fn newest(&self) -> MediaTime {
+        let last = self.0.values().map(|rung| rung.last.unwrap_or_default());
+        last.min().unwrap_or_default()
+    }
+
     fn rung(&mut self, rendition: Rendition) -> Result<&mut Rung, Disorder> {
         self.0
             .get_mut(&rendition)

@@ -18,7 +18,7 @@ use super::{
     Event, Input, RungPlan,
     child::{Voice, WorkerError},
     graph::Graph,
-    keys::Keys,
+    keys::{Keys, Picture},
     protocol::FromWorker,
 };
 
@@ -65,9 +65,7 @@ impl Pipeline {
         let bus = self.pipeline.bus().ok_or_else(|| failed("no bus"))?;
         for message in bus.iter_timed(gst::ClockTime::NONE) {
             if let gst::MessageView::Error(error) = message.view() {
-                let origin = error.src().map_or_else(|| "worker".into(), |s| s.name());
-                let detail = error.debug().unwrap_or_default();
-                return Err(failed(format!("{origin}: {} ({detail})", error.error())));
+                return Err(WorkerError::Pipeline(reason(error)));
             }
             if let gst::MessageView::Eos(_) = message.view() {
                 return Ok(());
@@ -135,12 +133,16 @@ fn ask_for_keys(encoder: &gst::Element, keys: &SharedKeys) -> Result<(), WorkerE
         .ok_or_else(|| failed("an encoder without a sink pad"))?;
     let keys = Arc::clone(keys);
     pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        let pts = info.buffer().and_then(|buffer| buffer.pts());
-        if let Some(pts) = pts
-            && lock(&keys).picture(to_media(pts))
-        {
-            // Refused only by an encoder that is shutting down.
-            let _accepted = pad.send_event(force_key_unit(pts));
+        // The source's segment starts at 0, so up to the encoder a buffer's time is the running time.
+        let time = info.buffer().and_then(|buffer| buffer.pts());
+        let picture = lock(&keys).picture(time.map(to_media));
+        match (picture, time) {
+            (Picture::Drop, _) => return gst::PadProbeReturn::Drop,
+            (Picture::EncodeAsKey, Some(time)) => {
+                // Refused only by an encoder that is shutting down.
+                let _accepted = pad.send_event(force_key_unit(time));
+            }
+            (Picture::Encode | Picture::EncodeAsKey, _) => {}
         }
         gst::PadProbeReturn::Ok
     });
@@ -224,6 +226,16 @@ impl Delivery {
             height: self.rung.height,
         }))
     }
+}
+
+/// Which element failed, what it says, and the last line of what it adds for developers.
+fn reason(error: &gst::message::Error) -> String {
+    let element = error
+        .src()
+        .map_or_else(|| "?".into(), |element| element.name());
+    let debug = error.debug().unwrap_or_default();
+    let detail = debug.lines().last().unwrap_or_default();
+    format!("{element}: {} {detail}", error.error())
 }
 
 fn element<T: IsA<gst::Element>>(pipeline: &gst::Pipeline, name: &str) -> Result<T, WorkerError> {

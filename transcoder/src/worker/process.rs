@@ -4,11 +4,12 @@
 //! The thread starts the child and waits for it: the child's death signal is tied to the thread that started it, and
 //! a thread of a runtime's pool may end long before.
 //!
-//! Queues: what waits for the worker is bounded by [`QUEUED_MESSAGES`] and [`QUEUED_BYTES`]; when full, input is dropped
-//! up to the next key ([`Feed::push`]). What waits for the daemon is bounded by [`QUEUED_EVENTS`]; when full, the worker
+//! Queues: what waits for the worker is bounded by [`QUEUED_MESSAGES`] and [`QUEUED_BYTES`]; when full, or when the worker
+//! is [`BEHIND`] at a key, input is dropped up to the next key ([`Feed::push`]). What waits for the daemon is bounded by [`QUEUED_EVENTS`]; when full, the worker
 //! waits, and the other queue fills.
 
 use std::{
+    collections::VecDeque,
     io,
     os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
     path::Path,
@@ -23,6 +24,7 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use live::MediaTime;
 use nix::{
     sys::{
         signal::{Signal, kill},
@@ -48,9 +50,12 @@ use super::{
     tail::{Tail, one_line},
 };
 
-/// Messages that wait to be written: one second at 60 frames per second. Later than that a frame is no use, as its
-/// segment is a GAP by then.
-const QUEUED_MESSAGES: usize = 64;
+/// Messages that wait to be written, and frames that are anywhere between feed and output. Room for what comes at once
+/// when a stream is joined: a long GOP (8.3 s at 30 frames per second), while the worker still starts.
+const QUEUED_MESSAGES: usize = 256;
+/// Frames on their way when a key comes, from which on the worker is behind and this GOP is dropped: 1.6 s at 30 frames
+/// per second, 0.8 s at 60. Later than that its segment is a GAP anyway; so a slow worker catches up at every key.
+const BEHIND: usize = 48;
 /// Bytes that wait to be written: two seconds of 64 Mbit/s, or the one largest frame.
 const QUEUED_BYTES: usize = 16 << 20;
 /// Events that wait to be received: half a second of four rungs at 60 frames per second.
@@ -110,6 +115,7 @@ impl Process {
         let feed = Feed {
             inputs: input,
             load,
+            on_the_way: VecDeque::new(),
             until_key: true,
             dropped: 0,
         };
@@ -146,6 +152,8 @@ fn command(program: &Path, socket: OwnedFd) -> Command {
 pub struct Feed {
     inputs: mpsc::Sender<Input>,
     load: Arc<Load>,
+    /// Frames that went in and are later than all that every rung gave. Times only, at most [`QUEUED_MESSAGES`].
+    on_the_way: VecDeque<MediaTime>,
     /// Nothing but a key may follow, as the frames between are lost.
     until_key: bool,
     dropped: u64,
@@ -188,7 +196,10 @@ impl Feed {
     }
 
     fn try_push(&mut self, input: Input) -> Result<(), FeedError> {
-        let (size, key) = match &input {
+        if self.inputs.is_closed() {
+            return Err(FeedError::Gone);
+        }
+        let frame = match &input {
             Input::Frame {
                 pts,
                 dts,
@@ -199,18 +210,20 @@ impl Feed {
                 if !fits || (*pts).max(*dts).ticks() > MAX_TICKS {
                     return Err(FeedError::Unfit);
                 }
-                (bytes.len(), *key)
+                Some((*pts, *key, bytes.len()))
             }
             Input::ForceKey { pts } if pts.ticks() > MAX_TICKS => return Err(FeedError::Unfit),
-            Input::ForceKey { .. } => (0, false),
+            Input::ForceKey { .. } => None,
         };
-        if self.inputs.is_closed() {
-            return Err(FeedError::Gone);
-        }
+        let key = frame.is_some_and(|(_, key, _)| key);
         if self.until_key && !key {
             return Err(FeedError::AwaitingKey);
         }
-        if !self.load.take(size) {
+        let newest_out = self.load.newest_out.load(Ordering::Relaxed);
+        self.on_the_way.retain(|pts| pts.ticks() > newest_out);
+        let size = frame.map_or(0, |(.., size)| size);
+        let most = if key { BEHIND } else { QUEUED_MESSAGES };
+        if self.on_the_way.len() >= most || !self.load.take(size) {
             return Err(FeedError::Full);
         }
         self.inputs.try_send(input).map_err(|error| {
@@ -220,6 +233,7 @@ impl Feed {
                 mpsc::error::TrySendError::Closed(_) => FeedError::Gone,
             }
         })?;
+        self.on_the_way.extend(frame.map(|(pts, ..)| pts));
         self.until_key = false;
         Ok(())
     }
@@ -231,6 +245,8 @@ struct Load {
     queued_bytes: AtomicUsize,
     /// Messages written since the worker was last heard.
     unanswered: AtomicU64,
+    /// The newest `pts`, in ticks, that every rung has given.
+    newest_out: AtomicU64,
 }
 
 impl Load {
@@ -360,6 +376,8 @@ impl Listener {
             }
             FromWorker::Event(event) if self.greeted => {
                 self.order.check(&event)?;
+                let newest = self.order.newest().ticks();
+                self.load.newest_out.store(newest, Ordering::Relaxed);
                 Ok(Some(event))
             }
             FromWorker::Hello { .. } | FromWorker::Event(_) => Err(Broken::Greeting),
@@ -500,3 +518,6 @@ fn wait(
     }
     *pid = None;
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,96 @@
+use bytes::Bytes;
 
+use super::*;
+use crate::worker::RungPlan;
+
+const P480: Rendition = Rendition::Encoded(480);
+const P360: Rendition = Rendition::Encoded(360);
+
+fn order() -> Order {
+    let rung = |rendition, width, height| RungPlan {
+        rendition,
+        width,
+        height,
+        bitrate_bps: 1_000_000,
+    };
+    Order::new(&Plan {
+        codec_config: Bytes::new(),
+        width: 1280,
+        height: 720,
+        rungs: vec![rung(P480, 854, 480), rung(P360, 640, 360)],
+    })
+}
+
+const fn config(rendition: Rendition, width: u16, height: u16) -> Event {
+    Event::Config {
+        rendition,
+        codec_config: Bytes::new(),
+        width,
+        height,
+    }
+}
+
+const fn sample(rendition: Rendition, ms: u64, key: bool) -> Event {
+    Event::Sample {
+        rendition,
+        pts: MediaTime::from_millis(ms),
+        key,
+        bytes: Bytes::new(),
+    }
+}
+
+#[test]
+fn rungs_in_order_pass_each_by_itself() {
+    let mut order = order();
+    for event in [
+        config(P480, 854, 480),
+        sample(P480, 1000, true),
+        config(P360, 640, 360),
+        sample(P480, 1040, false),
+        sample(P360, 1000, true),
+        Event::Failed {
+            reason: String::new(),
+        },
+    ] {
+        assert_eq!(order.check(&event), Ok(()), "{event:?}");
+    }
+    assert_eq!(order.newest(), MediaTime::from_millis(1000));
+}
+
+#[test]
+fn whatever_could_not_be_packaged_is_refused() {
+    let mut order = order();
+    let p720 = Rendition::Encoded(720);
+    assert_eq!(
+        order.check(&config(p720, 1280, 720)),
+        Err(Disorder::Unplanned(p720))
+    );
+    assert_eq!(
+        order.check(&sample(P480, 0, true)),
+        Err(Disorder::Early(P480))
+    );
+    assert_eq!(
+        order.check(&config(P480, 640, 360)),
+        Err(Disorder::Config(P480))
+    );
+    assert_eq!(order.check(&config(P480, 854, 480)), Ok(()));
+    assert_eq!(
+        order.check(&config(P480, 854, 480)),
+        Err(Disorder::Config(P480))
+    );
+    assert_eq!(
+        order.check(&sample(P480, 0, false)),
+        Err(Disorder::Early(P480))
+    );
+    assert_eq!(order.check(&sample(P480, 40, true)), Ok(()));
+    for ms in [40, 39] {
+        assert_eq!(
+            order.check(&sample(P480, ms, true)),
+            Err(Disorder::Time {
+                rendition: P480,
+                last: MediaTime::from_millis(40),
+                pts: MediaTime::from_millis(ms),
+            })
+        );
+    }
+}

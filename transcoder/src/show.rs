@@ -1,0 +1,335 @@
+//! A made-up show for the tests: mux's messages as a publisher with B-frames and sound would cause them, stamped by the
+//! real segment clock, and an encoder that is none but keeps an encoder's promises.
+
+use bytes::Bytes;
+use live::{
+    Dsn, MediaTime, Msn, Rendition,
+    cutter::{Cutter, LastNumbers, SegmentTarget, VideoFrame},
+    stamp::StampKind,
+};
+
+use crate::{
+    ladder::Rung,
+    part::PartTarget,
+    stream::{Action, Message, Settings, Stream},
+    worker::{Event, Input, Plan},
+};
+
+/// x264, 640x360 at 30 frames per second, main profile.
+pub(crate) const AVCC: &[u8] = b"\x01\x4d\x40\x1e\xff\xe1\x00\x18\x67\x4d\x40\x1e\xec\xa0\x50\x17\xfc\xb8\x08\x80\x00\x00\x03\x00\x80\x00\x00\x1e\x07\x8b\x16\xcb\x01\x00\x04\x68\xce\x0f\xc8";
+/// The first session's start, Unix milliseconds; its low 32 bits wrap within a minute from there.
+pub(crate) const START_MS: u64 = (418 << 32) - 20_000;
+
+pub(crate) fn settings() -> Settings {
+    Settings {
+        parts: PartTarget::from_millis(500).unwrap(),
+        segments: 8,
+        memory: 64 << 20,
+        ladder: vec![Rung::new(240, 400_000).unwrap()],
+        source_bps: 6_000_000,
+        audio_bps: 160_000,
+    }
+}
+
+pub(crate) const RUNG: Rendition = Rendition::Encoded(240);
+
+/// What is published.
+#[derive(Debug, Clone)]
+pub(crate) struct Show {
+    /// Frames per second as a fraction.
+    pub(crate) rate: (u64, u64),
+    /// Frames of each GOP, over and over.
+    pub(crate) gops: Vec<u64>,
+    /// Two B-frames between references.
+    pub(crate) b_frames: bool,
+    /// Sound's samples per second; none is silence.
+    pub(crate) audio_rate: Option<u64>,
+    /// The sound's first frame, microseconds after the picture's.
+    pub(crate) audio_phase_us: u64,
+    /// Length.
+    pub(crate) seconds: u64,
+}
+
+impl Default for Show {
+    fn default() -> Self {
+        Self {
+            rate: (30, 1),
+            gops: vec![60],
+            b_frames: true,
+            audio_rate: Some(48_000),
+            audio_phase_us: 3_400,
+            seconds: 13,
+        }
+    }
+}
+
+/// A frame as the publisher makes it, milliseconds from the show's start.
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    dts: u64,
+    pts: u64,
+    video: bool,
+    key: bool,
+    number: u64,
+}
+
+impl Show {
+    /// The decoder configurations, as mux sends them first.
+    pub(crate) fn headers(&self) -> Vec<Message> {
+        let mut headers = vec![Message::VideoConfig(Bytes::from_static(AVCC))];
+        let config: &[u8] = match self.audio_rate {
+            Some(44_100) => b"\x12\x10",
+            _ => b"\x11\x90",
+        };
+        if self.audio_rate.is_some() {
+            headers.push(Message::AudioConfig(Bytes::from_static(config)));
+        }
+        headers
+    }
+
+    /// One session without its headers, and the numbers it used last.
+    pub(crate) fn session(&self, start_ms: u64, last: Option<LastNumbers>) -> Vec<Message> {
+        let mut cutter = Cutter::new(SegmentTarget::from_millis(2000).unwrap(), last);
+        cutter.start(start_ms);
+        let mut messages = Vec::new();
+        for made in self.made() {
+            let mut stamps = Vec::new();
+            let at = |ms: u64| MediaTime::from_millis(start_ms + ms);
+            let wire_ms = u32::try_from((start_ms + made.dts) & 0xffff_ffff).unwrap();
+            if made.video {
+                let frame = VideoFrame {
+                    dts: at(made.dts),
+                    pts: at(made.pts),
+                    key: made.key,
+                };
+                cutter.video(frame, start_ms + made.dts, &mut stamps);
+            } else {
+                cutter.audio(at(made.pts), start_ms + made.dts, &mut stamps);
+            }
+            messages.extend(stamps.into_iter().map(Message::Stamp));
+            messages.push(if made.video {
+                Message::Video {
+                    wire_ms,
+                    composition_ms: i32::try_from(made.pts - made.dts).unwrap(),
+                    key: made.key,
+                    bytes: payload(b"picture", made.number),
+                }
+            } else {
+                Message::Audio {
+                    wire_ms,
+                    bytes: payload(b"sound", made.number),
+                }
+            });
+        }
+        messages
+    }
+
+    fn made(&self) -> Vec<Made> {
+        let mut made = self.pictures();
+        if let Some(rate) = self.audio_rate {
+            let at = |n: u64| {
+                self.audio_phase_us / 1000
+                    + (n * 1024 * 1000 + (self.audio_phase_us % 1000) * rate / 1000) / rate
+            };
+            let sounds = (0..).map(|n| (n, at(n)));
+            made.extend(sounds.take_while(|(_, ms)| *ms < self.seconds * 1000).map(
+                |(number, ms)| Made {
+                    dts: ms,
+                    pts: ms,
+                    video: false,
+                    key: true,
+                    number,
+                },
+            ));
+        }
+        made.sort_by_key(|made| (made.dts, !made.video));
+        made
+    }
+
+    fn pictures(&self) -> Vec<Made> {
+        let (frames, seconds) = self.rate;
+        let ms = |n: u64| n * 1000 * seconds / frames;
+        let delay = if self.b_frames { 2 } else { 0 };
+        let mut made = Vec::new();
+        let mut gops = self.gops.iter().cycle();
+        let mut first = 0;
+        while ms(first) < self.seconds * 1000 {
+            let length = *gops.next().unwrap();
+            let shown = order(length, self.b_frames);
+            made.extend((0..).zip(shown).map(|(n, display)| Made {
+                dts: ms(first + n),
+                pts: ms(first + display + delay),
+                video: true,
+                key: n == 0,
+                number: first + n,
+            }));
+            first += length;
+        }
+        made
+    }
+}
+
+/// The display positions of a closed GOP's frames in decoding order: I P B B P B B …
+fn order(length: u64, b_frames: bool) -> Vec<u64> {
+    if !b_frames {
+        return (0..length).collect();
+    }
+    let mut order = vec![0];
+    let mut next = 1;
+    while next < length {
+        let reference = (next + 2).min(length - 1);
+        order.push(reference);
+        order.extend(next..reference);
+        next = reference + 1;
+    }
+    order
+}
+
+fn payload(kind: &[u8], number: u64) -> Bytes {
+    [kind, &number.to_be_bytes()].concat().into()
+}
+
+/// Stamps in `messages`, with their places.
+pub(crate) fn stamps(messages: &[Message]) -> Vec<(usize, live::stamp::Stamp)> {
+    let stamp = |(index, message): (usize, &Message)| match message {
+        Message::Stamp(stamp) => Some((index, *stamp)),
+        _ => None,
+    };
+    messages.iter().enumerate().filter_map(stamp).collect()
+}
+
+/// What mux says while nobody publishes: holds after the newest stamp of `messages`, whose media ended at `end_ms`.
+pub(crate) fn holds(messages: &[Message], end_ms: u64, count: u64) -> Vec<Message> {
+    let (_, open) = *stamps(messages).last().unwrap();
+    (0..count)
+        .map(|n| {
+            let mut hold = open;
+            hold.kind = StampKind::Hold;
+            hold.msn = Msn(open.msn.0 + 1 + n);
+            hold.pts = MediaTime::from_millis(end_ms + n * 2000);
+            Message::Stamp(hold)
+        })
+        .collect()
+}
+
+/// A stream with an encoder that delivers each picture as soon as it is its turn to be shown.
+pub(crate) struct Stage {
+    pub(crate) stream: Stream,
+    pub(crate) encoder: Option<Encoder>,
+    /// What the encoder holds back, however much it was fed.
+    pub(crate) stuck: bool,
+    pub(crate) no_encoder: bool,
+}
+
+pub(crate) struct Encoder {
+    generation: u64,
+    plan: Plan,
+    configured: bool,
+    waiting: Vec<(MediaTime, bool, Bytes)>,
+    forced: Vec<MediaTime>,
+    dts: MediaTime,
+}
+
+impl Stage {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            stream: Stream::new(settings.into()),
+            encoder: None,
+            stuck: false,
+            no_encoder: false,
+        }
+    }
+
+    pub(crate) fn feed(&mut self, messages: &[Message]) {
+        for message in messages {
+            self.feed_one(message.clone());
+        }
+    }
+
+    pub(crate) fn feed_one(&mut self, message: Message) {
+        let mut actions = Vec::new();
+        self.stream.feed(message, &mut actions).unwrap();
+        for action in actions {
+            match action {
+                Action::Start(generation, plan) if !self.no_encoder => {
+                    self.encoder = Some(Encoder {
+                        generation,
+                        plan,
+                        configured: false,
+                        waiting: Vec::new(),
+                        forced: Vec::new(),
+                        dts: MediaTime::default(),
+                    });
+                    let inputs = self.stream.encoder_started(generation);
+                    inputs.into_iter().for_each(|input| self.encode(input));
+                }
+                Action::Start(..) | Action::Stop => self.encoder = None,
+                Action::Encode(input) => self.encode(input),
+            }
+        }
+    }
+
+    fn encode(&mut self, input: Input) {
+        let Some(encoder) = &mut self.encoder else {
+            return;
+        };
+        match input {
+            Input::ForceKey { pts } => encoder.forced.push(pts),
+            Input::Frame {
+                pts,
+                dts,
+                key,
+                bytes,
+            } => {
+                encoder.dts = dts;
+                encoder.waiting.push((pts, key, bytes));
+            }
+        }
+        self.deliver();
+    }
+
+    /// Delivers what is due.
+    pub(crate) fn deliver(&mut self) {
+        let Some(encoder) = self.encoder.as_mut().filter(|_| !self.stuck) else {
+            return;
+        };
+        let mut events = Vec::new();
+        let rungs: Vec<Rendition> = encoder.plan.rungs.iter().map(|r| r.rendition).collect();
+        if !encoder.configured {
+            encoder.configured = true;
+            events.extend(rungs.iter().map(|rendition| Event::Config {
+                rendition: *rendition,
+                codec_config: Bytes::from_static(AVCC),
+                width: 426,
+                height: 240,
+            }));
+        }
+        encoder.waiting.sort_by_key(|(pts, ..)| *pts);
+        let due = encoder
+            .waiting
+            .partition_point(|(pts, ..)| *pts <= encoder.dts);
+        for (pts, key, bytes) in encoder.waiting.drain(..due) {
+            let forced = encoder.forced.iter().any(|force| *force <= pts);
+            encoder.forced.retain(|force| *force > pts);
+            events.extend(rungs.iter().map(|rendition| Event::Sample {
+                rendition: *rendition,
+                pts,
+                key: key || forced,
+                bytes: bytes.slice(..bytes.len() - 1),
+            }));
+        }
+        let generation = encoder.generation;
+        for event in events {
+            self.stream.encoded(generation, event).unwrap();
+        }
+    }
+}
+
+/// Numbers that a session after `messages` goes on from.
+pub(crate) fn last_numbers(messages: &[Message]) -> Option<LastNumbers> {
+    let (_, stamp) = *stamps(messages).last()?;
+    Some(LastNumbers {
+        msn: stamp.msn,
+        dsn: Dsn(stamp.dsn.0),
+    })
+}
