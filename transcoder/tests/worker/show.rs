@@ -142,6 +142,8 @@ pub(crate) fn decoded(rung: &Rung) -> ((u16, u16), usize) {
         let mut bytes = bytes.clone();
         while bytes.has_remaining() {
             let length = usize::try_from(bytes.get_u32()).unwrap();
+            // No parameter sets: `avc1` has them in the sample entry only (ISO/IEC 14496-15).
+            assert!(![7, 8].contains(&(bytes[0] & 0x1f)));
             start_code(&mut annex_b, &bytes.split_to(length));
         }
     }
