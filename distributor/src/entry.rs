@@ -76,7 +76,7 @@ pub(crate) enum Failure {
     #[error("the origin's answer was cut short")]
     Broken,
     /// As many objects as allowed are being fetched.
-    #[error("too many objects are being fetched")]
+    #[error("as many objects as allowed are being fetched")]
     Busy,
 }
 

@@ -10,7 +10,6 @@ use std::{
 
 use http::StatusCode;
 use live::daemon::Chassis;
-use tokio::sync::Semaphore;
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -21,13 +20,16 @@ use crate::{
     now,
     origin::{Answer, Origins},
     route::Key,
+    slots::Slots,
     upstream::{Object, Upstream, UpstreamError},
 };
 
-/// Objects fetched at once. One more is answered 503 at once: 256 at 2 s each are far more than a live edge needs.
-const FETCHES_MAX: usize = 256;
-/// Playlists held by origins at once, each a connection; counted apart, so that waiting ones never keep media out.
-const HELD_MAX: usize = 512;
+/// Objects fetched at once, in all and for one stream: a live edge needs a handful, a viewer who goes back in time a few
+/// more. At 2 s each when an origin is at its worst.
+const FETCHES_MAX: (usize, usize) = (256, 64);
+/// Playlists held by origins at once, each a connection; counted apart, so that waiting ones never keep media out. A
+/// stream needs three for each rendition: as a whole, and each kind of delta.
+const HELD_MAX: (usize, usize) = (512, 64);
 
 /// All objects of all streams: those in memory and those that must be fetched.
 pub(crate) struct Objects {
@@ -35,8 +37,8 @@ pub(crate) struct Objects {
     upstream: Upstream,
     origins: Mutex<Origins>,
     names: Vec<String>,
-    fetches: Semaphore,
-    held: Semaphore,
+    fetches: Slots,
+    held: Slots,
     chassis: Chassis,
     metrics: Metrics,
 }
@@ -67,8 +69,8 @@ impl Objects {
             upstream,
             origins: Mutex::new(origins),
             names,
-            fetches: Semaphore::new(FETCHES_MAX),
-            held: Semaphore::new(HELD_MAX),
+            fetches: Slots::new(FETCHES_MAX.0, FETCHES_MAX.1),
+            held: Slots::new(HELD_MAX.0, HELD_MAX.1),
             chassis,
             metrics,
         })
@@ -122,7 +124,7 @@ impl Objects {
         } else {
             &self.fetches
         };
-        let Ok(_permit) = room.try_acquire() else {
+        let Some(_slot) = room.take(key.stream()) else {
             writer.fail(Failure::Busy, now());
             return;
         };

@@ -2,10 +2,9 @@
 //!
 //! A request is routed (`route`); its object is looked up in memory (`cache`) or fetched once for all who want it
 //! (`fill`, from the origin that `origin` chooses, by `upstream`); and everyone, the first viewer too, reads it as it
-//! arrives (`entry`). Nothing a viewer does reaches a transcoder but the first request for an object that can
-//! exist.
+//! arrives (`entry`). Of all that viewers do, one request for each object reaches a transcoder, and none for what is not in the grammar.
 //!
-//! Pure: `route`, `freshness`, `response`, `origin`, `pace`, `redirect`, `page`, `config`. Shells: the rest.
+//! Pure: `route`, `freshness`, `response`, `origin`, `slots`, `pace`, `redirect`, `page`, `config`. Shells: the rest.
 
 use std::{sync::Arc, time::Instant};
 
@@ -30,6 +29,7 @@ mod plain;
 mod redirect;
 mod response;
 mod route;
+mod slots;
 mod tls;
 mod upstream;
 

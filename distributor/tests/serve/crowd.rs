@@ -335,3 +335,41 @@ async fn an_origin_that_breaks_off_before_the_first_byte_costs_nobody_anything()
     );
     assert_eq!((broken.asked().len(), good.asked().len()), (1, 1));
 }
+
+#[tokio::test]
+async fn whoever_asks_for_everything_of_one_stream_costs_another_nothing() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = gate.clone();
+    let origin = Origin::start(move |target| {
+        let gate = gate.clone();
+        async move {
+            if !target.starts_with("/live/other/") {
+                gate.acquire().await.unwrap().forget();
+            }
+            ok("media")
+        }
+    })
+    .await;
+    let stage = Stage::new(&[&origin]).await;
+    let mut replies = JoinSet::new();
+    for connection in 0..10 {
+        let viewer = stage.viewer_h2().await;
+        for n in 0..EACH {
+            let target = format!("/live/stage/source/{}.m4s", connection * EACH + n);
+            let answer = viewer.sender().send_request(ask("GET", &target, &[]));
+            replies.spawn(async move { answer.await.unwrap().status() });
+        }
+    }
+    for _ in 0..200 - 64 {
+        assert_eq!(
+            replies.join_next().await.unwrap().unwrap(),
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+    }
+    let reply = stage.viewer().await.get("/live/other/source/7.m4s").await;
+    assert_eq!(reply.status, StatusCode::OK);
+    held.add_permits(64);
+    for status in replies.join_all().await {
+        assert_eq!(status, StatusCode::OK);
+    }
+}
