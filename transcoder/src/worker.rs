@@ -13,8 +13,10 @@ use bytes::Bytes;
 use live::{MediaTime, Rendition};
 
 mod child;
+mod feed;
 mod graph;
 mod keys;
+mod life;
 mod order;
 mod pipeline;
 mod process;
@@ -22,8 +24,9 @@ mod protocol;
 mod tail;
 
 pub use child::run;
+pub use feed::{Feed, FeedError};
 pub use graph::PlanError;
-pub use process::{Feed, FeedError, Output, Process};
+pub use process::{Output, Process};
 
 /// What a worker is to encode. Fixed for its life: a source that changes its configuration gets a new worker.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -202,7 +202,7 @@ async fn encode(show: &Show, boundaries: &[MediaTime]) -> BTreeMap<Rendition, Ru
         }
         feed.push(show.input(n)).unwrap();
         // As a live source, never far ahead of the encoders.
-        while rungs.get(&P180).map_or(0, |rung: &Rung| rung.samples.len()) + 20 < n {
+        while rungs.get(&P180).map_or(0, |rung: &Rung| rung.samples.len()) + 15 < n {
             note(&mut rungs, output.recv().await.expect("more pictures"));
         }
     }

@@ -1,63 +1,40 @@
 //! The daemon's side of the socket: starts a worker, feeds it, listens to it, buries it.
 //!
 //! Two tasks and a thread per worker. Writing and reading are apart, so a worker that does not read still gets heard.
-//! The thread starts the child and waits for it: the child's death signal is tied to the thread that started it, and
-//! a thread of a runtime's pool may end long before.
-//!
-//! Queues: what waits for the worker is bounded by [`QUEUED_MESSAGES`] and [`QUEUED_BYTES`]; when full, or when the worker
-//! is [`BEHIND`] at a key, input is dropped up to the next key ([`Feed::push`]). What waits for the daemon is bounded by [`QUEUED_EVENTS`]; when full, the worker
-//! waits, and the other queue fills.
+//! What waits for the daemon is bounded by [`QUEUED_EVENTS`]; when full, the worker waits, and then the feed drops.
 
 use std::{
-    collections::VecDeque,
     io,
-    os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
+    os::unix::process::ExitStatusExt as _,
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::{
-        Arc, Mutex, Once, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc::sync_channel,
-    },
-    thread,
+    process::ExitStatus,
+    sync::{Arc, Once},
     time::Duration,
 };
 
-use bytes::{Buf as _, Bytes, BytesMut};
-use live::MediaTime;
-use nix::{
-    sys::{
-        signal::{Signal, kill},
-        wait::{Id, WaitPidFlag, waitid},
-    },
-    unistd::Pid,
-};
+use bytes::{Bytes, BytesMut};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::UnixStream,
-    net::unix::{OwnedReadHalf, OwnedWriteHalf, pipe},
-    sync::{mpsc, oneshot},
+    io::AsyncReadExt as _,
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, pipe},
+    },
+    sync::mpsc,
     task::JoinHandle,
     time::timeout,
 };
 use tracing::Instrument as _;
 
 use super::{
-    Event, Input, Plan,
+    Event, Feed, Plan,
+    feed::Load,
     graph::Graph,
+    life::Life,
     order::{Disorder, Order},
-    protocol::{self, Frame, FromWorker, MAX_PAYLOAD, MAX_TICKS, ProtocolError, ToWorker},
+    protocol::{self, FromWorker, ProtocolError, ToWorker},
     tail::{Tail, one_line},
 };
 
-/// Messages that wait to be written, and frames that are anywhere between feed and output. Room for what comes at once
-/// when a stream is joined: a long GOP (8.3 s at 30 frames per second), while the worker still starts.
-const QUEUED_MESSAGES: usize = 256;
-/// Frames on their way when a key comes, from which on the worker is behind and this GOP is dropped: 1.6 s at 30 frames
-/// per second, 0.8 s at 60. Later than that its segment is a GAP anyway; so a slow worker catches up at every key.
-const BEHIND: usize = 48;
-/// Bytes that wait to be written: two seconds of 64 Mbit/s, or the one largest frame.
-const QUEUED_BYTES: usize = 16 << 20;
 /// Events that wait to be received: half a second of four rungs at 60 frames per second.
 const QUEUED_EVENTS: usize = 128;
 /// How long frames may go in and nothing come out. The first start on a box scans GStreamer's plugins, some seconds.
@@ -94,171 +71,23 @@ impl Process {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let (reader, writer) = UnixStream::from_std(ours)?.into_split();
-        let (life, stderr) = Life::start(command(program, theirs.into()))?;
+        let (life, stderr) = Life::start(program, theirs.into())?;
 
-        let (input, inputs) = mpsc::channel(QUEUED_MESSAGES);
+        let (feed, queue) = Feed::new();
         let (event, events) = mpsc::channel(QUEUED_EVENTS);
-        let load = Arc::<Load>::default();
-        let span = tracing::Span::current();
-        let writing = write(writer, first, inputs, Arc::clone(&load));
-        let writing = tokio::spawn(writing.instrument(span.clone()));
         let listener = Listener {
             socket: reader,
             read: BytesMut::new(),
             order: Order::new(&plan),
             events: event,
-            load: Arc::clone(&load),
+            load: queue.load(),
             greeted: false,
         };
+        let span = tracing::Span::current();
+        let writing = tokio::spawn(queue.write(writer, first));
         let tail = tokio::spawn(last_words(stderr));
         tokio::spawn(attend(listener, life, writing, tail).instrument(span));
-        let feed = Feed {
-            inputs: input,
-            load,
-            on_the_way: VecDeque::new(),
-            until_key: true,
-            dropped: 0,
-        };
         Ok((feed, Output(events)))
-    }
-}
-
-/// The worker decodes a stranger's video: it gets nothing of the daemon's but the socket. Not its credentials, nor
-/// systemd's sockets.
-fn command(program: &Path, socket: OwnedFd) -> Command {
-    let mut command = Command::new(program);
-    command
-        .arg("worker")
-        .stdin(socket)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .env("GST_DEBUG_NO_COLOR", "1");
-    for name in [
-        "CREDENTIALS_DIRECTORY",
-        "LISTEN_FDS",
-        "LISTEN_FDNAMES",
-        "LISTEN_PID",
-        "NOTIFY_SOCKET",
-        "WATCHDOG_PID",
-        "WATCHDOG_USEC",
-    ] {
-        command.env_remove(name);
-    }
-    command
-}
-
-/// The way into a worker. Dropping it ends the input: the worker encodes what it has, and ends.
-#[derive(Debug)]
-pub struct Feed {
-    inputs: mpsc::Sender<Input>,
-    load: Arc<Load>,
-    /// Frames that went in and are later than all that every rung gave. Times only, at most [`QUEUED_MESSAGES`].
-    on_the_way: VecDeque<MediaTime>,
-    /// Nothing but a key may follow, as the frames between are lost.
-    until_key: bool,
-    dropped: u64,
-}
-
-/// Why an input did not go in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FeedError {
-    /// The encoders are slower than the source: this input and all up to the next key are dropped.
-    #[error("the encoders are behind: frames are dropped up to the next key")]
-    Full,
-    /// It follows dropped frames, or is before the first key: it could not be decoded.
-    #[error("a frame that cannot be decoded before the next key")]
-    AwaitingKey,
-    /// Empty, larger than 16 MiB, or of a time after the year 2251. The source's fault; it counts as dropped.
-    #[error("a frame that is empty, larger than 16 MiB, or after the year 2251")]
-    Unfit,
-    /// The worker is gone; [`Output::recv`] says the rest.
-    #[error("the encoder's process is gone")]
-    Gone,
-}
-
-impl Feed {
-    /// Hands over one input. Never waits.
-    ///
-    /// # Errors
-    /// The input was dropped; all but [`FeedError::Gone`] pass by themselves at a later key.
-    pub fn push(&mut self, input: Input) -> Result<(), FeedError> {
-        let outcome = self.try_push(input);
-        if outcome.is_err() {
-            self.until_key = true;
-            self.dropped = self.dropped.saturating_add(1);
-        }
-        outcome
-    }
-
-    /// Inputs dropped so far.
-    pub const fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
-    fn try_push(&mut self, input: Input) -> Result<(), FeedError> {
-        if self.inputs.is_closed() {
-            return Err(FeedError::Gone);
-        }
-        let frame = match &input {
-            Input::Frame {
-                pts,
-                dts,
-                key,
-                bytes,
-            } => {
-                let fits = (1..=MAX_PAYLOAD).contains(&bytes.len());
-                if !fits || (*pts).max(*dts).ticks() > MAX_TICKS {
-                    return Err(FeedError::Unfit);
-                }
-                Some((*pts, *key, bytes.len()))
-            }
-            Input::ForceKey { pts } if pts.ticks() > MAX_TICKS => return Err(FeedError::Unfit),
-            Input::ForceKey { .. } => None,
-        };
-        let key = frame.is_some_and(|(_, key, _)| key);
-        if self.until_key && !key {
-            return Err(FeedError::AwaitingKey);
-        }
-        let newest_out = self.load.newest_out.load(Ordering::Relaxed);
-        self.on_the_way.retain(|pts| pts.ticks() > newest_out);
-        let size = frame.map_or(0, |(.., size)| size);
-        let most = if key { BEHIND } else { QUEUED_MESSAGES };
-        if self.on_the_way.len() >= most || !self.load.take(size) {
-            return Err(FeedError::Full);
-        }
-        self.inputs.try_send(input).map_err(|error| {
-            self.load.give_back(size);
-            match error {
-                mpsc::error::TrySendError::Full(_) => FeedError::Full,
-                mpsc::error::TrySendError::Closed(_) => FeedError::Gone,
-            }
-        })?;
-        self.on_the_way.extend(frame.map(|(pts, ..)| pts));
-        self.until_key = false;
-        Ok(())
-    }
-}
-
-/// What is on its way into a worker.
-#[derive(Debug, Default)]
-struct Load {
-    queued_bytes: AtomicUsize,
-    /// Messages written since the worker was last heard.
-    unanswered: AtomicU64,
-    /// The newest `pts`, in ticks, that every rung has given.
-    newest_out: AtomicU64,
-}
-
-impl Load {
-    /// Makes room for `size` bytes, if there is room.
-    fn take(&self, size: usize) -> bool {
-        let grow = |queued: usize| queued.checked_add(size).filter(|sum| *sum <= QUEUED_BYTES);
-        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        self.queued_bytes.fetch_update(set, fetch, grow).is_ok()
-    }
-
-    fn give_back(&self, size: usize) {
-        self.queued_bytes.fetch_sub(size, Ordering::Relaxed);
     }
 }
 
@@ -270,42 +99,6 @@ impl Output {
     /// The next event; `None` when the worker has ended and its exit status is in the log. Cancel safe.
     pub async fn recv(&mut self) -> Option<Event> {
         self.0.recv().await
-    }
-}
-
-/// Writes until the feed is dropped or the worker reads no more.
-async fn write(
-    mut socket: OwnedWriteHalf,
-    first: Frame,
-    mut inputs: mpsc::Receiver<Input>,
-    load: Arc<Load>,
-) {
-    let mut next = Some((first, 0));
-    while let Some((Frame { head, payload }, size)) = next {
-        if socket
-            .write_all_buf(&mut head.chain(payload))
-            .await
-            .is_err()
-        {
-            return;
-        }
-        load.give_back(size);
-        load.unanswered.fetch_add(1, Ordering::Relaxed);
-        next = loop {
-            match inputs.recv().await {
-                None => break None,
-                Some(input) => {
-                    let size = match &input {
-                        Input::Frame { bytes, .. } => bytes.len(),
-                        Input::ForceKey { .. } => 0,
-                    };
-                    // `Feed::push` let in nothing that is too long.
-                    if let Some(frame) = ToWorker::input(input) {
-                        break Some((frame, size));
-                    }
-                }
-            }
-        };
     }
 }
 
@@ -337,7 +130,7 @@ impl Listener {
     async fn listen(&mut self) -> Result<(), Broken> {
         loop {
             while let Some(frame) = protocol::take(&mut self.read)? {
-                self.load.unanswered.store(0, Ordering::Relaxed);
+                self.load.answered();
                 if let Some(event) = self.hear(frame)?
                     && self.events.send(event).await.is_err()
                 {
@@ -349,7 +142,7 @@ impl Listener {
                 read = timeout(SILENCE, self.socket.read_buf(&mut self.read)) => match read {
                     Ok(Ok(0) | Err(_)) => return Ok(()),
                     Ok(Ok(_)) => {}
-                    Err(_) if self.load.unanswered.load(Ordering::Relaxed) == 0 => {}
+                    Err(_) if !self.load.is_unanswered() => {}
                     Err(_) => return Err(Broken::Silence),
                 },
             }
@@ -376,8 +169,7 @@ impl Listener {
             }
             FromWorker::Event(event) if self.greeted => {
                 self.order.check(&event)?;
-                let newest = self.order.newest().ticks();
-                self.load.newest_out.store(newest, Ordering::Relaxed);
+                self.load.came_out(self.order.newest());
                 Ok(Some(event))
             }
             FromWorker::Hello { .. } | FromWorker::Event(_) => Err(Broken::Greeting),
@@ -441,82 +233,6 @@ async fn last_words(mut stderr: pipe::Receiver) -> Tail {
         tail.push(chunk.get(..n).unwrap_or_default());
     }
     tail
-}
-
-/// A child that runs. Dropping it kills the child.
-struct Life {
-    /// `None` once it is reaped, when the number may be another's.
-    pid: Arc<Mutex<Option<Pid>>>,
-    ended: oneshot::Receiver<ExitStatus>,
-}
-
-impl Life {
-    fn start(mut command: Command) -> io::Result<(Self, pipe::Receiver)> {
-        let (started, start) = sync_channel(1);
-        let (end, ended) = oneshot::channel();
-        let pid = Arc::<Mutex<Option<Pid>>>::default();
-        let shared = Arc::clone(&pid);
-        let keep = move || {
-            let child = match command.spawn() {
-                Ok(child) => child,
-                Err(error) => {
-                    // The caller waits for one of the two.
-                    started.send(Err(error)).ok();
-                    return;
-                }
-            };
-            // Our copy of the worker's end of the socket.
-            drop(command);
-            wait(child, &shared, &started, end);
-        };
-        thread::Builder::new().name("worker".into()).spawn(keep)?;
-        let gone = |_| io::Error::other("the thread that starts a worker is gone");
-        let stderr = start.recv().map_err(gone)??;
-        let life = Self { pid, ended };
-        Ok((life, pipe::Receiver::from_owned_fd(stderr)?))
-    }
-
-    fn kill(&self) {
-        let pid = self.pid.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pid) = *pid {
-            // Fails only when it is dead.
-            kill(pid, Signal::SIGKILL).ok();
-        }
-    }
-}
-
-impl Drop for Life {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-/// Waits for the child's end on the thread that started it.
-fn wait(
-    mut child: Child,
-    shared: &Mutex<Option<Pid>>,
-    started: &std::sync::mpsc::SyncSender<io::Result<OwnedFd>>,
-    end: oneshot::Sender<ExitStatus>,
-) {
-    let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
-    let pid = i32::try_from(child.id()).map(Pid::from_raw).ok();
-    *lock() = pid;
-    let stderr = child.stderr.take().map(OwnedFd::from);
-    // The caller waits for it.
-    started
-        .send(stderr.ok_or_else(|| io::ErrorKind::BrokenPipe.into()))
-        .ok();
-    if let Some(pid) = pid {
-        let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-        while let Err(nix::Error::EINTR) = waitid(Id::Pid(pid), ended) {}
-    }
-    // Reaped under the lock: whoever kills sees either a child of ours or nothing.
-    let mut pid = lock();
-    if let Ok(status) = child.wait() {
-        // Nobody may be interested.
-        end.send(status).ok();
-    }
-    *pid = None;
 }
 
 #[cfg(test)]

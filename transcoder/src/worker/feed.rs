@@ -1,0 +1,222 @@
+//! What waits to go into a worker: bounded, and rather lossy than late.
+//!
+//! At most [`QUEUED_MESSAGES`] and [`QUEUED_BYTES`] wait. When full, or when the worker is [`BEHIND`] at a key, input is
+//! dropped up to the next key, so what goes in can always be decoded.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Buf as _;
+use live::MediaTime;
+use tokio::{io::AsyncWriteExt as _, net::unix::OwnedWriteHalf, sync::mpsc};
+
+use super::{
+    Input,
+    protocol::{Frame, MAX_PAYLOAD, MAX_TICKS, ToWorker},
+};
+
+/// Messages that wait to be written, and frames that are anywhere between feed and output. Room for what comes at once
+/// when a stream is joined: a long GOP (8.3 s at 30 frames per second), while the worker still starts.
+const QUEUED_MESSAGES: usize = 256;
+/// Frames on their way when a key comes, from which on the worker is behind and this GOP is dropped: 0.8 s at 30 frames
+/// per second, 0.4 s at 60. Later than that its segment is a GAP anyway; so a slow worker catches up at every key.
+const BEHIND: usize = 24;
+/// Bytes that wait to be written: two seconds of 64 Mbit/s, or the one largest frame.
+const QUEUED_BYTES: usize = 16 << 20;
+
+/// The way into a worker. Dropping it ends the input: the worker encodes what it has, and ends.
+#[derive(Debug)]
+pub struct Feed {
+    inputs: mpsc::Sender<Input>,
+    load: Arc<Load>,
+    /// Frames that went in and are later than all that every rung gave. Times only, at most [`QUEUED_MESSAGES`].
+    on_the_way: VecDeque<MediaTime>,
+    /// Nothing but a key may follow, as the frames between are lost.
+    until_key: bool,
+    dropped: u64,
+}
+
+/// Why an input did not go in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FeedError {
+    /// The encoders are slower than the source: this input and all up to the next key are dropped.
+    #[error("the encoders are behind: frames are dropped up to the next key")]
+    Full,
+    /// It follows dropped frames, or is before the first key: it could not be decoded.
+    #[error("a frame that cannot be decoded before the next key")]
+    AwaitingKey,
+    /// Empty, larger than 16 MiB, or of a time after the year 2251. The source's fault; it counts as dropped.
+    #[error("a frame that is empty, larger than 16 MiB, or after the year 2251")]
+    Unfit,
+    /// The worker is gone; [`Output::recv`] says the rest.
+    #[error("the encoder's process is gone")]
+    Gone,
+}
+
+impl Feed {
+    /// A feed, and the other end of its queue.
+    pub(super) fn new() -> (Self, Queue) {
+        let (sender, inputs) = mpsc::channel(QUEUED_MESSAGES);
+        let load = Arc::<Load>::default();
+        let feed = Self {
+            inputs: sender,
+            load: Arc::clone(&load),
+            on_the_way: VecDeque::new(),
+            until_key: true,
+            dropped: 0,
+        };
+        (feed, Queue { inputs, load })
+    }
+
+    /// Hands over one input. Never waits.
+    ///
+    /// # Errors
+    /// The input was dropped; all but [`FeedError::Gone`] pass by themselves at a later key.
+    pub fn push(&mut self, input: Input) -> Result<(), FeedError> {
+        let outcome = self.try_push(input);
+        if outcome.is_err() {
+            self.until_key = true;
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        outcome
+    }
+
+    /// Inputs dropped so far.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn try_push(&mut self, input: Input) -> Result<(), FeedError> {
+        if self.inputs.is_closed() {
+            return Err(FeedError::Gone);
+        }
+        let frame = match &input {
+            Input::Frame {
+                pts,
+                dts,
+                key,
+                bytes,
+            } => {
+                let fits = (1..=MAX_PAYLOAD).contains(&bytes.len());
+                if !fits || (*pts).max(*dts).ticks() > MAX_TICKS {
+                    return Err(FeedError::Unfit);
+                }
+                Some((*pts, *key, bytes.len()))
+            }
+            Input::ForceKey { pts } if pts.ticks() > MAX_TICKS => return Err(FeedError::Unfit),
+            Input::ForceKey { .. } => None,
+        };
+        let key = frame.is_some_and(|(_, key, _)| key);
+        if self.until_key && !key {
+            return Err(FeedError::AwaitingKey);
+        }
+        let newest_out = self.load.newest_out.load(Ordering::Relaxed);
+        self.on_the_way.retain(|pts| pts.ticks() > newest_out);
+        let size = frame.map_or(0, |(.., size)| size);
+        let most = if key { BEHIND } else { QUEUED_MESSAGES };
+        if self.on_the_way.len() >= most || !self.load.take(size) {
+            return Err(FeedError::Full);
+        }
+        self.inputs.try_send(input).map_err(|error| {
+            self.load.give_back(size);
+            match error {
+                mpsc::error::TrySendError::Full(_) => FeedError::Full,
+                mpsc::error::TrySendError::Closed(_) => FeedError::Gone,
+            }
+        })?;
+        self.on_the_way.extend(frame.map(|(pts, ..)| pts));
+        self.until_key = false;
+        Ok(())
+    }
+}
+
+/// What is on its way into a worker, as its feed, its writer and its listener see it.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    queued_bytes: AtomicUsize,
+    /// Messages written since the worker was last heard.
+    unanswered: AtomicU64,
+    /// The newest `pts`, in ticks, that every rung has given.
+    newest_out: AtomicU64,
+}
+
+impl Load {
+    /// Makes room for `size` bytes, if there is room.
+    fn take(&self, size: usize) -> bool {
+        let grow = |queued: usize| queued.checked_add(size).filter(|sum| *sum <= QUEUED_BYTES);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.queued_bytes.fetch_update(set, fetch, grow).is_ok()
+    }
+
+    /// The worker was heard.
+    pub(super) fn answered(&self) {
+        self.unanswered.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether something went in since the worker was last heard.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.unanswered.load(Ordering::Relaxed) > 0
+    }
+
+    /// Every rung has given what came up to `newest`.
+    pub(super) fn came_out(&self, newest: MediaTime) {
+        self.newest_out.store(newest.ticks(), Ordering::Relaxed);
+    }
+
+    /// A message was written.
+    pub(super) fn went_in(&self, size: usize) {
+        self.give_back(size);
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn give_back(&self, size: usize) {
+        self.queued_bytes.fetch_sub(size, Ordering::Relaxed);
+    }
+}
+
+/// The end of a feed's queue.
+pub(super) struct Queue {
+    inputs: mpsc::Receiver<Input>,
+    load: Arc<Load>,
+}
+
+impl Queue {
+    pub(super) fn load(&self) -> Arc<Load> {
+        Arc::clone(&self.load)
+    }
+
+    /// Writes to the worker until the feed is dropped or the worker reads no more.
+    pub(super) async fn write(mut self, mut socket: OwnedWriteHalf, first: Frame) {
+        let mut next = Some((first, 0));
+        while let Some((Frame { head, payload }, size)) = next {
+            if socket
+                .write_all_buf(&mut head.chain(payload))
+                .await
+                .is_err()
+            {
+                return;
+            }
+            self.load.went_in(size);
+            next = self.next().await;
+        }
+    }
+
+    /// The next frame of the protocol, and what it counted in the queue.
+    async fn next(&mut self) -> Option<(Frame, usize)> {
+        let input = self.inputs.recv().await?;
+        let size = match &input {
+            Input::Frame { bytes, .. } => bytes.len(),
+            Input::ForceKey { .. } => 0,
+        };
+        // `Feed::push` let in nothing that is too long.
+        Some((ToWorker::input(input)?, size))
+    }
+}
+
+#[cfg(test)]
+mod tests;
