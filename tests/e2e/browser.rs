@@ -26,7 +26,7 @@ fn a_viewer_who_waits_sees_the_show_begin_and_stays_near_live() -> Result<()> {
         json!({ "seconds": WATCHED_S, "before": true, "clock": true }),
     )?;
     browser.wait_for("before")?;
-    let _camera = Camera::publish(&stage.publish_url("live", STAGE.key)?)?;
+    let _camera = Camera::publish(&stage.publish_url(STAGE)?)?;
     let report = browser.wait_for("report")?;
 
     check_played(&report, WATCHED_S)?;

@@ -10,6 +10,7 @@ mod redundancy;
 mod show;
 
 use anyhow::Result;
+use bytes::Bytes;
 use live::playlist::{Multivariant, check::Finding};
 use tests::{Plan, Stage, Stream, Viewer};
 
@@ -26,11 +27,23 @@ fn start(plan: Plan) -> Stage {
     Stage::start(plan, progress).expect("the box starts")
 }
 
-/// The multivariant playlist of a stream, as soon as there is one.
-async fn multivariant(viewer: &Viewer, stream: Stream) -> Result<Multivariant> {
-    let text = viewer
-        .wait_for(&format!("/live/{}/index.m3u8", stream.name))
-        .await?;
+/// The multivariant playlist of a stream, as soon as it offers these renditions: on a busy machine an encoder may need
+/// a segment more than the source.
+async fn multivariant(
+    viewer: &Viewer,
+    stream: Stream,
+    renditions: &[&str],
+) -> Result<Multivariant> {
+    let path = format!("/live/{}/index.m3u8", stream.name);
+    let offers_all = |text: &Bytes| {
+        let offered = |name: &&str| {
+            let uri = format!("{name}/media.m3u8");
+            text.split(|byte| *byte == b'\n')
+                .any(|line| line == uri.as_bytes())
+        };
+        renditions.iter().all(offered)
+    };
+    let text = viewer.wait_until(&path, offers_all).await?;
     Ok(Multivariant::parse(&text)?)
 }
 

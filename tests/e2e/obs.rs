@@ -38,7 +38,7 @@ struct Obs(Child);
 
 impl Obs {
     fn publish(stage: &Stage) -> Result<Self> {
-        let url = stage.publish_url("live", STAGE.key)?;
+        let url = stage.publish_url(STAGE)?;
         let (server, key) = url.rsplit_once('/').context("app and key")?;
         Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("obs/publish.sh"))
             .args([server, key])

@@ -34,7 +34,7 @@ async fn a_show_is_valid_hls_and_decodes() -> Result<()> {
     let mut stage = start(Plan::default());
     let encoder = stage.publish(STAGE, &Clip::of(Picture::FullHd)?)?;
     let viewer = stage.viewer().await?;
-    let multivariant = multivariant(&viewer, STAGE).await?;
+    let multivariant = multivariant(&viewer, STAGE, &["source", "480p", "audio"]).await?;
     assert_none("index.m3u8", &check::multivariant(&multivariant));
 
     let variants = multivariant.variants.iter().map(|variant| &variant.uri);
@@ -284,7 +284,7 @@ async fn a_playlist_waits_for_its_part_and_everything_else_is_answered_at_once()
     let mut stage = start(small);
     let encoder = stage.publish(STAGE, &Clip::of(Picture::Small)?)?;
     let viewer = stage.viewer().await?;
-    multivariant(&viewer, STAGE).await?;
+    multivariant(&viewer, STAGE, &["source", "audio"]).await?;
 
     a_blocked_reload_has_its_part(&viewer).await?;
     directives_that_make_no_sense_are_refused(&viewer).await?;

@@ -86,19 +86,20 @@ impl Stage {
             .chain([&self.distributor])
     }
 
-    /// Where a key is published to: `rtmp://127.0.0.1:1935/live/stage-dev`.
-    pub fn publish_url(&self, app: &str, key: &str) -> Result<String> {
-        Ok(format!("rtmp://{}/{app}/{key}", self.mux.listener("rtmp")?))
+    /// Where a stream is published to: `rtmp://127.0.0.1:1935/live/stage-dev`.
+    pub fn publish_url(&self, stream: Stream) -> Result<String> {
+        let address = self.mux.listener("rtmp")?;
+        Ok(format!("rtmp://{address}/live/{}", stream.key))
     }
 
     /// Publishes a clip, over and over, in real time.
     pub fn publish(&self, stream: Stream, clip: &Clip) -> Result<Encoder> {
-        self.publish_to("live", stream.key, clip)
+        self.publish_to(&self.publish_url(stream)?, clip)
     }
 
-    /// The same to any application and key.
-    pub fn publish_to(&self, app: &str, key: &str, clip: &Clip) -> Result<Encoder> {
-        Encoder::publish(clip, &self.publish_url(app, key)?, self.directory.path())
+    /// The same to anywhere.
+    pub fn publish_to(&self, url: &str, clip: &Clip) -> Result<Encoder> {
+        Encoder::publish(clip, url, self.directory.path())
     }
 
     /// Where viewers connect.

@@ -135,21 +135,25 @@ impl Viewer {
 
     /// Asks until there is something: a show takes a few seconds until it can be watched.
     pub async fn wait_for(&self, path: &str) -> Result<Bytes> {
+        self.wait_until(path, |_| true).await
+    }
+
+    /// Asks until there is something that `serves`.
+    pub async fn wait_until(&self, path: &str, serves: impl Fn(&Bytes) -> bool) -> Result<Bytes> {
         let mut turns = interval(POLL);
         let found = async {
             loop {
                 turns.tick().await;
                 let answer = self.get(path).await?;
                 match answer.status {
-                    StatusCode::OK => return Ok(answer.body),
-                    StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE => {}
+                    StatusCode::OK if serves(&answer.body) => return Ok(answer.body),
+                    StatusCode::OK | StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE => {}
                     status => bail!("{path}: {status}"),
                 }
             }
         };
-        timeout(PATIENCE, found)
-            .await
-            .with_context(|| format!("{path} does not appear"))?
+        let found = timeout(PATIENCE, found).await;
+        found.with_context(|| format!("{path} does not appear"))?
     }
 
     /// Any request without a body.

@@ -43,10 +43,15 @@ fn main() -> Result<()> {
 
 fn show(mut picture: Picture, fps: u32, seconds: u32) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    let start = Instant::now();
+    let mut start = Instant::now();
     for number in 0..fps * seconds {
-        let due = start + Duration::from_secs(1) * number / fps;
-        sleep(due.saturating_duration_since(Instant::now()));
+        let elapsed = Duration::from_secs(1) * number / fps;
+        // A reader is slow to begin with. The show starts when it is ready: catching up would
+        // send a second's pictures at once, with timestamps ahead of their time.
+        if number < fps {
+            start = start.max(Instant::now() - elapsed);
+        }
+        sleep((start + elapsed).saturating_duration_since(Instant::now()));
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
         picture.draw(number as usize, u64::try_from(now)?);
         match out.write_all(&picture.bytes) {

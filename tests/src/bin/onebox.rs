@@ -123,7 +123,7 @@ async fn watch_over(mut stage: Stage, show: bool, stop: &mut Stop) -> Result<()>
 }
 
 fn start_show(stage: &Stage) -> Result<Encoder> {
-    let url = stage.publish_url("live", STAGE.key)?;
+    let url = stage.publish_url(STAGE)?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let of_day = since.as_secs_f64() % 86_400.0;
     Encoder::show(&url, of_day, stage.directory().path()).context("ffmpeg is missing: make deps")
