@@ -263,11 +263,8 @@ impl Writer {
             self.fail(Failure::Broken, now);
             return Err(Failure::Broken);
         }
-        let told = if self.entry.class == Class::Immutable {
-            None
-        } else {
-            target_duration(&whole)
-        };
+        let playlist = self.entry.class.is_playlist();
+        let told = playlist.then(|| target_duration(&whole)).flatten();
         let target_duration = told.unwrap_or(TARGET_DURATION_ASSUMED);
         self.entry.state.send_modify(|state| {
             state.pieces = if whole.is_empty() {

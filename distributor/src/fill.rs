@@ -27,8 +27,8 @@ use crate::{
 /// Objects fetched at once, in all and for one stream: a live edge needs a handful, a viewer who goes back in time a few
 /// more. At 2 s each when an origin is at its worst.
 const FETCHES_MAX: (usize, usize) = (256, 64);
-/// Playlists held by origins at once, each a connection; counted apart, so that waiting ones never keep media out. A
-/// stream needs three for each rendition: as a whole, and each kind of delta.
+/// Playlists and parts that origins may hold at once, each a connection; counted apart, so that waiting ones never keep
+/// segments out. A stream needs four for each rendition: the next part, and the playlist whole and as both deltas.
 const HELD_MAX: (usize, usize) = (512, 64);
 
 /// All objects of all streams: those in memory and those that must be fetched.
@@ -119,7 +119,7 @@ impl Objects {
     }
 
     async fn fill(&self, key: &Key, writer: Writer) {
-        let room = if key.is_blocking() {
+        let room = if Class::of(key).is_held() {
             &self.held
         } else {
             &self.fetches
@@ -153,15 +153,13 @@ impl Objects {
         let until = now() + class.patience(td);
         loop {
             let now = now();
-            let deadline = class
-                .first_byte(td)
-                .min(until.saturating_duration_since(now));
+            let left = until.saturating_duration_since(now);
             let next = self.origins().next(key.stream(), &asked, now);
-            let Some(origin) = next.filter(|_| !deadline.is_zero()) else {
+            let Some(origin) = next.filter(|_| !left.is_zero()) else {
                 break;
             };
             asked.push(origin);
-            match self.fetch(key, origin, deadline, writer).await {
+            match self.fetch(key, origin, td, left, writer).await {
                 Ok(()) => return Ok(()),
                 Err(UpstreamError::Missing) => missing = true,
                 Err(UpstreamError::Refused) => {
@@ -181,17 +179,28 @@ impl Objects {
         Err(failure)
     }
 
-    /// One request to one origin, its outcome taken down.
+    /// One request to one origin, which has at most what is `left` of the time, and its outcome taken down.
     async fn fetch(
         &self,
         key: &Key,
         origin: usize,
-        deadline: Duration,
+        td: Duration,
+        left: Duration,
         writer: &Writer,
     ) -> Result<(), UpstreamError> {
+        let (class, asked) = (Class::of(key), now());
+        let deadline = class.first_byte(td).min(left);
         let fetched = match self.upstream.get(origin, key, deadline).await {
             Ok(mut object) => self.copy(key, &mut object, writer).await,
             Err(error) => Err(error),
+        };
+        let held_out = class.is_held() && now().duration_since(asked) >= class.hold(td);
+        let fetched = match fetched {
+            // Earlier than that, the origin is stopping or full, and another may do better.
+            Err(UpstreamError::Status(StatusCode::SERVICE_UNAVAILABLE)) if held_out => {
+                Err(UpstreamError::Withheld)
+            }
+            fetched => fetched,
         };
         let answer = fetched
             .as_ref()

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use live::Object;
 
 use crate::route::Key;
 
@@ -27,8 +28,11 @@ const IMMUTABLE: Duration = Duration::from_secs(3600);
 /// What an object promises about its future.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// The path names these bytes for ever: initialization sections, segments, parts.
+    /// The path names these bytes for ever: initialization sections and segments.
     Immutable,
+    /// So does that of a part; but a player asks for the next one before it is there, and the origin holds the request
+    /// until it is (RFC 8216bis §6.2.6).
+    Part,
     /// A playlist that answers one blocking request: as it was when that part appeared.
     Blocking,
     /// A playlist as it is now; it changes under the same name.
@@ -38,19 +42,28 @@ pub(crate) enum Class {
 impl Class {
     /// The class of the object that `key` names.
     pub(crate) const fn of(key: &Key) -> Self {
-        if key.object().is_immutable() {
-            Self::Immutable
-        } else if key.is_blocking() {
-            Self::Blocking
-        } else {
-            Self::Playlist
+        match key.object() {
+            Object::Init(..) | Object::Segment(..) => Self::Immutable,
+            Object::Part(..) => Self::Part,
+            Object::Media(_) if key.is_blocking() => Self::Blocking,
+            Object::Media(_) | Object::Multivariant => Self::Playlist,
         }
+    }
+
+    /// Whether it is a playlist.
+    pub(crate) const fn is_playlist(self) -> bool {
+        matches!(self, Self::Blocking | Self::Playlist)
+    }
+
+    /// Whether an origin may hold the request back until the object is there.
+    pub(crate) const fn is_held(self) -> bool {
+        matches!(self, Self::Blocking | Self::Part)
     }
 
     /// For how long an origin's answer with `status` is given again without asking. `td` is the target duration.
     pub(crate) fn kept(self, status: StatusCode, td: Duration) -> Duration {
         match (status, self) {
-            (StatusCode::OK, Self::Immutable) => IMMUTABLE,
+            (StatusCode::OK, Self::Immutable | Self::Part) => IMMUTABLE,
             (StatusCode::OK, Self::Blocking) => td * 6,
             (StatusCode::OK, Self::Playlist) => PLAYLIST,
             (StatusCode::NOT_FOUND, Self::Blocking | Self::Playlist) => MISSING_PLAYLIST,
@@ -63,36 +76,47 @@ impl Class {
     /// only keep a player from looking elsewhere.
     pub(crate) fn useful(self, td: Duration) -> Duration {
         match self {
-            Self::Immutable => Duration::MAX,
+            Self::Immutable | Self::Part => Duration::MAX,
             Self::Blocking => Duration::ZERO,
             Self::Playlist => td * 3 / 2,
         }
     }
 
+    /// How long an origin may hold the request back (RFC 8216bis §6.2.5.2).
+    pub(crate) fn hold(self, td: Duration) -> Duration {
+        if self.is_held() {
+            td * 3
+        } else {
+            Duration::ZERO
+        }
+    }
+
     /// How long an origin may take to begin its answer.
     pub(crate) fn first_byte(self, td: Duration) -> Duration {
-        /// What the origin and the road may take above the wait that the RFC allows.
+        /// What the origin and the road may take above a hold.
         const GRACE: Duration = Duration::from_secs(1);
-        match self {
-            // RFC 8216bis §6.2.5.2: the origin itself gives up after three target durations.
-            Self::Blocking => td * 3 + GRACE,
-            Self::Immutable | Self::Playlist => Duration::from_secs(2),
+        /// For what is there or is not.
+        const AT_ONCE: Duration = Duration::from_secs(2);
+        if self.is_held() {
+            self.hold(td) + GRACE
+        } else {
+            AT_ONCE
         }
     }
 
     /// How long all origins together may take to begin: a second one after a first that was too slow; but what is held
     /// back is not asked for twice, since a player has given up by then.
     pub(crate) fn patience(self, td: Duration) -> Duration {
-        match self {
-            Self::Blocking => self.first_byte(td),
-            Self::Immutable | Self::Playlist => self.first_byte(td) * 2,
-        }
+        let one = self.first_byte(td);
+        if self.is_held() { one } else { one * 2 }
     }
 
     /// `Cache-Control` for players and any cache between them and us.
     pub(crate) fn cache_control(self, status: StatusCode, td: Duration) -> String {
         match (status, self) {
-            (StatusCode::OK, Self::Immutable) => "public, max-age=3600, immutable".to_owned(),
+            (StatusCode::OK, Self::Immutable | Self::Part) => {
+                "public, max-age=3600, immutable".to_owned()
+            }
             (StatusCode::OK, Self::Blocking) => format!("public, max-age={}", (td * 6).as_secs()),
             (StatusCode::OK, Self::Playlist) | (StatusCode::NOT_FOUND, _) => {
                 "public, max-age=1".to_owned()
@@ -120,7 +144,7 @@ mod tests {
 
     #[test]
     fn each_class_has_its_times() {
-        use Class::{Blocking, Immutable, Playlist};
+        use Class::{Blocking, Immutable, Part, Playlist};
         let ms = Duration::from_millis;
         for (class, status, kept, cache_control) in [
             (
@@ -129,6 +153,8 @@ mod tests {
                 ms(3_600_000),
                 "public, max-age=3600, immutable",
             ),
+            (Part, 200, ms(3_600_000), "public, max-age=3600, immutable"),
+            (Part, 404, ms(500), "public, max-age=1"),
             (Blocking, 200, ms(18_000), "public, max-age=18"),
             (Playlist, 200, ms(500), "public, max-age=1"),
             (Immutable, 404, ms(500), "public, max-age=1"),
@@ -148,6 +174,7 @@ mod tests {
         }
         assert_eq!(Playlist.useful(TD), ms(4500));
         assert_eq!(Blocking.first_byte(TD), ms(10_000));
+        assert_eq!(Part.first_byte(TD), ms(10_000), "it may not be there yet");
         assert_eq!(Immutable.first_byte(TD), ms(2000));
     }
 
@@ -159,7 +186,8 @@ mod tests {
                 live::Directives::parse(query).unwrap(),
             ))
         };
-        assert_eq!(class("/live/a/source/1.0.m4s", ""), Class::Immutable);
+        assert_eq!(class("/live/a/source/1.m4s", ""), Class::Immutable);
+        assert_eq!(class("/live/a/source/1.0.m4s", ""), Class::Part);
         assert_eq!(class("/live/a/source/media.m3u8", ""), Class::Playlist);
         assert_eq!(
             class("/live/a/source/media.m3u8", "_HLS_skip=YES"),

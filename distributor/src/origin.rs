@@ -35,7 +35,7 @@ pub(crate) enum Answer {
     Served,
     /// It has no such object: 404.
     Missing,
-    /// It says that this cannot be answered: 400, or 503 for a playlist that did not come about. Every other origin
+    /// It says that this cannot be answered: 400, or 503 for what did not come about in time. Every other origin
     /// would say the same.
     Refused,
     /// It is there but did not serve: 5xx, too late, cut short, or not what HTTP allows.

@@ -67,7 +67,7 @@ pub(crate) enum UpstreamError {
     /// 400.
     #[error("it says that the request is wrong")]
     Refused,
-    /// 503 to a request for a playlist yet to come: it did not come about (RFC 8216bis §6.2.5.2).
+    /// 503 after a request was held as long as it may be: what it waited for did not come about.
     #[error("what was waited for did not come about")]
     Withheld,
     /// 401 or 403: the boxes do not share one secret. The operator's fault.
@@ -137,9 +137,6 @@ impl Upstream {
         let response = response.map_err(|_| UpstreamError::Late(deadline))??;
         match response.status() {
             StatusCode::OK => {}
-            StatusCode::SERVICE_UNAVAILABLE if key.is_blocking() => {
-                return Err(UpstreamError::Withheld);
-            }
             StatusCode::NOT_FOUND => return Err(UpstreamError::Missing),
             StatusCode::BAD_REQUEST => return Err(UpstreamError::Refused),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {

@@ -9,9 +9,10 @@ use http::StatusCode;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    sync::Semaphore,
 };
 
-use crate::stage::{Origin, Stage, ok, order, pass, status};
+use crate::stage::{Answer, Origin, Stage, ok, order, pass, status};
 
 /// Two origins in the order in which the stream asks them.
 async fn ranked(first: &Origin, second: &Origin) -> Stage {
@@ -187,22 +188,88 @@ async fn while_no_origin_answers_the_last_playlist_is_served_until_it_is_of_no_u
     );
 }
 
-#[tokio::test]
-async fn a_playlist_that_does_not_come_about_is_no_fault_of_the_origin() {
-    let holding = Origin::start(|target| async move {
-        if target.contains("_HLS_msn") {
-            status(503)
-        } else {
-            ok("first")
+/// An origin that answers what it holds by `held` once the gate opens, and anything else at once.
+async fn holding(gate: &Arc<Semaphore>, held: fn() -> Answer) -> Origin {
+    let gate = gate.clone();
+    Origin::start(move |target| {
+        let gate = gate.clone();
+        async move {
+            if target.contains("_HLS_msn") || target.ends_with(".0.m4s") {
+                gate.acquire().await.unwrap().forget();
+                return held();
+            }
+            ok("#EXT-X-TARGETDURATION:3\n")
         }
     })
-    .await;
-    let other = Origin::fixed("second").await;
-    let stage = ranked(&holding, &other).await;
+    .await
+}
+
+const HELD: [&str; 2] = ["source/media.m3u8?_HLS_msn=7", "source/7.0.m4s"];
+
+#[tokio::test]
+async fn what_does_not_come_about_in_time_is_no_fault_of_the_origin() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (first, other) = (
+        holding(&gate, || status(503)).await,
+        Origin::fixed("other").await,
+    );
+    let stage = ranked(&first, &other).await;
     let mut viewer = stage.viewer().await;
-    let held = viewer.get("/live/stage/source/media.m3u8?_HLS_msn=7").await;
-    assert_eq!(held.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(viewer.get("/live/stage/source/7.m4s").await.body, "first");
+    viewer.get("/live/stage/source/media.m3u8").await;
+    for held in HELD {
+        let asked = first.asked().len();
+        let patience = async {
+            while first.asked().len() == asked {
+                tokio::task::yield_now().await;
+            }
+            pass(9).await;
+            gate.add_permits(1);
+        };
+        let target = format!("/live/stage/{held}");
+        let (reply, ()) = tokio::join!(viewer.get(&target), patience);
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert_ne!(viewer.get("/live/stage/source/6.m4s").await.body, "other");
+    assert!(other.asked().is_empty());
+}
+
+#[tokio::test]
+async fn an_origin_that_gives_up_early_is_stopping_and_another_is_asked() {
+    let gate = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+    let (first, other) = (
+        holding(&gate, || status(503)).await,
+        Origin::fixed("other").await,
+    );
+    let stage = ranked(&first, &other).await;
+    let mut viewer = stage.viewer().await;
+    viewer.get("/live/stage/source/media.m3u8").await;
+    for held in HELD {
+        assert_eq!(
+            viewer.get(&format!("/live/stage/{held}")).await.body,
+            "other"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_is_yet_to_come_is_waited_for_as_long_as_a_playlist() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (first, other) = (
+        holding(&gate, || ok("part")).await,
+        Origin::fixed("other").await,
+    );
+    let stage = ranked(&first, &other).await;
+    let mut viewer = stage.viewer().await;
+    viewer.get("/live/stage/source/media.m3u8").await;
+    let patience = async {
+        while first.asked().len() == 1 {
+            tokio::task::yield_now().await;
+        }
+        pass(8).await;
+        gate.add_permits(1);
+    };
+    let (reply, ()) = tokio::join!(viewer.get("/live/stage/source/7.0.m4s"), patience);
+    assert_eq!(reply.body, "part");
     assert!(other.asked().is_empty());
 }
 
