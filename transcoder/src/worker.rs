@@ -1,13 +1,15 @@
 //! The encoder's process: GStreamer behind a socket, one child per stream (DESIGN §4b).
 //!
-//! The daemon loads no GStreamer. It re-executes itself as `footlight-transcoder worker`, hands over a [`Plan`], feeds
-//! the source's access units and gets encoded ones back. A plugin that crashes costs its rungs a GAP, nothing else.
+//! The daemon loads no plugin and never initialises GStreamer. It re-executes itself as `footlight-transcoder worker`,
+//! hands over a [`Plan`], feeds the source's access units and gets encoded ones back. A plugin that crashes costs its
+//! rungs a GAP, nothing else.
 //!
 //! Always true of what comes out, for every rung:
 //! - one [`Event::Config`] before the first [`Event::Sample`], and no second one;
 //! - samples in rising `pts`, every `pts` being one that went in, never a B-frame (so `dts` equals `pts`);
 //! - a key exactly where the source has one, and where [`Input::ForceKey`] asked for one;
-//! - bytes that depend on the input's bytes and order alone, not on the box, the clock or a thread's timing.
+//! - bytes that depend on the input's bytes and order alone, not on the box, the clock or a thread's timing. (A box that
+//!   is too slow drops input before the worker, see [`FeedError::Full`]: from there on its bytes are its own.)
 
 use bytes::Bytes;
 use live::{MediaTime, Rendition};

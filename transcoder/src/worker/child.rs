@@ -2,7 +2,8 @@
 //!
 //! Standard input is the socket, standard error is for the last words. The process gives up what it does not need before
 //! it reads a byte: the network, more memory and files than an encoder wants, core dumps. It ends when its input ends,
-//! when its pipeline fails, and at once when the daemon is gone, whatever the pipeline is doing.
+//! when its pipeline fails, and at once when the daemon is gone, whatever the pipeline is doing. It does not end at the
+//! signals that ask a whole service or terminal to stop: the daemon drains first, with its workers.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -19,7 +20,7 @@ use nix::{
     sys::{
         prctl,
         resource::{Resource, setrlimit},
-        signal::Signal,
+        signal::{SigSet, Signal},
     },
 };
 
@@ -86,6 +87,11 @@ fn encode() -> Result<(), WorkerError> {
 fn confine() -> bool {
     prctl::set_pdeathsig(Signal::SIGKILL).ok();
     prctl::set_no_new_privs().ok();
+    let drains: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]
+        .into_iter()
+        .collect();
+    // Threads inherit what is blocked, and none is started yet.
+    drains.thread_block().ok();
     for (resource, limit) in [
         (Resource::RLIMIT_CORE, 0),
         (Resource::RLIMIT_NOFILE, MAX_FILES),

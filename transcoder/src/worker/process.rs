@@ -188,15 +188,14 @@ async fn attend(
     // From here on the feed says `Gone`.
     writing.abort();
     writing.await.ok();
-    let unwanted = listener.events.is_closed();
-    if let Err(error) = &outcome {
+    let killed = outcome.is_err() || listener.events.is_closed();
+    if killed {
+        life.kill();
+    }
+    if let Err(error) = outcome {
         let reason = error.to_string();
         // Nobody may be listening any more, and that is fine.
         listener.events.send(Event::Failed { reason }).await.ok();
-    }
-    let killed = unwanted || outcome.is_err();
-    if killed {
-        life.kill();
     }
     let status = match timeout(LAST_BREATH, &mut life.ended).await {
         Ok(status) => status.ok(),
