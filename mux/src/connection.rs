@@ -3,7 +3,7 @@
 //! The session decides what the peer may do, the stream what becomes of its media; this moves bytes. Reading never
 //! waits for writing, nor for any consumer.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use live::daemon::Shutdown;
@@ -11,23 +11,19 @@ use rtmp::{
     CloseReason, Message,
     server::{Refusal, Request, ServerAction, ServerConfig, ServerSession},
 };
-use tokio::{
-    io::{AsyncWriteExt, Interest},
-    net::TcpStream,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpStream, time::timeout};
 use tracing::{debug, info};
 
 use crate::{
     clock,
-    consumer::{self, Consumer},
+    consumer::Consumer,
     cursor::Audience,
     key::{Keys, Role},
     metrics::Ends,
-    outbox::{Full, Outbox},
     socket,
     stream::CloseCause,
     streams::{Publishing, Streams},
+    wire::{Ready, Wire, WireError},
 };
 
 /// A session of a peer that sends nothing at all for this long is over. The kernel gives a vanished one up long before;
@@ -35,8 +31,6 @@ use crate::{
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 /// How long the last words to a peer may take: longer than a round trip, shorter than anyone would notice.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// One read: an RTMP publisher's keyframe takes a few.
-const READ: usize = 32 * 1024;
 
 /// What all connections share.
 pub(crate) struct Server {
@@ -53,21 +47,12 @@ pub(crate) enum End {
     /// The session said so.
     #[error(transparent)]
     Session(#[from] CloseReason),
-    /// The peer closed its side.
-    #[error("peer closed the connection")]
-    Eof,
-    /// The network, or the kernel gave the peer up.
+    /// The peer is gone or does not read.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Wire(#[from] WireError),
     /// The stream wants this publisher gone.
     #[error(transparent)]
     Closed(#[from] CloseCause),
-    /// It does not read.
-    #[error(transparent)]
-    Full(#[from] Full),
-    /// A player that has taken nothing for [`socket::CONSUMER_TIMEOUT`].
-    #[error("player takes nothing")]
-    Stalled,
     /// Mux stops.
     #[error("mux stops")]
     Shutdown,
@@ -75,14 +60,11 @@ pub(crate) enum End {
 
 struct Connection {
     server: Arc<Server>,
-    socket: TcpStream,
+    wire: Wire,
     session: ServerSession,
-    outbox: Outbox,
     activity: Activity,
     /// Media of the read under way.
     media: Vec<Message>,
-    /// When something was last written, or nothing waited.
-    progress: Duration,
 }
 
 enum Activity {
@@ -93,14 +75,21 @@ enum Activity {
 
 impl Activity {
     /// Returns when there may be more to send, or why the connection is to be closed.
-    async fn news(&mut self, waiting: bool) -> Option<CloseCause> {
+    async fn news(&mut self, flushed: bool) -> Option<CloseCause> {
         match self {
             Self::Publishing(publishing) => Some(publishing.closed().await),
-            Self::Playing(consumer) if !waiting => {
+            Self::Playing(consumer) if flushed => {
                 consumer.more().await;
                 None
             }
             Self::Asking | Self::Playing(_) => std::future::pending().await,
+        }
+    }
+
+    const fn consumer(&mut self) -> Option<&mut Consumer> {
+        match self {
+            Self::Playing(consumer) => Some(consumer),
+            Self::Asking | Self::Publishing(_) => None,
         }
     }
 }
@@ -115,15 +104,12 @@ pub(crate) async fn serve(server: Arc<Server>, socket: TcpStream) {
         dead_after: DEAD_AFTER,
         ..ServerConfig::default()
     };
-    let now = clock::monotonic();
     let mut connection = Connection {
         server,
-        socket,
-        session: ServerSession::new(config, now),
-        outbox: Outbox::default(),
+        wire: Wire::new(socket),
+        session: ServerSession::new(config, clock::monotonic()),
         activity: Activity::Asking,
         media: Vec::new(),
-        progress: now,
     };
     let end = match connection.run().await {
         Ok(never) => match never {},
@@ -135,40 +121,27 @@ pub(crate) async fn serve(server: Arc<Server>, socket: TcpStream) {
     connection.activity = Activity::Asking;
     if matches!(end, End::Session(_)) {
         // A peer that does not take its last words does without.
-        let _best_effort = timeout(LAST_WORDS, connection.close()).await;
+        let _best_effort = timeout(LAST_WORDS, connection.wire.close()).await;
     }
 }
 
 impl Connection {
-    async fn run(&mut self) -> Result<std::convert::Infallible, End> {
+    async fn run(&mut self) -> Result<Infallible, End> {
         let shutdown = self.server.shutdown.clone();
         let mut stop = pin!(shutdown.triggered());
-        let mut alarm = pin!(sleep(Duration::ZERO));
-        let mut alarm_at = clock::monotonic();
         loop {
             self.act()?;
-            self.write()?;
-            // Set anew only when it is earlier: most deadlines move on before they come.
-            if let Some(deadline) = self.deadline()
-                && (deadline < alarm_at || alarm.is_elapsed())
-            {
-                alarm.set(sleep(deadline.saturating_sub(clock::monotonic())));
-                alarm_at = deadline;
-            }
-            let waiting = !self.outbox.is_empty();
-            let interest = if waiting {
-                Interest::READABLE | Interest::WRITABLE
-            } else {
-                Interest::READABLE
-            };
+            self.wire.write(self.activity.consumer())?;
+            self.end_show()?;
+            self.wire.set_alarm(self.session.poll_timeout());
+            let flushed = self.wire.is_flushed();
             tokio::select! {
-                ready = self.socket.ready(interest) => {
-                    if ready?.is_readable() {
-                        self.read()?;
-                    }
-                }
-                () = &mut alarm, if !alarm.is_elapsed() => self.check_deadlines()?,
-                close = self.activity.news(waiting) => {
+                ready = self.wire.ready() => match ready? {
+                    Ready::Readable => self.wire.read(|bytes, now| self.session.handle_input(bytes, now))?,
+                    Ready::Alarm => self.session.handle_timeout(clock::monotonic()),
+                    Ready::Writable => {}
+                },
+                close = self.activity.news(flushed) => {
                     if let Some(cause) = close {
                         return Err(cause.into());
                     }
@@ -187,7 +160,7 @@ impl Connection {
             }
             self.pass_on();
             match action {
-                ServerAction::Send(bytes) => self.outbox.push_control(bytes)?,
+                ServerAction::Send(bytes) => self.wire.push(bytes)?,
                 ServerAction::PublishRequested(request) => self.publish(&request),
                 ServerAction::PlayRequested(request) => self.play(&request)?,
                 ServerAction::Unpublished | ServerAction::StoppedPlaying => {
@@ -238,7 +211,7 @@ impl Connection {
             self.session.refuse(request.id, Refusal::NotFound);
             return Ok(());
         };
-        socket::prepare_consumer(&self.socket)?;
+        socket::prepare_consumer(self.wire.socket()).map_err(WireError::from)?;
         let Some(grant) = self.session.accept_play(request.id, clock::monotonic()) else {
             return Ok(());
         };
@@ -282,51 +255,15 @@ impl Connection {
         stream
     }
 
-    fn read(&mut self) -> Result<(), End> {
-        // On the stack: a connection that waits holds no buffer.
-        let mut buffer = [0; READ];
-        match self.socket.try_read(&mut buffer) {
-            Ok(0) => Err(End::Eof),
-            Ok(count) => {
-                let bytes = buffer.get(..count).unwrap_or_default();
-                self.session.handle_input(bytes, clock::monotonic());
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn write(&mut self) -> Result<(), End> {
-        let consumer = match &mut self.activity {
-            Activity::Playing(consumer) => Some(consumer),
-            Activity::Asking | Activity::Publishing(_) => None,
-        };
-        let written = consumer::write(&self.socket, &mut self.outbox, consumer)?;
-        if written > 0 || self.outbox.is_empty() {
-            self.progress = clock::monotonic();
-        }
+    /// Tells a player that the show is over, once it has all of it.
+    fn end_show(&mut self) -> Result<(), End> {
         if let Activity::Playing(consumer) = &self.activity
             && consumer.ended()
-            && self.outbox.is_empty()
+            && self.wire.is_flushed()
         {
             self.session.end_play();
             self.activity = Activity::Asking;
-            return self.act();
-        }
-        Ok(())
-    }
-
-    fn deadline(&self) -> Option<Duration> {
-        let stalled = (!self.outbox.is_empty()).then(|| self.progress + socket::CONSUMER_TIMEOUT);
-        self.session.poll_timeout().into_iter().chain(stalled).min()
-    }
-
-    fn check_deadlines(&mut self) -> Result<(), End> {
-        let now = clock::monotonic();
-        self.session.handle_timeout(now);
-        if !self.outbox.is_empty() && now >= self.progress + socket::CONSUMER_TIMEOUT {
-            return Err(End::Stalled);
+            self.act()?;
         }
         Ok(())
     }
@@ -337,25 +274,6 @@ impl Connection {
                 info!(publisher = publishing.id().0, "publishes no more: {end}")
             }
             Activity::Playing(_) | Activity::Asking => debug!("closed: {end}"),
-        }
-    }
-
-    /// Writes what is unsent, then waits for the peer to close: closing first could take the last words back.
-    async fn close(&mut self) -> io::Result<()> {
-        while !self.outbox.is_empty() {
-            self.socket.writable().await?;
-            consumer::write(&self.socket, &mut self.outbox, None)?;
-        }
-        self.socket.shutdown().await?;
-        let mut buffer = [0; 1024];
-        loop {
-            self.socket.readable().await?;
-            match self.socket.try_read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
         }
     }
 }

@@ -3,12 +3,9 @@
 //! Nothing is queued for it: one turn of at most [`TURN`] is taken from the ring when the last is written, so a batch
 //! is what was already waiting, and a slow consumer holds no memory but its turn.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
@@ -21,7 +18,7 @@ use rtmp::{
     amf0::{self, Value},
     writer::MediaHeader,
 };
-use tokio::{net::TcpStream, sync::watch, task::yield_now};
+use tokio::{sync::watch, task::yield_now};
 
 use crate::{
     cursor::{Audience, Budget, Cursor, Item},
@@ -36,8 +33,6 @@ const TURN: Budget = Budget {
     messages: SLICES / 2,
     bytes: 256 * 1024,
 };
-/// Turns before others on this thread get theirs.
-const TURNS: usize = 16;
 
 /// What consumers have had.
 #[derive(Debug, Default)]
@@ -108,8 +103,14 @@ impl Consumer {
         self.behind = true;
     }
 
+    /// `bytes` were written.
+    pub(crate) fn sent(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or_default();
+        self.stats.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Takes one turn into an empty outbox.
-    fn fill(&mut self, outbox: &mut Outbox) {
+    pub(crate) fn fill(&mut self, outbox: &mut Outbox) {
         let behind = self.behind || self.head.has_changed().unwrap_or(false);
         if !behind || self.ended {
             return;
@@ -161,40 +162,6 @@ impl Drop for Consumer {
     fn drop(&mut self) {
         self.stats.connected.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Writes what waits, and what the consumer is to have next, until the socket takes no more or others have waited
-/// long enough. Answers with the bytes written.
-pub(crate) fn write(
-    socket: &TcpStream,
-    outbox: &mut Outbox,
-    mut consumer: Option<&mut Consumer>,
-) -> io::Result<u64> {
-    let mut written = 0;
-    for _ in 0..TURNS {
-        if outbox.is_empty()
-            && let Some(consumer) = consumer.as_deref_mut()
-        {
-            consumer.fill(outbox);
-        }
-        if outbox.is_empty() {
-            break;
-        }
-        let mut slices = [io::IoSlice::new(&[]); SLICES];
-        let count = outbox.gather(&mut slices);
-        match socket.try_write_vectored(slices.get(..count).unwrap_or_default()) {
-            Ok(bytes) => {
-                outbox.advance(bytes);
-                written += u64::try_from(bytes).unwrap_or_default();
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) => return Err(error),
-        }
-    }
-    if let Some(consumer) = consumer {
-        consumer.stats.sent.fetch_add(written, Ordering::Relaxed);
-    }
-    Ok(written)
 }
 
 const fn wire_kind(kind: MediaKind) -> MessageKind {

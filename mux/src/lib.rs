@@ -2,7 +2,7 @@
 //!
 //! Publishers come in; one timeline and one segment clock per stream goes out to transcoders and players. The pure
 //! files decide (`key`, `election`, `timeline`, `headers`, `ring`, `cursor`, tied together in `stream`); the shells
-//! (`connection`, `output`, `streams`) own sockets and locks, `clock` the time, `numbers` the disk.
+//! (`connection`, `output`, `wire`, `streams`) own sockets and locks, `clock` the time, `numbers` the disk.
 
 mod backoff;
 mod clock;
@@ -26,6 +26,7 @@ mod status;
 mod stream;
 mod streams;
 mod timeline;
+mod wire;
 
 pub use config::{Config, Raw};
 pub use daemon::Mux;

@@ -25,6 +25,7 @@ use crate::{
     output::OutputState,
     stream::{Counters, State},
     streams::{SharedStream, Streams},
+    wire::WireError,
 };
 
 /// The output that all RTMP players of a stream are together.
@@ -45,10 +46,10 @@ impl Ends {
     pub(crate) fn count(&self, end: &End) {
         let class = match end {
             End::Session(reason) => class_of(reason),
-            End::Eof => "closed_by_peer",
-            End::Io(_) => "network",
+            End::Wire(WireError::Eof) => "closed_by_peer",
+            End::Wire(WireError::Io(_)) => "network",
+            End::Wire(WireError::Full(_) | WireError::Stalled) => "not_reading",
             End::Closed(_) => "closed_by_stream",
-            End::Full(_) | End::Stalled => "not_reading",
             End::Shutdown => "shutdown",
         };
         self.ends.get_or_create(&[("class", class)]).inc();

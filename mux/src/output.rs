@@ -4,8 +4,8 @@
 
 use std::{
     collections::hash_map::RandomState,
+    convert::Infallible,
     hash::{BuildHasher, Hasher},
-    io,
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -20,7 +20,6 @@ use rtmp::{
     client::{ClientAction, ClientConfig, ClientSession, Purpose},
 };
 use tokio::{
-    io::Interest,
     net::TcpStream,
     time::{sleep, timeout},
 };
@@ -29,12 +28,12 @@ use tracing::{debug, info, warn};
 use crate::{
     backoff::Backoff,
     clock,
-    consumer::{self, Consumer, ConsumerStats},
+    consumer::{Consumer, ConsumerStats},
     cursor::Audience,
-    outbox::{Full, Outbox},
     socket,
     stream::State,
     streams::SharedStream,
+    wire::{Ready, Wire, WireError},
 };
 
 /// The application that every transcoder serves.
@@ -43,7 +42,6 @@ const APP: &str = "live";
 const CHUNK_SIZE: u32 = 1 << 20;
 /// A transcoder on the private network answers far sooner.
 const CONNECT: Duration = Duration::from_secs(5);
-const READ: usize = 16 * 1024;
 
 /// How an output stands, for status and metrics.
 #[derive(Debug)]
@@ -125,16 +123,10 @@ enum End {
     Shutdown,
     #[error("no connection within {} s", CONNECT.as_secs())]
     Unreachable,
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    #[error("the transcoder closed the connection")]
-    Eof,
-    #[error("{0}")]
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error(transparent)]
     Session(#[from] CloseReason),
-    #[error("{0}")]
-    Full(#[from] Full),
-    #[error("it takes nothing")]
-    Stalled,
 }
 
 impl Output {
@@ -158,12 +150,7 @@ impl Output {
                 End::Over => {
                     info!(stream = %self.stream.name(), transcoder = %self.status.name, "the stream's end was delivered")
                 }
-                End::Unreachable
-                | End::Io(_)
-                | End::Eof
-                | End::Session(_)
-                | End::Full(_)
-                | End::Stalled => {
+                End::Unreachable | End::Wire(_) | End::Session(_) => {
                     let lasted = clock::monotonic().saturating_sub(begun);
                     let wait = backoff.failed(lasted, RandomState::new().build_hasher().finish());
                     self.failed(&end, backoff.failures(), wait);
@@ -197,15 +184,15 @@ impl Output {
         }
     }
 
-    async fn connect(&self) -> Result<std::convert::Infallible, End> {
+    async fn connect(&self) -> Result<Infallible, End> {
         self.status.set(OutputState::Connecting);
         let (host, port) = (self.address.host(), self.address.port());
         let connecting = timeout(CONNECT, TcpStream::connect((host, port)));
         let socket = tokio::select! {
-            socket = connecting => socket.map_err(|_| End::Unreachable)??,
+            socket = connecting => socket.map_err(|_| End::Unreachable)?.map_err(WireError::from)?,
             () = self.shutdown.triggered() => return Err(End::Shutdown),
         };
-        socket::prepare_consumer(&socket)?;
+        socket::prepare_consumer(&socket).map_err(WireError::from)?;
         let config = ClientConfig {
             purpose: Purpose::Publish,
             app: APP.to_owned(),
@@ -216,14 +203,11 @@ impl Output {
             // Its pings come every 2 s.
             dead_after: Some(socket::CONSUMER_TIMEOUT),
         };
-        let now = clock::monotonic();
         let mut link = Link {
             output: self,
-            socket,
-            session: ClientSession::new(config, now),
-            outbox: Outbox::default(),
+            wire: Wire::new(socket),
+            session: ClientSession::new(config, clock::monotonic()),
             consumer: None,
-            progress: now,
         };
         link.run().await
     }
@@ -232,43 +216,28 @@ impl Output {
 /// One connection to the transcoder.
 struct Link<'a> {
     output: &'a Output,
-    socket: TcpStream,
+    wire: Wire,
     session: ClientSession,
-    outbox: Outbox,
     consumer: Option<Consumer>,
-    /// When something was last written, or nothing waited.
-    progress: Duration,
 }
 
 impl Link<'_> {
-    async fn run(&mut self) -> Result<std::convert::Infallible, End> {
+    async fn run(&mut self) -> Result<Infallible, End> {
         let mut stop = pin!(self.output.shutdown.triggered());
-        let mut alarm = pin!(sleep(Duration::ZERO));
-        let mut alarm_at = clock::monotonic();
         loop {
             self.act()?;
-            self.write()?;
-            // Set anew only when it is earlier: most deadlines move on before they come.
-            if let Some(deadline) = self.deadline()
-                && (deadline < alarm_at || alarm.is_elapsed())
-            {
-                alarm.set(sleep(deadline.saturating_sub(clock::monotonic())));
-                alarm_at = deadline;
-            }
-            let waiting = !self.outbox.is_empty();
-            let interest = if waiting {
-                Interest::READABLE | Interest::WRITABLE
-            } else {
-                Interest::READABLE
-            };
+            self.wire.write(self.consumer.as_mut())?;
+            self.note_lag();
+            self.end_show()?;
+            self.wire.set_alarm(self.session.poll_timeout());
+            let flushed = self.wire.is_flushed();
             tokio::select! {
-                ready = self.socket.ready(interest) => {
-                    if ready?.is_readable() {
-                        self.read()?;
-                    }
-                }
-                () = &mut alarm, if !alarm.is_elapsed() => self.check_deadlines()?,
-                () = more(&mut self.consumer), if !waiting => {}
+                ready = self.wire.ready() => match ready? {
+                    Ready::Readable => self.wire.read(|bytes, now| self.session.handle_input(bytes, now))?,
+                    Ready::Alarm => self.session.handle_timeout(clock::monotonic()),
+                    Ready::Writable => {}
+                },
+                () = more(&mut self.consumer), if flushed => {}
                 () = &mut stop => return Err(End::Shutdown),
             }
         }
@@ -277,7 +246,7 @@ impl Link<'_> {
     fn act(&mut self) -> Result<(), End> {
         while let Some(action) = self.session.next_action() {
             match action {
-                ClientAction::Send(bytes) => self.outbox.push_control(bytes)?,
+                ClientAction::Send(bytes) => self.wire.push(bytes)?,
                 ClientAction::Publishing {
                     stream_id,
                     chunk_size,
@@ -300,55 +269,27 @@ impl Link<'_> {
         Ok(())
     }
 
-    fn write(&mut self) -> Result<(), End> {
-        let written = consumer::write(&self.socket, &mut self.outbox, self.consumer.as_mut())?;
-        if written > 0 || self.outbox.is_empty() {
-            self.progress = clock::monotonic();
+    /// Takes leave once the transcoder has the session's end.
+    fn end_show(&mut self) -> Result<(), End> {
+        if !self.is_over() || !self.wire.is_flushed() {
+            return Ok(());
         }
-        let lag = self.consumer.as_ref().map_or(0, Consumer::lag);
-        self.output.status.lag.store(lag, Ordering::Relaxed);
-        if self.is_over() && self.outbox.is_empty() {
-            self.session.stop();
-            // The end itself is written; what the session adds is courtesy.
-            while let Some(ClientAction::Send(bytes)) = self.session.next_action() {
-                self.outbox.push_control(bytes)?;
-            }
-            consumer::write(&self.socket, &mut self.outbox, None)?;
-            return Err(End::Over);
+        self.session.stop();
+        // The end itself is written; what the session adds is courtesy.
+        while let Some(ClientAction::Send(bytes)) = self.session.next_action() {
+            self.wire.push(bytes)?;
         }
-        Ok(())
+        self.wire.write(None)?;
+        Err(End::Over)
     }
 
-    fn read(&mut self) -> Result<(), End> {
-        let mut buffer = [0; READ];
-        match self.socket.try_read(&mut buffer) {
-            Ok(0) => Err(End::Eof),
-            Ok(count) => {
-                let bytes = buffer.get(..count).unwrap_or_default();
-                self.session.handle_input(bytes, clock::monotonic());
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+    fn note_lag(&self) {
+        let lag = self.consumer.as_ref().map_or(0, Consumer::lag);
+        self.output.status.lag.store(lag, Ordering::Relaxed);
     }
 
     fn is_over(&self) -> bool {
         self.consumer.as_ref().is_some_and(Consumer::ended)
-    }
-
-    fn deadline(&self) -> Option<Duration> {
-        let stalled = (!self.outbox.is_empty()).then(|| self.progress + socket::CONSUMER_TIMEOUT);
-        self.session.poll_timeout().into_iter().chain(stalled).min()
-    }
-
-    fn check_deadlines(&mut self) -> Result<(), End> {
-        let now = clock::monotonic();
-        self.session.handle_timeout(now);
-        if !self.outbox.is_empty() && now >= self.progress + socket::CONSUMER_TIMEOUT {
-            return Err(End::Stalled);
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,190 @@
+//! One TCP connection's bytes: what is still to write, when to look at the clock again, and whether the peer reads.
+//!
+//! Sessions decide what the bytes are; this serves both ends of RTMP. Reading never waits for writing.
+
+use std::{io, pin::Pin, time::Duration};
+
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncWriteExt, Interest},
+    net::TcpStream,
+    time::{Sleep, sleep},
+};
+
+use crate::{
+    clock,
+    consumer::Consumer,
+    outbox::{Full, Outbox, SLICES},
+    socket,
+};
+
+/// One read. On the stack, so that a connection that waits holds no buffer.
+const READ: usize = 32 * 1024;
+/// Turns of a consumer before others on this thread get theirs.
+const TURNS: usize = 16;
+
+/// See the module.
+pub(crate) struct Wire {
+    socket: TcpStream,
+    outbox: Outbox,
+    /// When something was last written, or nothing waited.
+    progress: Duration,
+    alarm: Pin<Box<Sleep>>,
+    /// When it rings.
+    alarm_at: Duration,
+}
+
+/// What there is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ready {
+    /// Something to read.
+    Readable,
+    /// Room for what waits to be written.
+    Writable,
+    /// The session's deadline may have come.
+    Alarm,
+}
+
+/// Why a connection cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WireError {
+    /// The peer closed its side.
+    #[error("the peer closed the connection")]
+    Eof,
+    /// The network, or the kernel gave the peer up.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It leaves more unread than it may.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// It has taken nothing for [`socket::CONSUMER_TIMEOUT`].
+    #[error("the peer takes nothing")]
+    Stalled,
+}
+
+impl Wire {
+    /// A connection just made.
+    pub(crate) fn new(socket: TcpStream) -> Self {
+        let now = clock::monotonic();
+        Self {
+            socket,
+            outbox: Outbox::default(),
+            progress: now,
+            alarm: Box::pin(sleep(Duration::ZERO)),
+            alarm_at: now,
+        }
+    }
+
+    /// The socket, for its options.
+    pub(crate) const fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// Whether all is written.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.outbox.is_empty()
+    }
+
+    /// Adds bytes of a session.
+    pub(crate) fn push(&mut self, bytes: Bytes) -> Result<(), WireError> {
+        Ok(self.outbox.push_control(bytes)?)
+    }
+
+    /// Reads what is there and gives it to `session`.
+    pub(crate) fn read(&self, session: impl FnOnce(&[u8], Duration)) -> Result<(), WireError> {
+        let mut buffer = [0; READ];
+        match self.socket.try_read(&mut buffer) {
+            Ok(0) => Err(WireError::Eof),
+            Ok(count) => {
+                session(buffer.get(..count).unwrap_or_default(), clock::monotonic());
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes what waits, and what the consumer is to have next, until the socket takes no more or others have waited
+    /// long enough.
+    pub(crate) fn write(&mut self, mut consumer: Option<&mut Consumer>) -> Result<(), WireError> {
+        if self.outbox.is_empty() {
+            self.progress = clock::monotonic();
+        }
+        for _ in 0..TURNS {
+            if self.outbox.is_empty()
+                && let Some(consumer) = consumer.as_deref_mut()
+            {
+                consumer.fill(&mut self.outbox);
+            }
+            if self.outbox.is_empty() {
+                break;
+            }
+            let mut slices = [io::IoSlice::new(&[]); SLICES];
+            let count = self.outbox.gather(&mut slices);
+            let slices = slices.get(..count).unwrap_or_default();
+            match self.socket.try_write_vectored(slices) {
+                Ok(bytes) => {
+                    self.outbox.advance(bytes);
+                    self.progress = clock::monotonic();
+                    if let Some(consumer) = consumer.as_deref_mut() {
+                        consumer.sent(bytes);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the alarm to the session's deadline, or to that of a peer that takes nothing.
+    ///
+    /// It is set anew only when it is earlier: most deadlines move on before they come, and a ring too early is harmless.
+    pub(crate) fn set_alarm(&mut self, session: Option<Duration>) {
+        let stalled = (!self.outbox.is_empty()).then(|| self.progress + socket::CONSUMER_TIMEOUT);
+        if let Some(deadline) = session.into_iter().chain(stalled).min()
+            && (deadline < self.alarm_at || self.alarm.is_elapsed())
+        {
+            let wait = deadline.saturating_sub(clock::monotonic());
+            self.alarm.set(sleep(wait));
+            self.alarm_at = deadline;
+        }
+    }
+
+    /// Returns when there is something to do.
+    pub(crate) async fn ready(&mut self) -> Result<Ready, WireError> {
+        let interest = if self.outbox.is_empty() {
+            Interest::READABLE
+        } else {
+            Interest::READABLE | Interest::WRITABLE
+        };
+        tokio::select! {
+            ready = self.socket.ready(interest) => Ok(if ready?.is_readable() {
+                Ready::Readable
+            } else {
+                Ready::Writable
+            }),
+            () = self.alarm.as_mut(), if !self.alarm.is_elapsed() => {
+                let late = clock::monotonic() >= self.progress + socket::CONSUMER_TIMEOUT;
+                if late && !self.outbox.is_empty() {
+                    Err(WireError::Stalled)
+                } else {
+                    Ok(Ready::Alarm)
+                }
+            }
+        }
+    }
+
+    /// Writes what is unsent, then waits for the peer to close: closing first could take the last words back.
+    pub(crate) async fn close(mut self) -> Result<(), WireError> {
+        while !self.outbox.is_empty() {
+            self.socket.writable().await?;
+            self.write(None)?;
+        }
+        self.socket.shutdown().await?;
+        loop {
+            self.socket.readable().await?;
+            self.read(|_bytes, _now| {})?;
+        }
+    }
+}
