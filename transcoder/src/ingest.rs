@@ -258,3 +258,6 @@ impl Connection<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ pub enum RungError {
 impl Rung {
     /// Height in pixels, bits per second.
     pub fn new(height: u16, bitrate_bps: u32) -> Result<Self, RungError> {
-        if !(144..=2160).contains(&height) || height % 2 != 0 {
+        if !(144..=2160).contains(&height) || !height.is_multiple_of(2) {
             Err(RungError::Height)
         } else if !(100_000..=50_000_000).contains(&bitrate_bps) {
             Err(RungError::Bitrate)

@@ -26,6 +26,21 @@ struct Reading {
     waiting: usize,
 }
 
+#[derive(Clone, Copy)]
+enum Kind {
+    Counter,
+    Gauge,
+}
+
+impl From<Kind> for MetricType {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Counter => Self::Counter,
+            Kind::Gauge => Self::Gauge,
+        }
+    }
+}
+
 type Labels<'a> = &'a [(&'static str, &'a str)];
 
 impl Collector for StreamMetrics {
@@ -133,8 +148,8 @@ fn encode_streams(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading]) -> 
 }
 
 fn encode_renditions(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading]) -> fmt::Result {
-    let mut all = |name, help, kind, value: fn(&RenditionStatus) -> Option<u64>| {
-        let mut encoder = encoder.encode_descriptor(name, help, None, kind)?;
+    let mut all = |name, help, kind: Kind, value: fn(&RenditionStatus) -> Option<u64>| {
+        let mut encoder = encoder.encode_descriptor(name, help, None, kind.into())?;
         for reading in readings {
             let renditions = reading.status.iter().flat_map(|status| &status.renditions);
             for rendition in renditions {
@@ -145,41 +160,38 @@ fn encode_renditions(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading]) 
                 };
                 let encoder = encoder.encode_family(&labels)?;
                 match kind {
-                    MetricType::Counter => ConstCounter::new(value).encode(encoder)?,
-                    _ => ConstGauge::new(signed(value)).encode(encoder)?,
+                    Kind::Counter => ConstCounter::new(value).encode(encoder)?,
+                    Kind::Gauge => ConstGauge::new(signed(value)).encode(encoder)?,
                 }
             }
         }
         Ok(())
     };
-    all(
-        "gaps",
-        "Segments published as GAP",
-        MetricType::Counter,
-        |r| Some(r.gaps),
-    )?;
+    all("gaps", "Segments published as GAP", Kind::Counter, |r| {
+        Some(r.gaps)
+    })?;
     all(
         "late_segments",
         "Segments that the encoder was too late for",
-        MetricType::Counter,
+        Kind::Counter,
         |r| Some(r.late),
     )?;
     all(
         "window_bytes",
         "Bytes of media in memory",
-        MetricType::Gauge,
+        Kind::Gauge,
         |r| u64::try_from(r.bytes).ok(),
     )?;
     all(
         "window_segments",
         "Segments in the playlist",
-        MetricType::Gauge,
+        Kind::Gauge,
         |r| u64::try_from(r.segments).ok(),
     )?;
     all(
         "lag_milliseconds",
         "How far the encoder is behind the source",
-        MetricType::Gauge,
+        Kind::Gauge,
         |r| r.lag_ms,
     )
 }

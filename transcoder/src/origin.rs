@@ -144,7 +144,9 @@ impl Origin {
                     Err(_) => refusal(StatusCode::BAD_REQUEST),
                 }
             }
-            object => self.media(&published, object).await,
+            object @ (Object::Init(..) | Object::Segment(..) | Object::Part(..)) => {
+                self.media(&published, object).await
+            }
         };
         (kind, response)
     }
@@ -275,3 +277,6 @@ const fn kind_of(object: Object) -> &'static str {
         Object::Part(..) => "part",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,9 +191,11 @@ fn payload(kind: &[u8], number: u64) -> Bytes {
 
 /// Stamps in `messages`, with their places.
 pub(crate) fn stamps(messages: &[Message]) -> Vec<(usize, live::stamp::Stamp)> {
-    let stamp = |(index, message): (usize, &Message)| match message {
-        Message::Stamp(stamp) => Some((index, *stamp)),
-        _ => None,
+    let stamp = |(index, message): (usize, &Message)| {
+        let Message::Stamp(stamp) = message else {
+            return None;
+        };
+        Some((index, *stamp))
     };
     messages.iter().enumerate().filter_map(stamp).collect()
 }
@@ -332,4 +334,49 @@ pub(crate) fn last_numbers(messages: &[Message]) -> Option<LastNumbers> {
         msn: stamp.msn,
         dsn: Dsn(stamp.dsn.0),
     })
+}
+
+/// The message as mux writes it on the wire.
+pub(crate) fn wire(message: &Message) -> rtmp::Message {
+    use rtmp::{
+        MessageKind,
+        amf0::{Value, encode},
+    };
+    let tag = |head: &[u8], body: &Bytes| Bytes::from([head, body].concat());
+    let (kind, timestamp, payload) = match message {
+        Message::VideoConfig(avcc) => (MessageKind::Video, 0, tag(&[0x17, 0, 0, 0, 0], avcc)),
+        Message::AudioConfig(config) => (MessageKind::Audio, 0, tag(&[0xaf, 0], config)),
+        Message::Video {
+            wire_ms,
+            composition_ms,
+            key,
+            bytes,
+        } => {
+            let [_, high, middle, low] = composition_ms.to_be_bytes();
+            let first = if *key { 0x17 } else { 0x27 };
+            let head = [first, 1, high, middle, low];
+            (MessageKind::Video, *wire_ms, tag(&head, bytes))
+        }
+        Message::Audio { wire_ms, bytes } => (MessageKind::Audio, *wire_ms, tag(&[0xaf, 1], bytes)),
+        Message::Stamp(stamp) => {
+            let fields = stamp.fields().map(|(name, n)| (name, Value::Number(n)));
+            let name = Value::String(stamp.message_name().to_owned());
+            (
+                MessageKind::DataAmf0,
+                0,
+                encode(&[name, Value::object(fields)]),
+            )
+        }
+        Message::End => {
+            let name = Value::String(live::stamp::ON_END.to_owned());
+            (MessageKind::DataAmf0, 0, encode(&[name]))
+        }
+        Message::Metadata(_) => unreachable!("no test sends any"),
+    };
+    rtmp::Message {
+        timestamp,
+        kind,
+        stream_id: 1,
+        payload,
+    }
 }

@@ -523,6 +523,3 @@ impl Window {
         Some(Found::Bytes(vec![bytes], *stored.tags.get(index)?))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,8 +11,10 @@ fn avc(hex: &str) -> Result<AvcTrack, AvcTrackError> {
 fn bytes(text: &str) -> Bytes {
     let digit = |c: u8| char::from(c).to_digit(16).unwrap();
     text.as_bytes()
-        .chunks(2)
-        .map(|pair| u8::try_from(digit(pair[0]) << 4 | digit(pair[1])).unwrap())
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|[high, low]| u8::try_from(digit(*high) << 4 | digit(*low)).unwrap())
         .collect()
 }
 

@@ -1,1 +1,101 @@
-//! Tests.
+//! What is written, read back by somebody else's reader.
+
+use bytes::Bytes;
+use live::{Msn, PartIndex};
+use mp4_atom::{Any, Codec, Decode, DecodeMaybe, Ftyp, Moov};
+
+use super::*;
+use crate::codec::{AacTrack, AvcTrack};
+
+fn moov(init: &Bytes) -> Moov {
+    let mut rest: &[u8] = init;
+    let ftyp = Ftyp::decode(&mut rest).unwrap();
+    assert!(ftyp.compatible_brands.contains(&b"cmfc".into()));
+    let moov = Moov::decode(&mut rest).unwrap();
+    assert!(Any::decode_maybe(&mut rest).unwrap().is_none());
+    moov
+}
+
+#[test]
+fn an_initialization_section_of_video() {
+    let track = AvcTrack::parse(&Bytes::from_static(crate::show::AVCC)).unwrap();
+    let moov = moov(&video_init(&track));
+    let trak = &moov.trak[0];
+    assert_eq!((trak.tkhd.track_id, moov.trak.len()), (1, 1));
+    assert_eq!(trak.mdia.mdhd.timescale, VIDEO_TIMESCALE);
+    let Codec::Avc1(avc1) = &trak.mdia.minf.stbl.stsd.codecs[0] else {
+        panic!("no avc1");
+    };
+    assert_eq!((avc1.visual.width, avc1.visual.height), (640, 360));
+    assert_eq!(avc1.avcc.avc_level_indication, 0x1e);
+    assert_eq!(moov.mvex.unwrap().trex[0].track_id, 1);
+}
+
+#[test]
+fn an_initialization_section_of_sound() {
+    let track = AacTrack::parse(&Bytes::from_static(b"\x11\x90")).unwrap();
+    let moov = moov(&audio_init(&track));
+    let trak = &moov.trak[0];
+    assert_eq!(trak.mdia.mdhd.timescale, 48_000);
+    let Codec::Mp4a(mp4a) = &trak.mdia.minf.stbl.stsd.codecs[0] else {
+        panic!("no mp4a");
+    };
+    assert_eq!(mp4a.audio.channel_count, 2);
+    let specific = mp4a.esds.es_desc.dec_config.dec_specific.as_ref().unwrap();
+    assert_eq!(
+        (specific.profile, specific.freq_index, specific.chan_conf),
+        (2, 3, 2)
+    );
+}
+
+#[test]
+fn a_fragment_of_video() {
+    let entries = [
+        Entry {
+            duration: 3000,
+            composition: 0,
+            key: true,
+            bytes: Bytes::from_static(b"key"),
+        },
+        Entry {
+            duration: 2970,
+            composition: -3000,
+            key: false,
+            bytes: Bytes::from_static(b"other"),
+        },
+    ];
+    let written = Fragment {
+        kind: MediaKind::Video,
+        sequence: sequence_number(Msn(1_795_000_007), PartIndex(3)),
+        decode_time: 161_550_000_000_000,
+        entries: &entries,
+    }
+    .write();
+    let mut rest: &[u8] = &written;
+    let Any::Moof(moof) = Any::decode(&mut rest).unwrap() else {
+        panic!("no moof");
+    };
+    let expected = (1_795_000_007_003_u64 & 0xffff_ffff) as u32;
+    assert_eq!(moof.mfhd.sequence_number, expected);
+    let traf = &moof.traf[0];
+    let decode_time = traf.tfdt.as_ref().unwrap().base_media_decode_time;
+    assert_eq!(decode_time, 161_550_000_000_000);
+    let samples: Vec<_> = traf.trun[0].samples.iter().collect();
+    let told: Vec<_> = samples
+        .iter()
+        .map(|s| (s.duration, s.size, s.cts))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Some(3000), Some(3), Some(0)),
+            (Some(2970), Some(5), Some(-3000))
+        ]
+    );
+    let Any::Mdat(mdat) = Any::decode(&mut rest).unwrap() else {
+        panic!("no mdat");
+    };
+    assert_eq!(mdat.data, b"keyother");
+    let offset = usize::try_from(traf.trun[0].data_offset.unwrap()).unwrap();
+    assert!(written[offset..].starts_with(b"keyother"));
+}

@@ -20,25 +20,19 @@ use live::{InitHash, Object};
 pub(super) struct Body {
     pieces: VecDeque<Bytes>,
     left: u64,
-    withheld: bool,
 }
 
 impl Body {
     fn new(pieces: Vec<Bytes>) -> Self {
         Self {
-            left: pieces.iter().map(|piece| length_of(piece)).sum(),
+            left: pieces.iter().map(length_of).sum(),
             pieces: pieces.into(),
-            withheld: false,
         }
     }
 
-    /// The answer to HEAD: the length is told, the bytes are not sent.
+    /// The answer to HEAD: nothing is sent.
     pub(super) fn withheld(self) -> Self {
-        Self {
-            pieces: VecDeque::new(),
-            withheld: true,
-            ..self
-        }
+        Self::default()
     }
 }
 
@@ -61,7 +55,7 @@ impl HttpBody for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.withheld || self.pieces.is_empty()
+        self.pieces.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -102,8 +96,12 @@ pub(super) fn success(
     freshness: Freshness,
 ) -> Response<Body> {
     let tag = tag.unwrap_or_else(|| InitHash::of(&pieces.concat()));
-    let mut response = Response::new(Body::new(pieces));
+    let body = Body::new(pieces);
+    let length = body.left;
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
+    // Said here, since to HEAD it is said without the bytes.
+    headers.insert(header::CONTENT_LENGTH, length.into());
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static(object.content_type()),

@@ -25,7 +25,7 @@ impl Stream {
         if run.begun < PROOF || waiting {
             return;
         }
-        let source_bps = metadata.video_bps.unwrap_or(settings.source_bps.into());
+        let source_bps = metadata.video_bps.unwrap_or_else(|| settings.source_bps.into());
         let offers = offers(run, metadata, source_bps);
         let sound = run
             .audio
@@ -33,7 +33,7 @@ impl Stream {
             .filter(|track| track.window().has_media())
             .map(|track| Sound {
                 codec: track.codec(),
-                bps: metadata.audio_bps.unwrap_or(settings.audio_bps.into()),
+                bps: metadata.audio_bps.unwrap_or_else(|| settings.audio_bps.into()),
             });
         if let Some(text) = multivariant::write(&offers, sound) {
             let hash = InitHash::of(text.as_bytes());

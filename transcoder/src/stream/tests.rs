@@ -42,7 +42,7 @@ fn told_by(moof: &Moof) -> Vec<Told> {
             let duration = u64::from(entry.duration.unwrap());
             let told = Told {
                 at,
-                pts: i64::try_from(at).unwrap() + i64::from(entry.cts.unwrap_or(0)),
+                pts: i64::try_from(at).unwrap() + entry.cts.unwrap_or(0),
                 duration,
                 key: entry.flags.is_none_or(|flags| flags & 0x1_0000 == 0),
             };

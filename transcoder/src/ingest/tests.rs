@@ -1,0 +1,219 @@
+//! Mux's side of the door, over real RTMP.
+
+use live::daemon::ConnectionLimit;
+use rtmp::{
+    Secret,
+    client::{ClientAction, ClientConfig, ClientSession, Purpose},
+    writer::MediaHeader,
+};
+
+use super::*;
+use crate::{
+    encoder::Encoders,
+    show::{START_MS, Show, settings, stamps, wire},
+    stream::Settings,
+};
+
+struct Stand {
+    chassis: Chassis,
+    store: Arc<Store>,
+    secret: ClusterSecret,
+    ingest: Arc<Ingest>,
+}
+
+impl Stand {
+    fn new() -> Self {
+        let chassis = Chassis::new("transcoder");
+        let settings = Arc::new(Settings {
+            ladder: Vec::new(),
+            ..settings()
+        });
+        let store = Arc::new(Store::new(settings, Encoders::new(chassis.clone())));
+        let secret = ClusterSecret::new("0123456789abcdef").unwrap();
+        let ingest = Arc::new(Ingest::new(store.clone(), secret.clone(), &chassis));
+        let loopback = ([127, 0, 0, 1], 0).into();
+        for listener in chassis.bind("rtmp", &[loopback]).unwrap() {
+            let ingest = ingest.clone();
+            let limit = ConnectionLimit::new(8);
+            chassis.serve("rtmp", listener, &limit, move |stream, _| {
+                ingest.clone().serve(stream)
+            });
+        }
+        Self {
+            chassis,
+            store,
+            secret,
+            ingest,
+        }
+    }
+
+    fn key(&self) -> String {
+        let token = self.secret.publish_token(&"stage".parse().unwrap());
+        format!("stage?token={}", token.expose())
+    }
+
+    async fn connect(&self) -> TcpStream {
+        let address = self.chassis.address("rtmp").unwrap();
+        TcpStream::connect(address).await.unwrap()
+    }
+
+    async fn ended(&self, class: &'static str, count: u64) {
+        while self.ingest.ends.get_or_create(&[("class", class)]).get() != count {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// A publisher as mux is one.
+struct Mux {
+    socket: TcpStream,
+    session: ClientSession,
+    granted: Option<(u32, u32)>,
+}
+
+impl Mux {
+    /// Returns once it may publish, or was refused.
+    async fn publish(stand: &Stand, app: &str, key: &str) -> Result<Self, rtmp::CloseReason> {
+        let config = ClientConfig {
+            purpose: Purpose::Publish,
+            app: app.to_owned(),
+            tc_url: Secret::new("rtmp://transcoder/live"),
+            key: Secret::new(key),
+            chunk_size: 1 << 20,
+            deadline: Duration::from_secs(5),
+            dead_after: None,
+        };
+        let mut mux = Self {
+            socket: stand.connect().await,
+            session: ClientSession::new(config, Duration::ZERO),
+            granted: None,
+        };
+        while mux.granted.is_none() {
+            mux.turn().await?;
+        }
+        Ok(mux)
+    }
+
+    async fn turn(&mut self) -> Result<(), rtmp::CloseReason> {
+        while let Some(action) = self.session.next_action() {
+            match action {
+                ClientAction::Send(bytes) => self.socket.write_all(&bytes).await.unwrap(),
+                ClientAction::Publishing {
+                    stream_id,
+                    chunk_size,
+                } => {
+                    self.granted = Some((stream_id, chunk_size));
+                    return Ok(());
+                }
+                ClientAction::Closed(reason) => return Err(reason),
+                ClientAction::Playing | ClientAction::Media(_) => {}
+            }
+        }
+        let mut buffer = [0; 4096];
+        match self.socket.read(&mut buffer).await.unwrap() {
+            0 => Err(rtmp::CloseReason::Ended),
+            read => {
+                self.session.handle_input(&buffer[..read], Duration::ZERO);
+                Ok(())
+            }
+        }
+    }
+
+    async fn send(&mut self, message: &rtmp::Message) {
+        let (stream_id, chunk_size) = self.granted.unwrap();
+        let payload = &message.payload;
+        let header = MediaHeader::new(message.timestamp, message.kind, payload.len(), stream_id);
+        for piece in header.pieces(payload, chunk_size, 0) {
+            self.socket.write_all(piece).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_mux_publishes_is_there() {
+    let stand = Stand::new();
+    let mut mux = Mux::publish(&stand, "live", &stand.key()).await.unwrap();
+    let show = Show::default();
+    let messages = show.session(START_MS, None);
+    for message in show.headers().iter().chain(&messages) {
+        mux.send(&wire(message)).await;
+    }
+    let published = stand.store.get(&"stage".parse().unwrap()).unwrap();
+    let last = stamps(&messages).last().unwrap().1.msn.0;
+    while published.status().0.is_none_or(|status| status.msn != last) {
+        tokio::task::yield_now().await;
+    }
+    drop(mux);
+    stand.ended("closed_by_peer", 1).await;
+    let still = stand.store.get(&"stage".parse().unwrap());
+    assert!(still.is_some(), "what was published stays for a while");
+}
+
+#[tokio::test]
+async fn a_stranger_is_refused_and_harms_nobody() {
+    let stand = Stand::new();
+    let _mux = Mux::publish(&stand, "live", &stand.key()).await.unwrap();
+    let good = stand.key();
+    let other = good.replace("stage", "hall");
+    for (app, key) in [
+        ("live", "stage"),
+        ("live", "stage?token="),
+        ("live", "stage?token=00"),
+        ("live", other.as_str()),
+        ("live", "../stage?token=00"),
+        ("other", good.as_str()),
+    ] {
+        assert!(Mux::publish(&stand, app, key).await.is_err(), "{app} {key}");
+    }
+    stand.ended("refused", 6).await;
+    let published = stand.store.get(&"stage".parse().unwrap()).unwrap();
+    assert_eq!(published.status().1.publishers, 1);
+}
+
+#[tokio::test]
+async fn a_second_publisher_replaces_the_first() {
+    let stand = Stand::new();
+    let mut first = Mux::publish(&stand, "live", &stand.key()).await.unwrap();
+    let _second = Mux::publish(&stand, "live", &stand.key()).await.unwrap();
+    stand.ended("replaced", 1).await;
+    while first.turn().await.is_ok() {}
+    let published = stand.store.get(&"stage".parse().unwrap()).unwrap();
+    assert_eq!(published.status().1.publishers, 2);
+}
+
+#[tokio::test]
+async fn garbage_and_a_half_open_connection_are_closed_and_counted() {
+    let stand = Stand::new();
+    let mut garbage = stand.connect().await;
+    garbage.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut rest = Vec::new();
+    // Closed, by whatever way: there was unread garbage.
+    let _closed = garbage.read_to_end(&mut rest).await;
+    stand.ended("protocol", 1).await;
+    let mut cut = Mux::publish(&stand, "live", &stand.key()).await.unwrap();
+    cut.socket.write_all(&[0x08, 0, 0]).await.unwrap();
+    drop(cut);
+    stand.ended("closed_by_peer", 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_nothing_is_closed() {
+    let stand = Stand::new();
+    let mut silent = stand.connect().await;
+    let mut rest = Vec::new();
+    let _closed = silent.read_to_end(&mut rest).await;
+    stand.ended("protocol", 1).await;
+}
+
+#[tokio::test]
+async fn what_nobody_publishes_any_more_is_forgotten() {
+    let stand = Stand::new();
+    let mux = Mux::publish(&stand, "live", &stand.key()).await.unwrap();
+    drop(mux);
+    stand.ended("closed_by_peer", 1).await;
+    tokio::time::pause();
+    while stand.store.get(&"stage".parse().unwrap()).is_some() {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::task::yield_now().await;
+    }
+}
