@@ -2,14 +2,14 @@
 //!
 //! Ties election, timeline and segment clock together. Always true: the ring holds media of the publisher on the air
 //! alone, from a segment's keyframe on; every entry points to the headers it needs.
-//! When nobody has sent media for [`HOLD_AFTER`] the stream is *held*: the segment clock goes on alone, consumers stay.
-//! Media comes back at a keyframe, whoever sends it; after `hold` without it the session ends and the ring is let go.
+//! When nobody has sent media for a while the stream is *held* (see `hold`): the segment clock goes on alone, consumers
+//! stay. Media comes back at a keyframe, whoever sends it.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use live::{
-    MediaTime, SessionId,
+    MediaTime,
     cutter::{Cutter, LastNumbers, SegmentTarget, VideoFrame},
     stamp::{Stamp, StampKind},
 };
@@ -17,18 +17,17 @@ use rtmp::Message;
 
 use crate::{
     election::{Ballot, Election, PublisherId, Verdict},
-    headers::{Change, Headers, PartKey, TooManyHeaders},
+    headers::{Change, Headers, Medium, PartKey},
     media::{self, Media, MediaError},
     rate::Rate,
     ring::{Entry, Frame, Ring, RingLimits, Slot},
-    timeline::{MediaKind, Timeline, TooFast},
+    timeline::{MediaKind, Timeline},
 };
 
-/// Milliseconds without media after which a stream is held: shorter stalls of an uplink lose nothing, and OBS needs
-/// longer than this to reconnect.
-const HOLD_AFTER: u64 = 2_000;
-/// How long the ring of an ended session is kept for consumers to read its end, milliseconds.
-const END_KEPT: u64 = 10_000;
+mod hold;
+mod report;
+
+pub(crate) use report::{CloseCause, Counters, Event, State};
 
 /// What a stream is told by the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,76 +38,6 @@ pub(crate) struct Settings {
     pub(crate) hold: u64,
     /// How much the ring keeps.
     pub(crate) ring: RingLimits,
-}
-
-/// Whether there is a show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    /// None since the start, or the last one's ring is gone.
-    Idle,
-    /// A publisher is on the air.
-    Live,
-    /// Nobody sends; the session goes on.
-    Held,
-    /// The session is over; its end is still being read.
-    Ended,
-}
-
-/// What the shell has to do or to tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// Close this connection.
-    Close(PublisherId, CloseCause),
-    /// This publisher goes on the air; the session is as it says.
-    OnAir(PublisherId, SessionId),
-    /// This publisher waits although it could go on the air: too many takeovers.
-    Parked(PublisherId),
-    /// Keep these numbers on disk.
-    Numbers(LastNumbers),
-    /// No keyframe came in time for the segment. Said once per publisher.
-    KeyframeOverdue(PublisherId),
-    /// The stream is held.
-    Held,
-    /// The session is over.
-    Ended(SessionId),
-}
-
-/// Why a publisher's connection is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum CloseCause {
-    /// A newer one with the same key went on the air.
-    #[error("a newer publisher with a key of the same stream went on the air")]
-    TakenOver,
-    /// It waited longest of too many.
-    #[error("too many publishers of one stream are waiting")]
-    Crowded,
-    /// See [`TooFast`].
-    #[error(transparent)]
-    TooFast(#[from] TooFast),
-    /// See [`TooManyHeaders`].
-    #[error(transparent)]
-    TooManyHeaders(#[from] TooManyHeaders),
-}
-
-/// What happened since the process started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counters {
-    /// Media messages put into the ring: audio, video, data.
-    pub(crate) frames: [u64; 3],
-    /// Bytes of media messages received, whether or not their publisher was on the air.
-    pub(crate) received: u64,
-    /// Messages that were no media, or spoke for the segment clock.
-    pub(crate) malformed: u64,
-    /// Stamps that open a segment with media.
-    pub(crate) segments: u64,
-    /// Stamps of a held stream.
-    pub(crate) holds: u64,
-    /// Segments opened without a keyframe.
-    pub(crate) overdue: u64,
-    /// Publishers that went on the air, minus those that opened a session.
-    pub(crate) takeovers: u64,
-    /// Sessions opened.
-    pub(crate) sessions: u64,
 }
 
 /// See the module.
@@ -252,7 +181,7 @@ impl Stream {
         match sorted {
             Media::Metadata(payload) => self.header(id, None, &payload),
             Media::Header(key, payload) => {
-                if key.medium == crate::headers::Medium::Video {
+                if key.medium == Medium::Video {
                     self.election.message(id, Ballot::Picture, now);
                 }
                 self.header(id, Some(key), &payload);
@@ -262,14 +191,12 @@ impl Stream {
                 key,
                 composition_time,
             } => {
-                if self.vote(
-                    arrival,
-                    if key && main {
-                        Ballot::Key
-                    } else {
-                        Ballot::Picture
-                    },
-                ) {
+                let ballot = if key && main {
+                    Ballot::Key
+                } else {
+                    Ballot::Picture
+                };
+                if self.vote(arrival, ballot) {
                     self.video(arrival, main, key, composition_time);
                 }
             }
@@ -290,45 +217,6 @@ impl Stream {
             Media::Nothing => {}
         }
         Ok(())
-    }
-
-    /// When [`Self::handle_timeout`] wants to be called, Unix milliseconds.
-    pub(crate) fn poll_timeout(&self) -> Option<u64> {
-        match self.state {
-            State::Idle => None,
-            State::Live => Some(self.since.saturating_add(HOLD_AFTER)),
-            State::Held => {
-                let end = self.since.saturating_add(self.settings.hold);
-                // Rounded up: at a whole millisecond before it nothing would be due yet.
-                let due = |at: MediaTime| self.timeline.when(at.millis().saturating_add(1));
-                let hold = self.cutter.next_hold().map(due);
-                Some(hold.map_or(end, |hold| hold.min(end)))
-            }
-            State::Ended => Some(self.since.saturating_add(END_KEPT)),
-        }
-    }
-
-    /// To call when `now` has reached [`Self::poll_timeout`]; harmless at any time.
-    pub(crate) fn handle_timeout(&mut self, now: u64) {
-        if self.poll_timeout().is_none_or(|due| now < due) {
-            return;
-        }
-        match self.state {
-            State::Idle => {}
-            State::Live => {
-                self.election.silence();
-                self.shut();
-                self.state = State::Held;
-                self.events.push_back(Event::Held);
-                self.hold(now);
-            }
-            State::Held if now >= self.since.saturating_add(self.settings.hold) => self.end(now),
-            State::Held => self.hold(now),
-            State::Ended => {
-                self.ring.clear();
-                self.state = State::Idle;
-            }
-        }
     }
 
     /// New metadata or configuration. It takes effect at once if its publisher is on the air.
@@ -527,23 +415,6 @@ impl Stream {
         {
             self.events.push_back(Event::KeyframeOverdue(id));
         }
-    }
-
-    fn hold(&mut self, now: u64) {
-        let until = MediaTime::from_millis(self.timeline.at(now));
-        self.cutter.hold(until, now, &mut self.stamps);
-        self.push_stamps(now);
-    }
-
-    fn end(&mut self, now: u64) {
-        if let Some(session) = self.cutter.end() {
-            self.push(Entry::End(session), now, false);
-            self.events.push_back(Event::Ended(session));
-        }
-        self.election.silence();
-        self.shut();
-        self.since = now;
-        self.state = State::Ended;
     }
 
     fn close(&mut self, id: PublisherId, cause: CloseCause) {

@@ -3,7 +3,10 @@ use proptest::prelude::*;
 use rtmp::MessageKind;
 
 use super::*;
-use crate::cursor::{Audience, Budget, Cursor, Item};
+use crate::{
+    cursor::{Audience, Budget, Cursor, Item},
+    timeline::TooFast,
+};
 
 /// Some Saturday in 2026.
 const NOW: u64 = 1_795_000_000_000;
