@@ -28,6 +28,7 @@ fn a_viewer_who_waits_sees_the_show_begin_and_stays_near_live() -> Result<()> {
     browser.wait_for("before")?;
     let _camera = Camera::publish(&stage.publish_url(STAGE)?)?;
     let report = browser.wait_for("report")?;
+    eprintln!("{report}");
 
     check_played(&report, WATCHED_S)?;
     check_near_live(&report)?;

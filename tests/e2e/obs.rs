@@ -28,6 +28,7 @@ fn obs_publishes_and_the_page_plays_it() -> Result<()> {
     browser.wait_for("before")?;
     let _obs = Obs::publish(&stage)?;
     let report = browser.wait_for("report")?;
+    eprintln!("{report}");
 
     check_played(&report, WATCHED_S)?;
     stage.check_unharmed()
