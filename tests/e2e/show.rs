@@ -18,6 +18,8 @@ use crate::{assert_none, media, multivariant, start};
 
 /// Segments that are watched to their end: more than three target durations.
 const WATCHED: u64 = 6;
+/// Segments that every rendition must have of those. An encoder on a busy machine may have to leave one out.
+const ALWAYS: usize = 4;
 /// Ticks of 90 kHz.
 const SECOND: i64 = 90_000;
 const MILLISECOND: i64 = SECOND / 1000;
@@ -53,6 +55,7 @@ async fn a_show_is_valid_hls_and_decodes() -> Result<()> {
     let show = Show::watch(&viewer, &uris).await?;
     drop(encoder);
     show.playlists_obey_the_rules()?;
+    show.source_and_sound_are_whole()?;
     show.parts_add_up_to_their_segments()?;
     show.times_are_continuous()?;
     show.keyframes_are_at_the_same_times()?;
@@ -105,43 +108,59 @@ impl Show {
         Ok(())
     }
 
+    /// Only what waits for an encoder may be missing once the show has begun.
+    fn source_and_sound_are_whole(&self) -> Result<()> {
+        for (uri, recording) in &self.recordings {
+            let mut listed = recording
+                .last()?
+                .segments
+                .iter()
+                .skip_while(|segment| segment.gap);
+            let whole = listed.all(|segment| !segment.gap);
+            assert!(whole || uri.starts_with("480p"), "{uri} misses a segment");
+            let recorded = recording.segments.len();
+            assert!(recorded >= ALWAYS, "{uri}: only {recorded} segments");
+        }
+        Ok(())
+    }
+
     fn parts_add_up_to_their_segments(&self) -> Result<()> {
         for (uri, recording) in &self.recordings {
-            let mut compared = 0;
-            for (_, playlist) in &recording.playlists {
-                for (msn, segment) in playlist.numbered().filter(|(_, s)| !s.parts.is_empty()) {
-                    let parts = recording.parts.range((msn, Default::default())..);
-                    let parts: Vec<u8> = parts
-                        .take(segment.parts.len())
-                        .flat_map(|(_, bytes)| bytes.iter().copied())
-                        .collect();
-                    let whole = recording.segments.get(&msn).context("not recorded")?;
-                    assert!(
-                        parts == **whole,
-                        "{uri}, {msn}: the parts are not the segment"
-                    );
-                    compared += 1;
-                }
+            let listed = recording
+                .playlists
+                .iter()
+                .flat_map(|(_, playlist)| playlist.numbered());
+            let counts: BTreeMap<Msn, usize> = listed
+                .filter(|(_, segment)| !segment.parts.is_empty())
+                .map(|(msn, segment)| (msn, segment.parts.len()))
+                .collect();
+            for (msn, count) in &counts {
+                let parts = recording.parts.range((*msn, PartIndex(0))..).take(*count);
+                let parts: Vec<u8> = parts.flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+                let whole = recording.segments.get(msn).context("not recorded")?;
+                assert!(
+                    parts == **whole,
+                    "{uri}, {msn}: the parts are not the segment"
+                );
             }
-            assert!(
-                compared >= WATCHED,
-                "{uri}: only {compared} segments had parts"
-            );
+            assert!(counts.len() >= ALWAYS, "{uri}: parts of {counts:?} only");
         }
         Ok(())
     }
 
     fn times_are_continuous(&self) -> Result<()> {
         for (uri, recording) in &self.recordings {
-            let mut end: Option<i64> = None;
+            let mut before: Option<(Msn, i64)> = None;
             for msn in recording.segments.keys() {
                 let samples = samples(recording, *msn)?;
                 let (first, last) = (samples[0], samples[samples.len() - 1]);
-                if let Some(end) = end {
+                if let Some((last_msn, end)) = before
+                    && last_msn.next() == *msn
+                {
                     let hole = (first.dts - end).abs();
                     assert!(hole <= AUDIO_FRAME, "{uri}, {msn}: a hole of {hole} ticks");
                 }
-                end = Some(last.dts + last.duration);
+                before = Some((*msn, last.dts + last.duration));
                 let told = duration(recording, *msn)?;
                 let is = samples.iter().map(|sample| sample.duration).sum::<i64>();
                 let off = (told - is).abs();
@@ -175,7 +194,7 @@ impl Show {
         }
         let shared: Vec<_> = times.iter().filter(|(_, of)| of.len() == 3).collect();
         assert!(
-            shared.len() as u64 >= WATCHED - 1,
+            shared.len() >= ALWAYS,
             "only {} segments in common",
             shared.len()
         );
