@@ -29,7 +29,7 @@ use crate::{
     blocking::{self, Answer},
     part::PartTarget,
     store::{Published, Store},
-    window::Found,
+    window::{Found, Text},
 };
 use response::{Body, Freshness, refusal, success};
 
@@ -175,7 +175,7 @@ impl Origin {
                 }
                 let written = stream.playlist(rendition)?;
                 let target = stream.target_duration()?;
-                let bytes = match directives.skip {
+                let text = match directives.skip {
                     Some(_) => written.delta,
                     None => written.full,
                 };
@@ -184,7 +184,8 @@ impl Origin {
                     None => Freshness::Playlist,
                 };
                 let object = Object::Media(rendition);
-                Some(Ready::Say(success(object, vec![bytes], None, freshness)))
+                let pieces = vec![text.bytes];
+                Some(Ready::Say(success(object, pieces, text.tag, freshness)))
             })
         })
         .await
@@ -199,7 +200,7 @@ impl Origin {
                 Found::Bytes(bytes, tag) => Some(Ready::Say(success(
                     object,
                     bytes,
-                    Some(tag),
+                    tag,
                     Freshness::Immutable,
                 ))),
                 Found::Soon => Some(Ready::NotYet),
@@ -258,12 +259,9 @@ async fn until_ready(
 
 fn multivariant(published: &Published) -> Response<Body> {
     match published.look(|stream| stream.multivariant()) {
-        Some((bytes, tag)) => success(
-            Object::Multivariant,
-            vec![bytes],
-            Some(tag),
-            Freshness::Playlist,
-        ),
+        Some(Text { bytes, tag }) => {
+            success(Object::Multivariant, vec![bytes], tag, Freshness::Playlist)
+        }
         None => refusal(StatusCode::NOT_FOUND),
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use live::{
-    InitHash, Object, Rendition,
+    Object, Rendition,
     stamp::{Stamp, StampKind},
 };
 
@@ -23,7 +23,7 @@ use crate::{
     codec::{AacTrack, AacTrackError, AvcTrack, AvcTrackError},
     ladder::Rung,
     part::PartTarget,
-    window::{Found, Limits, Written},
+    window::{Found, Limits, Text, Written},
     worker::{Event, Input, Plan},
 };
 use run::Run;
@@ -293,8 +293,8 @@ impl Stream {
         })
     }
 
-    /// The multivariant playlist, once there is one, and its hash.
-    pub fn multivariant(&self) -> Option<(Bytes, InitHash)> {
+    /// The multivariant playlist, once there is one.
+    pub fn multivariant(&self) -> Option<Text> {
         self.run.as_ref().and_then(|run| run.multivariant.clone())
     }
 

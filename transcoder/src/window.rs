@@ -4,11 +4,9 @@
 //! has left it stays fetchable as long as RFC 8216bis §6.2.2 asks. The playlist is written once per version and shared
 //! by all who ask. A path names the same bytes for ever.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use live::{
-    Dsn, InitHash, MediaTime, Msn, Object, PartIndex, Rendition,
+    InitHash, MediaTime, Msn, Object, PartIndex, Rendition,
     playlist::{
         MediaPlaylist, OpenSegment, Part, ProgramDateTime, RenditionReport, Seconds, Segment,
         SegmentHead, ServerControl, Uri,
@@ -20,6 +18,10 @@ use crate::{
     boundary::Boundary,
     part::{CutPart, PartTarget},
 };
+
+mod objects;
+
+use objects::Objects;
 
 /// What a window is told once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,37 +42,40 @@ pub struct Window {
     rendition: Rendition,
     limits: Limits,
     timescale: u32,
-    inits: VecDeque<(InitHash, Bytes)>,
     playlist: MediaPlaylist,
-    /// Every segment that can be fetched, oldest first, without holes in the numbers; the open one is the last.
-    stored: VecDeque<Stored>,
+    objects: Objects,
     open: Option<Boundary>,
-    bytes: usize,
     version: u64,
     written: Option<Written>,
     gaps: u64,
     peak_bps: u64,
 }
 
-#[derive(Debug, Clone)]
-struct Stored {
-    msn: Msn,
-    dsn: Dsn,
-    parts: Vec<Bytes>,
-    tags: Vec<InitHash>,
-    /// The whole segment can be fetched: it is over and no GAP.
-    complete: bool,
-    /// It stays until the segments start later than this: set when it leaves the playlist.
-    until: Option<MediaTime>,
-}
-
 /// A playlist as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// The whole playlist.
-    pub full: Bytes,
+    pub full: Text,
     /// The delta update for `_HLS_skip`.
-    pub delta: Bytes,
+    pub delta: Text,
+}
+
+/// Bytes, and what tells them from others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Their hash.
+    pub tag: InitHash,
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self {
+            tag: InitHash::of(text.as_bytes()),
+            bytes: text.into(),
+        }
+    }
 }
 
 /// What there is under a path.
@@ -85,8 +90,6 @@ pub enum Found {
 }
 
 impl Window {
-    /// Initialization sections kept: the one in use, and those of a few configurations before.
-    const INITS: usize = 8;
     /// Parts are listed this many target durations from the end (RFC 8216bis §6.2.2 allows no fewer than three).
     const PARTS_LISTED: u64 = 3;
     /// A delta update keeps this many target durations (§4.4.3.8 allows no fewer than six).
@@ -115,11 +118,9 @@ impl Window {
             rendition,
             limits,
             timescale,
-            inits: VecDeque::new(),
             playlist,
-            stored: VecDeque::new(),
+            objects: Objects::default(),
             open: None,
-            bytes: 0,
             version: 0,
             written: None,
             gaps: 0,
@@ -130,12 +131,7 @@ impl Window {
     /// From the next segment on the media need this initialization section, and have this timescale.
     pub fn configure(&mut self, init: Bytes, timescale: u32) {
         self.timescale = timescale;
-        let hash = InitHash::of(&init);
-        self.inits.retain(|(known, _)| *known != hash);
-        self.inits.push_back((hash, init));
-        if self.inits.len() > Self::INITS {
-            self.inits.pop_front();
-        }
+        self.objects.configure(init);
     }
 
     /// The segment before is complete or given up; this one begins.
@@ -156,7 +152,6 @@ impl Window {
     pub fn part(&mut self, start: MediaTime, part: CutPart) {
         let Some(open) = self.open else { return };
         if self.playlist.open.is_none() {
-            self.make_contiguous(open.msn);
             let head = self.head(&open, start);
             self.playlist.open = Some(OpenSegment {
                 head,
@@ -174,11 +169,7 @@ impl Window {
                 gap: false,
             });
         }
-        if let Some(stored) = self.stored.back_mut() {
-            self.bytes += part.bytes.len();
-            stored.tags.push(InitHash::of(&part.bytes));
-            stored.parts.push(part.bytes);
-        }
+        self.objects.push(part.bytes);
         self.touch();
     }
 
@@ -193,13 +184,9 @@ impl Window {
         self.playlist
             .segments
             .push_back(listed.close(uri, duration));
-        if let Some(stored) = self.stored.back_mut() {
-            stored.complete = true;
-            let bits: usize = stored.parts.iter().map(Bytes::len).sum::<usize>() * 8;
-            let bits = u64::try_from(bits).unwrap_or(u64::MAX);
-            let bps = bits.saturating_mul(Seconds::PER_SECOND) / duration.units().max(1);
-            self.peak_bps = self.peak_bps.max(bps);
-        }
+        let bits = u64::try_from(self.objects.complete()).unwrap_or(u64::MAX) * 8;
+        let bps = bits.saturating_mul(Seconds::PER_SECOND) / duration.units().max(1);
+        self.peak_bps = self.peak_bps.max(bps);
         self.slide(open.start);
     }
 
@@ -212,7 +199,7 @@ impl Window {
 
     fn close_as_gap(&mut self, open: Boundary, duration: u64) {
         // Before the first media there is nothing that a gap could be in.
-        if self.stored.is_empty() {
+        if self.objects.is_empty() {
             return self.touch();
         }
         self.gaps += 1;
@@ -242,45 +229,24 @@ impl Window {
         self.touch();
     }
 
-    /// Numbers without holes are what finding by number rests on. The tracks see to it; should one ever fail, what was
-    /// before the hole is forgotten.
-    fn make_contiguous(&mut self, msn: Msn) {
-        if self
-            .stored
-            .back()
-            .is_some_and(|last| last.msn.next() != msn)
-        {
-            self.stored.clear();
-            self.playlist.segments.clear();
-            self.bytes = 0;
-        }
-    }
-
     fn head(&self, open: &Boundary, start: MediaTime) -> SegmentHead {
         SegmentHead {
-            discontinuity: self.stored.back().is_some_and(|last| last.dsn != open.dsn),
+            discontinuity: self.objects.newest_dsn().is_some_and(|dsn| dsn != open.dsn),
             map: self
-                .inits
-                .back()
-                .map(|(hash, _)| Uri::beside(Object::Init(self.rendition, *hash))),
+                .objects
+                .init()
+                .map(|hash| Uri::beside(Object::Init(self.rendition, hash))),
             program_date_time: Some(ProgramDateTime::from_unix_millis(start.millis())),
         }
     }
 
     fn store(&mut self, open: &Boundary) {
-        if self.stored.is_empty() {
+        if self.objects.is_empty() {
             self.playlist.media_sequence = open.msn;
             self.playlist.discontinuity_sequence = open.dsn;
             self.pad(open);
         }
-        self.stored.push_back(Stored {
-            msn: open.msn,
-            dsn: open.dsn,
-            parts: Vec::new(),
-            tags: Vec::new(),
-            complete: false,
-            until: None,
-        });
+        self.objects.begin(open.msn, open.dsn);
     }
 
     /// Gaps before the first segment, so that the very first playlist is as long as it must be and players need not
@@ -318,11 +284,7 @@ impl Window {
         while self.playlist.segments.len() > self.limits.segments && self.can_unlist() {
             self.unlist(now);
         }
-        while let Some(oldest) = self.stored.front()
-            && oldest.until.is_some_and(|until| until < now)
-        {
-            self.forget();
-        }
+        self.objects.expire(now);
         let mut behind = Seconds::default();
         let listed =
             Seconds::from_secs(u64::from(self.limits.target_duration) * Self::PARTS_LISTED);
@@ -354,32 +316,23 @@ impl Window {
         let listed = u64::try_from(self.limits.segments).unwrap_or(u64::MAX);
         let seconds =
             u64::from(self.limits.target_duration).saturating_mul(listed.saturating_add(1));
-        if let Some(stored) = self.stored.iter_mut().find(|stored| stored.msn == msn) {
-            stored.until = Some(now.plus_millis(seconds.saturating_mul(1000)));
-        }
-    }
-
-    fn forget(&mut self) {
-        if let Some(stored) = self.stored.pop_front() {
-            self.bytes -= stored.parts.iter().map(Bytes::len).sum::<usize>();
-        }
+        let until = now.plus_millis(seconds.saturating_mul(1000));
+        self.objects.retire(msn, until);
     }
 
     /// Gives up the oldest segment for want of memory, first those that are no longer listed. `false` when the window
     /// is as short as it may be.
     pub fn evict(&mut self) -> bool {
-        let unlisted = |window: &Self| window.stored.front().is_some_and(|s| s.until.is_some());
-        if !unlisted(self) {
-            if !self.can_unlist() {
-                return false;
-            }
+        if self.objects.forget_retired() {
+            return true;
+        }
+        let can = self.can_unlist();
+        if can {
             self.unlist(MediaTime::default());
+            self.objects.forget_retired();
             self.touch();
         }
-        if unlisted(self) {
-            self.forget();
-        }
-        true
+        can
     }
 
     fn touch(&mut self) {
@@ -394,7 +347,7 @@ impl Window {
 
     /// Bytes of media held.
     pub const fn bytes(&self) -> usize {
-        self.bytes
+        self.objects.bytes()
     }
 
     /// How many segments were published as GAP.
@@ -409,7 +362,7 @@ impl Window {
 
     /// Whether there is a playlist worth asking for.
     pub fn has_media(&self) -> bool {
-        !self.stored.is_empty()
+        !self.objects.is_empty()
     }
 
     /// The model of the playlist.
@@ -487,39 +440,15 @@ impl Window {
     pub fn find(&self, object: Object) -> Found {
         let found = match object {
             Object::Multivariant | Object::Media(_) => None,
-            Object::Init(_, hash) => self
-                .inits
-                .iter()
-                .find(|(known, _)| *known == hash)
-                .map(|(hash, init)| Found::Bytes(vec![init.clone()], *hash)),
-            Object::Segment(_, msn) => self.find_segment(msn),
-            Object::Part(_, msn, part) => self.find_part(msn, part),
+            Object::Init(_, hash) => self.objects.find_init(hash),
+            Object::Segment(_, msn) => self.objects.find_segment(msn),
+            Object::Part(_, msn, part) if self.is_next(msn, part) => Some(Found::Soon),
+            Object::Part(_, msn, part) => self.objects.find_part(msn, part),
         };
         found.unwrap_or(Found::Nothing)
     }
 
-    fn stored(&self, msn: Msn) -> Option<&Stored> {
-        let first = self.stored.front()?.msn;
-        let index = usize::try_from(msn.0.checked_sub(first.0)?).ok()?;
-        self.stored.get(index)
-    }
-
-    fn find_segment(&self, msn: Msn) -> Option<Found> {
-        let stored = self.stored(msn).filter(|stored| stored.complete)?;
-        let tags: String = stored.tags.iter().map(ToString::to_string).collect();
-        Some(Found::Bytes(
-            stored.parts.clone(),
-            InitHash::of(tags.as_bytes()),
-        ))
-    }
-
-    fn find_part(&self, msn: Msn, part: PartIndex) -> Option<Found> {
-        if self.has_media() && self.next_part() == Some((msn, part)) {
-            return Some(Found::Soon);
-        }
-        let stored = self.stored(msn)?;
-        let index = usize::try_from(part.0).ok()?;
-        let bytes = stored.parts.get(index)?.clone();
-        Some(Found::Bytes(vec![bytes], *stored.tags.get(index)?))
+    fn is_next(&self, msn: Msn, part: PartIndex) -> bool {
+        self.has_media() && self.next_part() == Some((msn, part))
     }
 }

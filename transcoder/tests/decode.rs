@@ -168,7 +168,7 @@ fn publish(messages: &[Message]) -> Stream {
 
 /// The initialization section and all segments, in one file.
 fn write(stream: &mut Stream, rendition: Rendition, scratch: &Scratch) -> String {
-    let playlist = MediaPlaylist::parse(&stream.playlist(rendition).unwrap().full).unwrap();
+    let playlist = MediaPlaylist::parse(&stream.playlist(rendition).unwrap().full.bytes).unwrap();
     let object = |uri: &str| -> Object { format!("{rendition}/{uri}").parse().unwrap() };
     let mut file = Vec::new();
     let segments: Vec<_> = playlist.segments.iter().filter(|s| !s.gap).collect();

@@ -88,14 +88,13 @@ impl Freshness {
     }
 }
 
-/// 200. Without a `tag` the hash of the bytes is one.
+/// 200; `tag` tells the bytes from others.
 pub(super) fn success(
     object: Object,
     pieces: Vec<Bytes>,
-    tag: Option<InitHash>,
+    tag: InitHash,
     freshness: Freshness,
 ) -> Response<Body> {
-    let tag = tag.unwrap_or_else(|| InitHash::of(&pieces.concat()));
     let body = Body::new(pieces);
     let length = body.left;
     let mut response = Response::new(body);

@@ -3,7 +3,7 @@
 //! Players read it once, so it waits until it can be complete: for the proof that the source's keyframes are regular
 //! (two segments), and one segment more for encoded rungs that are slow to come up. What comes later is added then.
 
-use live::{InitHash, Rendition, playlist::FrameRate};
+use live::{Rendition, playlist::FrameRate};
 
 use super::{Metadata, Stream, run::Run};
 use crate::multivariant::{self, Offer, Sound};
@@ -25,7 +25,9 @@ impl Stream {
         if run.begun < PROOF || waiting {
             return;
         }
-        let source_bps = metadata.video_bps.unwrap_or_else(|| settings.source_bps.into());
+        let source_bps = metadata
+            .video_bps
+            .unwrap_or_else(|| settings.source_bps.into());
         let offers = offers(run, metadata, source_bps);
         let sound = run
             .audio
@@ -33,11 +35,12 @@ impl Stream {
             .filter(|track| track.window().has_media())
             .map(|track| Sound {
                 codec: track.codec(),
-                bps: metadata.audio_bps.unwrap_or_else(|| settings.audio_bps.into()),
+                bps: metadata
+                    .audio_bps
+                    .unwrap_or_else(|| settings.audio_bps.into()),
             });
         if let Some(text) = multivariant::write(&offers, sound) {
-            let hash = InitHash::of(text.as_bytes());
-            run.multivariant = Some((text.into(), hash));
+            run.multivariant = Some(text.into());
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use live::{InitHash, MediaTime, Rendition, SessionId};
+use live::{MediaTime, Rendition, SessionId};
 
 use super::{Action, FeedError, Settings, encoder::Encoder};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     ladder,
     sample::Sample,
     track::{AudioTrack, Fed, RungTrack, SourceTrack},
-    window::{Limits, Window, Written},
+    window::{Limits, Text, Window, Written},
     wire_time,
     worker::{Event, Input, Plan},
 };
@@ -28,7 +28,7 @@ pub(super) struct Run {
     /// Segments begun, the first included.
     pub(super) begun: u64,
     pub(super) ended: bool,
-    pub(super) multivariant: Option<(Bytes, InitHash)>,
+    pub(super) multivariant: Option<Text>,
     /// The video configuration in use.
     pub(super) video: Option<AvcTrack>,
     /// One that takes effect at the next stamp; frames until then cannot be decoded with it nor without.

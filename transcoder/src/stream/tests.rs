@@ -61,7 +61,7 @@ fn bytes(found: Found) -> Option<Bytes> {
 
 fn playlist(stream: &mut Stream, rendition: Rendition) -> Option<MediaPlaylist> {
     let written = stream.playlist(rendition)?;
-    Some(MediaPlaylist::parse(&written.full).unwrap())
+    Some(MediaPlaylist::parse(&written.full.bytes).unwrap())
 }
 
 /// The complete segments that can be fetched, with their numbers.
@@ -89,8 +89,8 @@ fn assert_playlists(stream: &mut Stream, before: &mut Vec<(Rendition, MediaPlayl
         let Some(written) = stream.playlist(rendition) else {
             continue;
         };
-        let parsed = MediaPlaylist::parse(&written.full).unwrap();
-        let version = live::playlist::version_of(&written.full).unwrap();
+        let parsed = MediaPlaylist::parse(&written.full.bytes).unwrap();
+        let version = live::playlist::version_of(&written.full.bytes).unwrap();
         let mut findings = check::media(&parsed);
         findings.extend(check::version(version, &parsed));
         if let Some((_, earlier)) = before.iter().find(|(r, _)| *r == rendition) {
@@ -98,17 +98,17 @@ fn assert_playlists(stream: &mut Stream, before: &mut Vec<(Rendition, MediaPlayl
         }
         // Where a boundary is overdue among B-frames, the last picture before it stands still for longer than is told.
         findings.retain(|finding| finding.rule != check::Rule::PartsAddUp);
-        let text = String::from_utf8_lossy(&written.full);
+        let text = String::from_utf8_lossy(&written.full.bytes);
         assert!(findings.is_empty(), "{rendition}: {findings:#?}\n{text}");
-        MediaPlaylist::parse(&written.delta).unwrap();
+        MediaPlaylist::parse(&written.delta.bytes).unwrap();
         now.push((rendition, parsed));
     }
     *before = now;
 }
 
 fn assert_presentation(stream: &mut Stream) {
-    let (text, _) = stream.multivariant().unwrap();
-    let parsed = Multivariant::parse(&text).unwrap();
+    let text = stream.multivariant().unwrap();
+    let parsed = Multivariant::parse(&text.bytes).unwrap();
     assert_eq!(check::multivariant(&parsed), []);
     let mut playlists = Vec::new();
     for (rendition, _) in stream.versions().collect::<Vec<_>>() {
@@ -298,8 +298,8 @@ fn the_multivariant_playlist_waits_until_it_can_be_complete() {
     stage.feed(&messages[..third]);
     assert_eq!(stage.stream.multivariant(), None);
     stage.feed(&messages[third..=third]);
-    let (text, _) = stage.stream.multivariant().unwrap();
-    let playlist = Multivariant::parse(&text).unwrap();
+    let text = stage.stream.multivariant().unwrap();
+    let playlist = Multivariant::parse(&text.bytes).unwrap();
     let uris: Vec<_> = playlist.variants.iter().map(|v| v.uri.as_str()).collect();
     assert_eq!(
         uris,
@@ -328,8 +328,8 @@ fn a_source_whose_keyframes_are_overdue_is_not_offered_and_its_rungs_go_on() {
     let rung = playlist(&mut stage.stream, RUNG).unwrap();
     assert!(rung.segments.iter().all(|segment| !segment.gap));
     assert_continuous(&mut stage.stream, RUNG, 0);
-    let (text, _) = stage.stream.multivariant().unwrap();
-    assert!(!String::from_utf8_lossy(&text).contains("source/media.m3u8"));
+    let text = stage.stream.multivariant().unwrap();
+    assert!(!String::from_utf8_lossy(&text.bytes).contains("source/media.m3u8"));
     assert!(!stage.stream.status().unwrap().source_offered);
 }
 
@@ -415,8 +415,8 @@ fn without_an_encoder_source_and_sound_are_offered_all_the_same() {
     stage.no_encoder = true;
     stage.feed(&show.headers());
     stage.feed(&show.session(START_MS, None));
-    let (text, _) = stage.stream.multivariant().unwrap();
-    let playlist = Multivariant::parse(&text).unwrap();
+    let text = stage.stream.multivariant().unwrap();
+    let playlist = Multivariant::parse(&text.bytes).unwrap();
     let uris: Vec<_> = playlist.variants.iter().map(|v| v.uri.as_str()).collect();
     assert_eq!(uris, ["source/media.m3u8", "audio/media.m3u8"]);
     assert_eq!(stage.stream.playlist(RUNG), None);
