@@ -253,22 +253,32 @@ impl Stage {
         self.stream.feed(message, &mut actions).unwrap();
         for action in actions {
             match action {
-                Action::Start(generation, plan) if !self.no_encoder => {
-                    self.encoder = Some(Encoder {
-                        generation,
-                        plan,
-                        configured: false,
-                        waiting: Vec::new(),
-                        forced: Vec::new(),
-                        dts: MediaTime::default(),
-                    });
-                    let inputs = self.stream.encoder_started(generation);
-                    inputs.into_iter().for_each(|input| self.encode(input));
-                }
+                Action::Start(generation, plan) if !self.no_encoder => self.start(generation, plan),
                 Action::Start(..) | Action::Stop => self.encoder = None,
                 Action::Encode(input) => self.encode(input),
             }
         }
+    }
+
+    /// The encoder crashes with all that it holds.
+    pub(crate) fn crash(&mut self) -> (u64, Plan) {
+        let encoder = self.encoder.take().unwrap();
+        self.stream.encoder_stopped(encoder.generation);
+        (encoder.generation, encoder.plan)
+    }
+
+    /// An encoder starts, at first or anew.
+    pub(crate) fn start(&mut self, generation: u64, plan: Plan) {
+        self.encoder = Some(Encoder {
+            generation,
+            plan,
+            configured: false,
+            waiting: Vec::new(),
+            forced: Vec::new(),
+            dts: MediaTime::default(),
+        });
+        let inputs = self.stream.encoder_started(generation);
+        inputs.into_iter().for_each(|input| self.encode(input));
     }
 
     fn encode(&mut self, input: Input) {

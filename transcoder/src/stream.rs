@@ -134,13 +134,15 @@ pub struct Stream {
 pub(crate) struct Counts {
     /// Frames that came twice, out of order, without a stamp or too large.
     pub(crate) frames: u64,
-    /// Stamps that did not move on.
+    /// Stamps that did not move on, or are beyond bounds.
     pub(crate) stamps: u64,
 }
 
 impl Stream {
     /// Most segments that a stamp may have jumped over; beyond it the stream starts afresh.
     const MAX_MISSED: u64 = 1000;
+    /// Largest EXT-X-TARGETDURATION taken, seconds; mux makes 11 at most. It bounds what a playlist starts with.
+    const MAX_TARGET: u32 = 60;
 
     /// A stream of which nothing is known yet.
     pub fn new(settings: Arc<Settings>) -> Self {
@@ -224,6 +226,10 @@ impl Stream {
     }
 
     fn stamp(&mut self, stamp: &Stamp, actions: &mut Vec<Action>) {
+        if stamp.td > Self::MAX_TARGET {
+            self.counts.stamps += 1;
+            return;
+        }
         let boundary = Boundary {
             msn: stamp.msn,
             dsn: stamp.dsn,

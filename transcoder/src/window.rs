@@ -6,19 +6,19 @@
 
 use bytes::Bytes;
 use live::{
-    InitHash, MediaTime, Msn, Object, PartIndex, Rendition,
+    InitHash, MediaTime, Msn, Object, Rendition,
     playlist::{
-        MediaPlaylist, OpenSegment, Part, ProgramDateTime, RenditionReport, Seconds, Segment,
-        SegmentHead, ServerControl, Uri,
+        MediaPlaylist, OpenSegment, Part, ProgramDateTime, Seconds, Segment, SegmentHead,
+        ServerControl, Uri,
     },
 };
 
 use crate::{
-    blocking::Position,
     boundary::Boundary,
     part::{CutPart, PartTarget},
 };
 
+mod answers;
 mod objects;
 
 use objects::Objects;
@@ -368,87 +368,5 @@ impl Window {
     /// The model of the playlist.
     pub const fn playlist(&self) -> &MediaPlaylist {
         &self.playlist
-    }
-
-    /// What another rendition's playlist says of this one.
-    pub fn report(&self) -> Option<RenditionReport> {
-        let (last_msn, last_part) = self.playlist.edge()?;
-        Some(RenditionReport {
-            uri: Uri::across(Object::Media(self.rendition)),
-            last_msn,
-            last_part,
-        })
-    }
-
-    /// The playlist of the present version, if it was [written](Self::write) already.
-    pub const fn written(&self) -> Option<&Written> {
-        self.written.as_ref()
-    }
-
-    /// Writes the playlist of the present version.
-    pub fn write(&mut self, reports: Vec<RenditionReport>) -> Written {
-        self.playlist.rendition_reports = reports;
-        self.playlist.preload_hint = self
-            .next_part()
-            .map(|(msn, part)| Uri::beside(Object::Part(self.rendition, msn, part)));
-        let written = Written {
-            full: self.playlist.write().into(),
-            delta: self.playlist.write_delta().into(),
-        };
-        self.written = Some(written.clone());
-        written
-    }
-
-    /// The part that will come next, as far as one can tell.
-    fn next_part(&self) -> Option<(Msn, PartIndex)> {
-        if self.playlist.end_list {
-            return None;
-        }
-        let parts = self
-            .playlist
-            .open
-            .as_ref()
-            .map_or(0, |open| open.parts.len());
-        Some(match self.open {
-            Some(open) if open.gap => (open.msn.next(), PartIndex(0)),
-            Some(open) => (
-                open.msn,
-                PartIndex(u32::try_from(parts).unwrap_or(u32::MAX)),
-            ),
-            None => (self.playlist.open_msn(), PartIndex(0)),
-        })
-    }
-
-    /// How far the playlist has come, for blocking reloads.
-    pub fn position(&self) -> Position {
-        let parts = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let last = self.playlist.segments.back();
-        Position {
-            open: self.playlist.open_msn(),
-            open_parts: parts(
-                self.playlist
-                    .open
-                    .as_ref()
-                    .map_or(0, |open| open.parts.len()),
-            ),
-            last_parts: parts(last.map_or(0, |segment| segment.parts.len())),
-            ended: self.playlist.end_list,
-        }
-    }
-
-    /// What is under a path of this rendition, its playlist aside.
-    pub fn find(&self, object: Object) -> Found {
-        let found = match object {
-            Object::Multivariant | Object::Media(_) => None,
-            Object::Init(_, hash) => self.objects.find_init(hash),
-            Object::Segment(_, msn) => self.objects.find_segment(msn),
-            Object::Part(_, msn, part) if self.is_next(msn, part) => Some(Found::Soon),
-            Object::Part(_, msn, part) => self.objects.find_part(msn, part),
-        };
-        found.unwrap_or(Found::Nothing)
-    }
-
-    fn is_next(&self, msn: Msn, part: PartIndex) -> bool {
-        self.has_media() && self.next_part() == Some((msn, part))
     }
 }

@@ -409,6 +409,37 @@ fn a_rung_that_is_more_than_a_whole_segment_late_is_a_gap_and_comes_back_in_step
 }
 
 #[test]
+fn an_encoder_that_crashes_costs_its_rung_the_segment_and_starts_with_the_newest_keyframe() {
+    let show = Show::default();
+    let mut stage = Stage::new(settings());
+    stage.feed(&show.headers());
+    let messages = show.session(START_MS, None);
+    let stamps = stamps(&messages);
+    let mut before = Vec::new();
+    let mut crashed = None;
+    for (index, message) in messages.iter().enumerate() {
+        if index == stamps[2].0 + 70 {
+            crashed = Some(stage.crash());
+        }
+        if index == stamps[3].0 + 30 {
+            let (generation, plan) = crashed.take().unwrap();
+            stage.start(generation, plan);
+        }
+        stage.feed_one(message.clone());
+        assert_playlists(&mut stage.stream, &mut before);
+    }
+    let rung = playlist(&mut stage.stream, RUNG).unwrap();
+    let gaps: Vec<Msn> = rung
+        .numbered()
+        .filter(|(msn, segment)| segment.gap && *msn >= stamps[0].1.msn)
+        .map(|(msn, _)| msn)
+        .collect();
+    assert_eq!(gaps, [stamps[2].1.msn]);
+    assert_continuous(&mut stage.stream, RUNG, 0);
+    assert_presentation(&mut stage.stream);
+}
+
+#[test]
 fn without_an_encoder_source_and_sound_are_offered_all_the_same() {
     let show = Show::default();
     let mut stage = Stage::new(settings());
