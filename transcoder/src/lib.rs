@@ -18,9 +18,9 @@ pub mod multivariant;
 pub mod origin;
 pub mod part;
 pub mod sample;
-pub mod store;
 #[cfg(test)]
 mod show;
+pub mod store;
 pub mod stream;
 pub mod track;
 pub mod window;
