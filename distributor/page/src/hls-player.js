@@ -7,6 +7,8 @@ const CONFIG = {
   lowLatencyMode: true,
   // A twentieth faster is not heard, and takes back a second in twenty.
   maxLiveSyncPlaybackRate: 1.05,
+  // Each stall moves the target back by this much, for good: a whole second would be lost for one held show.
+  liveSyncOnStallIncrease: 0.5,
   backBufferLength: 30,
   maxBufferLength: 20,
   // Parts are passed through, not remuxed: a worker would save nothing and need blob: in the CSP.
@@ -37,8 +39,11 @@ export function open(video, source, emit) {
     resume: () => hls.startLoad(-1),
     recover: () => hls.recoverMediaError(),
     close: () => hls.destroy(),
+    // Whether it went: forward only, for when nothing new comes, the live moment may lie behind what was shown.
     goLive: () => {
-      if (hls.liveSyncPosition !== null) video.currentTime = hls.liveSyncPosition;
+      const ahead = hls.liveSyncPosition > video.currentTime;
+      if (ahead) video.currentTime = hls.liveSyncPosition;
+      return ahead;
     },
     levels: () => hls.levels.map(({ uri, height, bitrate }) => ({ url: uri, height, bitrate })),
     playing: () => hls.currentLevel,

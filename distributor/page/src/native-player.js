@@ -23,7 +23,9 @@ export function open(video, source, emit) {
       video.load();
     },
     goLive: () => {
-      if (edge() !== null) video.currentTime = edge();
+      const ahead = edge() > video.currentTime;
+      if (ahead) video.currentTime = edge();
+      return ahead;
     },
     levels: () => [],
     playing: () => -1,

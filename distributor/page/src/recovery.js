@@ -6,7 +6,7 @@ const MEDIA_ERROR_APART_MS = 10_000;
 const RESUMES_BEFORE_REBUILD = 3;
 
 export const STUCK_TELL_MS = 3_000;
-export const STUCK_JUMP_MS = 6_000;
+export const STUCK_JUMP_MS = 4_000;
 export const STUCK_REBUILD_MS = 15_000;
 
 /** For a fatal player error: 'recover' (at once), 'resume' or 'rebuild' (after a probe has found the show). */

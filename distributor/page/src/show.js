@@ -146,9 +146,9 @@ export class Show {
     }
     const action = afterStuck(nowMs - this.#still.sinceMs, this.#still.done);
     if (action === null) return;
-    this.#still.done = action;
     this.#dispatch({ type: 'stuck' });
-    if (action === 'jump') this.#player.goLive();
+    // Nowhere to jump to yet: tried again at the next tick.
+    if (action !== 'jump' || this.#player.goLive()) this.#still.done = action;
     if (action === 'rebuild') this.#retry('rebuild');
   }
 
