@@ -26,6 +26,7 @@ mod status;
 mod stream;
 mod streams;
 mod timeline;
+mod wake;
 mod wire;
 
 pub use config::{Config, Raw};

@@ -27,6 +27,7 @@ use crate::{
     output::OutputStatus,
     ring::Seq,
     stream::{CloseCause, Event, Settings, Stream},
+    wake::Wake,
 };
 
 /// All streams, by name. None comes or goes while mux runs.
@@ -51,6 +52,7 @@ pub(crate) struct SharedStream {
 
 struct Inner {
     stream: Stream,
+    wake: Wake,
     publishers: BTreeMap<PublisherId, oneshot::Sender<CloseCause>>,
 }
 
@@ -75,6 +77,7 @@ impl SharedStream {
             clock,
             inner: Mutex::new(Inner {
                 stream: Stream::new(settings, last),
+                wake: Wake::default(),
                 publishers: BTreeMap::new(),
             }),
             head: watch::Sender::default(),
@@ -151,10 +154,12 @@ impl SharedStream {
         while let Some(event) = inner.stream.poll_event() {
             self.handle(event, &mut inner.publishers);
         }
-        let head = inner.stream.ring().head();
+        let Inner { stream, wake, .. } = &mut *inner;
+        let (head, due) = (stream.ring().head(), wake.due(stream.ring(), now));
         drop(inner);
-        self.head
-            .send_if_modified(|before| std::mem::replace(before, head) != head);
+        if due {
+            self.head.send_replace(head);
+        }
         result
     }
 
