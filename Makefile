@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps test-deps build page run test check unit e2e test-obs bench fuzz advisories
+.PHONY: help deps test-deps build page run test check unit e2e bench fuzz advisories
 
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 

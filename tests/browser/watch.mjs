@@ -1,9 +1,10 @@
-// A viewer: opens the watch page in Chromium, from another origin than the media, and reports.
+// A viewer: opens the watch page in Chromium, and reports. The page comes from another origin than
+// the media, as on an embedding site, unless it is asked for as the distributor serves it (`own`).
 //
 //     node watch.mjs '{ "media": "https://localhost:8443", "stream": "stage", "seconds": 30,
 //                       "certificate": "cert.pem", "key": "key.pem" }'
 //
-// Further keys: `before` (the show is not on yet; expect the page to say so), `clock` (the picture
+// Further keys: `own` (default false), `before` (the show is not on yet; expect the page to say so), `clock` (the picture
 // carries a clock; wait for one), `checks` (quality menu, keyboard, axe, sound; default true),
 // `deadline` (s for everything, default 120), `screenshots` (a folder), `size` ([width, height]),
 // `dist` (a folder, default distributor/page/dist).
@@ -27,7 +28,7 @@ const FLAGS = [
 const DIST = new URL('../../distributor/page/dist/', import.meta.url);
 
 const plan = {
-  seconds: 30, before: false, clock: false, checks: true, deadline: 120, size: [1280, 720],
+  seconds: 30, own: false, before: false, clock: false, checks: true, deadline: 120, size: [1280, 720],
   ...JSON.parse(process.argv[2]),
 };
 
@@ -35,10 +36,10 @@ function tell(event, fields = {}) {
   process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
 }
 
-async function watch(page, origin) {
-  const { errors, strangers } = witness(page, [origin, plan.media]);
+async function watch(page, address) {
+  const { errors, strangers } = witness(page, [new URL(address).origin, plan.media]);
   const audits = {};
-  await page.goto(`${origin}/watch/${plan.stream}?origin=${encodeURIComponent(plan.media)}`);
+  await page.goto(address);
   if (plan.before) {
     await page.waitForFunction(() => document.getElementById('title').textContent === 'The show has not started');
     await shoot(page, 'before');
@@ -75,6 +76,8 @@ async function shoot(page, name) {
 async function main() {
   const dist = plan.dist ? pathToFileURL(`${plan.dist}/`) : DIST;
   const server = await servePage({ dist, media: plan.media, certificate: plan.certificate, key: plan.key });
+  const path = `/watch/${plan.stream}`;
+  const address = plan.own ? `${plan.media}${path}` : `${server.origin}${path}?origin=${encodeURIComponent(plan.media)}`;
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
   const [width, height] = plan.size;
   const page = await browser.newPage({ viewport: { width, height }, ignoreHTTPSErrors: true, hasTouch: width < 600 });
@@ -83,7 +86,7 @@ async function main() {
     setTimeout(() => reject(new Error(`not done within ${plan.deadline} s`)), plan.deadline * 1000).unref();
   });
   try {
-    tell('report', await Promise.race([watch(page, server.origin), overdue]));
+    tell('report', await Promise.race([watch(page, address), overdue]));
   } catch (error) {
     const stats = await page.evaluate(() => window.footlight?.stats).catch(() => null);
     await shoot(page, 'failed').catch(() => {});

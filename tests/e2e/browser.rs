@@ -33,6 +33,7 @@ fn a_viewer_who_waits_sees_the_show_begin_and_stays_near_live() -> Result<()> {
     check_played(&report, WATCHED_S)?;
     check_near_live(&report)?;
     check_page(&report)?;
+    check_quiet(&report)?;
     stage.check_unharmed()
 }
 
@@ -64,7 +65,15 @@ fn check_near_live(report: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Quality menu, sound, keyboard and accessibility; nothing on the console, nobody else was asked.
+/// Nothing on the console, and nobody else was asked for anything.
+pub(crate) fn check_quiet(report: &Value) -> Result<()> {
+    for empty in ["errors", "strangers"] {
+        ensure!(report[empty] == json!([]), "{empty}: {}", report[empty]);
+    }
+    Ok(())
+}
+
+/// Quality menu, sound, keyboard and accessibility.
 fn check_page(report: &Value) -> Result<()> {
     let qualities = report["qualities"].as_array().context("no quality menu")?;
     ensure!(qualities.len() == 2, "source and one rung: {report}");
@@ -73,9 +82,8 @@ fn check_page(report: &Value) -> Result<()> {
         "a quality does not play: {report}"
     );
     ensure!(report["sound"] == true, "the sound stays off: {report}");
-    for empty in ["unreachable", "errors", "strangers"] {
-        ensure!(report[empty] == json!([]), "{empty}: {}", report[empty]);
-    }
+    let unreachable = &report["unreachable"];
+    ensure!(unreachable == &json!([]), "not by keyboard: {unreachable}");
     for moment in ["before", "playing"] {
         let found = &report["audits"][moment];
         ensure!(found == &json!([]), "accessibility, {moment}: {found}");

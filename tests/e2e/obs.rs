@@ -1,4 +1,5 @@
-//! OBS Studio itself, as Debian packages it, publishes; the watch page plays it.
+//! OBS Studio itself, as Debian packages it, publishes; the watch page, as the distributor serves it, plays it on a
+//! screen as small as a phone's.
 
 use std::{
     path::Path,
@@ -13,7 +14,7 @@ use nix::{
 use serde_json::json;
 use tests::{Plan, STAGE, Stage};
 
-use crate::browser::{Browser, check_played};
+use crate::browser::{Browser, check_played, check_quiet};
 
 /// What the viewer watches, in seconds of the show.
 const WATCHED_S: u32 = 30;
@@ -23,7 +24,7 @@ fn obs_publishes_and_the_page_plays_it() -> Result<()> {
     let mut stage = crate::start(Plan::default());
     let mut browser = Browser::open(
         &stage,
-        json!({ "seconds": WATCHED_S, "before": true, "checks": false }),
+        json!({ "seconds": WATCHED_S, "before": true, "checks": false, "own": true, "size": [390, 844] }),
     )?;
     browser.wait_for("before")?;
     let _obs = Obs::publish(&stage)?;
@@ -31,6 +32,7 @@ fn obs_publishes_and_the_page_plays_it() -> Result<()> {
     eprintln!("{report}");
 
     check_played(&report, WATCHED_S)?;
+    check_quiet(&report)?;
     stage.check_unharmed()
 }
 
