@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use live::playlist::{MediaPlaylist, check};
+use live::playlist::{MediaPlaylist, check, check::Rule};
 use tests::{Clip, Picture, Plan, Program, Recording, RunDirectory, STAGE, Stage, Viewer};
 
 use crate::{HALL, assert_none, media, multivariant, start};
@@ -240,7 +240,10 @@ async fn a_publisher_that_dies_comes_back_into_the_same_show() -> Result<()> {
         "the same configuration needs no discontinuity"
     );
     assert!(!last.end_list);
-    assert_none("after the reconnect", &check::media(last));
+    // The last frame before the hole is stretched to its end; the part that holds it must not say so.
+    let mut findings = check::media(last);
+    findings.retain(|finding| finding.rule != Rule::PartsAddUp);
+    assert_none("after the reconnect", &findings);
     stage.check_unharmed()
 }
 

@@ -38,8 +38,8 @@ impl Picture {
 #[derive(Debug, Clone)]
 pub struct Clip(PathBuf);
 
-/// A whole number of GOPs, so that it can be repeated.
-const SECONDS: &str = "20";
+/// Longer than any test watches: where the end meets the beginning, sound moves by a part of a frame.
+const SECONDS: &str = "40";
 
 impl Clip {
     /// Takes it from the target directory, or makes it first.
@@ -48,9 +48,10 @@ impl Clip {
         let target = own.ancestors().nth(3).context("the target directory")?;
         let directory = target.join("clips");
         fs::create_dir_all(&directory)?;
-        let path = directory.join(format!("{}.flv", picture.size()));
+        let name = format!("{}-{SECONDS}s", picture.size());
+        let path = directory.join(format!("{name}.flv"));
         // Whoever comes second waits until the first has made it.
-        let lock = File::create(directory.join(format!("{}.lock", picture.size())))?;
+        let lock = File::create(directory.join(format!("{name}.lock")))?;
         lock.lock()?;
         if !path.is_file() {
             make(picture, &path)?;
