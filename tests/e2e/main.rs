@@ -7,6 +7,7 @@ mod hostile;
 mod obs;
 mod onebox;
 mod redundancy;
+mod requests;
 mod show;
 
 use anyhow::Result;

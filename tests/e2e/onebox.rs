@@ -68,7 +68,8 @@ impl Drop for Onebox {
     }
 }
 
-#[tokio::test]
+// A second thread, so that the viewer's connection can end while this one waits for the program to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn one_command_puts_a_show_on_the_air_and_ctrl_c_leaves_nothing() -> Result<()> {
     let (base, ports) = free_ports().context("no ports are free")?;
     let mut onebox = Onebox::start(base)?;

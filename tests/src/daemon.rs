@@ -147,11 +147,6 @@ impl Daemon {
         })
     }
 
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Where its listener called `name` is, as its log said; waits until it says so.
     pub fn listener(&self, name: &str) -> Result<SocketAddr> {
         self.wait_for_line(&format!("the listener {name}"), |line| {
@@ -255,10 +250,18 @@ impl Daemon {
         Ok(())
     }
 
-    /// Asks it to stop and waits until it has.
-    pub fn stop(mut self) -> Result<ExitStatus> {
+    /// Asks it to stop and waits until it has, as it was asked.
+    pub fn stop(&mut self) -> Result<()> {
         self.signal(Signal::SIGTERM)?;
-        self.exited()
+        let status = self.exited()?;
+        if !status.success() {
+            bail!(
+                "{}: {status} instead of a clean stop:\n{}",
+                self.name,
+                self.tail()
+            );
+        }
+        Ok(())
     }
 
     /// Waits until it ends by itself.

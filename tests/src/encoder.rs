@@ -76,7 +76,7 @@ impl Encoder {
     }
 
     /// Stops it from sending anything, without closing its connection.
-    pub fn freeze(&self) -> Result<()> {
+    pub fn freeze(&mut self) -> Result<()> {
         self.0.signal(Signal::SIGSTOP)
     }
 

@@ -138,17 +138,9 @@ impl Stage {
 
     /// Stops all in order, and says which did not end as asked.
     pub fn stop(mut self) -> Result<()> {
-        let stop = |daemon: &mut Daemon| -> Result<()> {
-            daemon.signal(nix::sys::signal::Signal::SIGTERM)?;
-            let status = daemon.exited()?;
-            if !status.success() {
-                bail!("{status} instead of a clean stop:\n{}", daemon.tail());
-            }
-            Ok(())
-        };
-        stop(&mut self.mux)?;
-        self.transcoders.iter_mut().try_for_each(stop)?;
-        stop(&mut self.distributor)
+        self.mux.stop()?;
+        self.transcoders.iter_mut().try_for_each(Daemon::stop)?;
+        self.distributor.stop()
     }
 }
 
