@@ -35,6 +35,7 @@ function drawLive(view, text) {
   const button = element('golive');
   say('golive-text', view.goLive ? text.badgeGoLive : text.badgeLive);
   button.title = text.goLiveHint;
+  button.hidden = !view.badge;
   button.classList.toggle('on', view.live);
 }
 

@@ -73,6 +73,7 @@ export function view(state) {
     painted: !playing && !state.blocked,
     controls: picture,
     loading: state.phase === 'starting' && !state.blocked,
+    badge: playing,
     live: atLive,
     goLive: playing && !atLive,
     play: state.blocked,

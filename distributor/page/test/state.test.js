@@ -46,6 +46,7 @@ test('behind live and paused offer the way back, and are said', () => {
 test('a lost picture is reconnecting until it moves again', () => {
   for (const event of ['stuck', 'lost']) {
     assert.equal(said(after('found', 'moving', event)), 'Reconnecting');
+    assert.equal(view(after('found', 'moving', event)).badge, false);
     assert.equal(after('found', 'moving', event, 'unreachable', 'found').phase, 'reconnecting');
     assert.equal(after('found', 'moving', event, 'found', 'moving').phase, 'playing');
   }
