@@ -18,7 +18,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use nix::{
     sched::{CpuSet, sched_setaffinity},
-    sys::signal::{Signal, killpg},
+    sys::{
+        prctl,
+        signal::{Signal, killpg},
+    },
     unistd::Pid,
 };
 use tokio::net::TcpStream;
@@ -34,14 +37,24 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `command` on CPU 0 and waits until `port` on loopback accepts. Its output goes to `log`.
     pub(crate) async fn start(command: &mut Command, port: u16, log: &Path) -> Result<Self> {
+        if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            bail!(
+                "port {port} is taken by another program: stop it (ss -tlnp names it), then measure again"
+            );
+        }
         let log_file = fs::File::create(log).context("log file")?;
         command
             .stdin(Stdio::null())
             .stdout(log_file.try_clone()?)
             .stderr(log_file)
             .process_group(0);
-        // SAFETY: sched_setaffinity is one system call and allocates nothing between fork and exec.
-        unsafe { command.pre_exec(|| Ok(pin(Pid::from_raw(0), 0)?)) };
+        // SAFETY: two system calls, nothing is allocated between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                prctl::set_pdeathsig(Signal::SIGTERM)?;
+                Ok(pin(Pid::from_raw(0), 0)?)
+            })
+        };
         let child = command
             .spawn()
             .with_context(|| format!("{command:?} does not start"))?;
