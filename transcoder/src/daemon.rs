@@ -91,6 +91,7 @@ fn status(store: &Store) -> Value {
             }
             value["publishers"] = counts.publishers.into();
             value["encoders_started"] = counts.encoders.into();
+            value["faults"] = stream.faults().into();
             value["waiting"] = stream.waiting().into();
             (stream.name().to_string(), value)
         })

@@ -9,6 +9,7 @@ pub mod codec;
 pub mod config;
 mod daemon;
 pub mod encoder;
+pub mod fault;
 pub mod feed;
 pub mod fmp4;
 pub mod ingest;

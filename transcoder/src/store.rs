@@ -15,6 +15,7 @@ use tracing::{debug, info};
 
 use crate::{
     encoder::Encoders,
+    fault::Faults,
     feed::{self, ReadError},
     stream::{Action, FeedError, Message, Settings, Stream, StreamStatus},
     worker::{Event, Feed, FeedError as EncoderFull},
@@ -53,6 +54,7 @@ struct Live {
     feed: Option<Feed>,
     versions: BTreeMap<Rendition, watch::Sender<u64>>,
     counts: Counts,
+    faults: Faults,
 }
 
 /// What the shell counts of one stream.
@@ -103,6 +105,7 @@ impl Store {
                         feed: None,
                         versions: BTreeMap::new(),
                         counts: Counts::default(),
+                        faults: Faults::default(),
                     }),
                     publisher: watch::Sender::new(0),
                     generation: watch::Sender::new(0),
@@ -118,7 +121,10 @@ impl Store {
             *newest += 1;
             id = *newest;
         });
-        lock(&published.live).counts.publishers = id;
+        let mut live = lock(&published.live);
+        live.counts.publishers = id;
+        live.faults = Faults::default();
+        drop(live);
         Some(Publisher { id, published })
     }
 
@@ -186,6 +192,10 @@ impl Publisher {
         if !self.is_newest() {
             return Err(PublishError::Replaced);
         }
+        let name = &self.published.name;
+        if let Some(fault) = live.faults.message(message) {
+            info!(stream = %name, "{fault}");
+        }
         match feed::read(message) {
             Ok(Some(message)) => self.published.feed(&mut live, message),
             Ok(None) => Ok(()),
@@ -210,6 +220,10 @@ impl Published {
             self.act(live, action);
         }
         live.tell();
+        let source = live.stream.source_fault();
+        if let Some(fault) = live.faults.source(source) {
+            info!(stream = %self.name, "{fault}");
+        }
         match outcome {
             Err(error @ FeedError::Memory) => Err(PublishError::Stream(error)),
             Err(error @ (FeedError::Video(_) | FeedError::Audio(_))) => {
@@ -293,6 +307,11 @@ impl Published {
     pub fn status(&self) -> (Option<StreamStatus>, Counts) {
         let live = lock(&self.live);
         (live.stream.status(), live.counts)
+    }
+
+    /// What keeps it from its viewers, in words for whoever set up the encoder.
+    pub fn faults(&self) -> Vec<String> {
+        lock(&self.live).faults.list()
     }
 
     /// How many requests wait.

@@ -11,6 +11,8 @@ pub struct AvcTrack {
     width: u16,
     height: u16,
     frame_rate: Option<(u32, u32)>,
+    /// Bytes of a NAL unit's length: 1, 2 or 4.
+    length_size: u8,
 }
 
 /// Why a video configuration cannot be packaged.
@@ -47,6 +49,7 @@ impl AvcTrack {
             width: pixels(sps.width)?,
             height: pixels(sps.height)?,
             frame_rate: sps.frame_rate.filter(|rate| believable(*rate)),
+            length_size: config.nal_length_size,
         })
     }
 
@@ -68,6 +71,27 @@ impl AvcTrack {
     /// Frames per second as a fraction, when the stream says so.
     pub const fn frame_rate(&self) -> Option<(u32, u32)> {
         self.frame_rate
+    }
+
+    /// Whether an access unit is not an IDR picture, whatever its publisher calls it: with open GOPs and intra refresh
+    /// a "keyframe" leans on pictures before it, and browsers that start there show nothing. One whose NAL units cannot
+    /// be told apart is believed.
+    pub fn lacks_idr(&self, access_unit: &[u8]) -> bool {
+        const SLICE: u8 = 1;
+        const IDR_SLICE: u8 = 5;
+        let mut rest = access_unit;
+        while let Some((length, after)) = rest.split_at_checked(self.length_size.into()) {
+            let length = length.iter().fold(0, |n, byte| n << 8 | usize::from(*byte));
+            let Some((unit, after)) = after.split_at_checked(length) else {
+                return false;
+            };
+            match unit.first().map(|header| header & 0x1f) {
+                Some(SLICE) => return true,
+                Some(IDR_SLICE) => return false,
+                _ => rest = after,
+            }
+        }
+        false
     }
 
     /// RFC 6381: `avc1.` and profile, constraints and level in hexadecimal.

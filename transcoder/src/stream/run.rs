@@ -148,7 +148,7 @@ impl Run {
         let window = |rendition| Window::new(rendition, limits, VIDEO_TIMESCALE);
         self.source
             .get_or_insert_with(|| SourceTrack::new(window(Rendition::Source), parts))
-            .configure(video_init(&video));
+            .configure(video.clone());
         let rungs = ladder::plan(&video, &self.settings.ladder);
         for rung in &rungs {
             self.rungs.entry(rung.rendition).or_insert_with(|| Encoded {

@@ -57,6 +57,11 @@ pub struct RenditionStatus {
 }
 
 impl Stream {
+    /// Why players are not offered the source, once that is known.
+    pub fn source_fault(&self) -> Option<&'static str> {
+        self.run.as_ref()?.source.as_ref()?.fault()
+    }
+
     /// What an operator sees; none before the first stamp.
     pub fn status(&self) -> Option<StreamStatus> {
         let run = self.run.as_ref()?;

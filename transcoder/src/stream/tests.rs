@@ -334,6 +334,36 @@ fn a_source_whose_keyframes_are_overdue_is_not_offered_and_its_rungs_go_on() {
 }
 
 #[test]
+fn a_source_whose_keyframes_are_no_idr_pictures_is_not_offered_and_its_rungs_go_on() {
+    // Intra refresh: an IDR picture first, then "keyframes" that lean on what came before.
+    const IDR: &[u8] = b"\0\0\0\x02\x06\x05\0\0\0\x03\x65\x88\x84";
+    const SLICE: &[u8] = b"\0\0\0\x02\x06\x05\0\0\0\x03\x41\x9a\x00";
+    let mut stage = Stage::new(settings());
+    stage.feed(&Show::default().headers());
+    let mut before = Vec::new();
+    let mut first = true;
+    for mut message in Show::default().session(START_MS, None) {
+        if let Message::Video { bytes, .. } = &mut message {
+            let picture = if std::mem::take(&mut first) {
+                IDR
+            } else {
+                SLICE
+            };
+            *bytes = Bytes::from_static(picture);
+        }
+        stage.feed_one(message);
+        assert_playlists(&mut stage.stream, &mut before);
+    }
+    let source = playlist(&mut stage.stream, Rendition::Source).unwrap();
+    assert_eq!(source.segments.iter().filter(|s| !s.gap).count(), 1);
+    let rung = playlist(&mut stage.stream, RUNG).unwrap();
+    assert!(rung.segments.iter().filter(|s| !s.gap).count() > 4);
+    assert!(!stage.stream.status().unwrap().source_offered);
+    let fault = stage.stream.source_fault().unwrap();
+    assert!(fault.contains("intra refresh"), "{fault}");
+}
+
+#[test]
 fn a_held_stream_is_a_gap_in_all_renditions_and_goes_on_without_a_discontinuity() {
     let show = Show {
         seconds: 9,

@@ -2,14 +2,18 @@
 //!
 //! Boundaries take effect in the order of messages: a stamp comes just before the first frame of its segment. When
 //! that frame is no keyframe at the stamped time the boundary was overdue, and the segment is a GAP until the next
-//! stamped keyframe. Enters the multivariant playlist only when its keyframes proved regular (DESIGN §4).
+//! stamped keyframe. A keyframe that is no IDR picture makes it a GAP too. Enters the multivariant playlist only when its keyframes proved regular (DESIGN §4).
 
-use bytes::Bytes;
 use live::MediaTime;
 
 use super::picture::Picture;
 use crate::{
-    boundary::Boundary, fmp4::VIDEO_TIMESCALE, part::PartTarget, sample::Sample, window::Window,
+    boundary::Boundary,
+    codec::AvcTrack,
+    fmp4::{VIDEO_TIMESCALE, video_init},
+    part::PartTarget,
+    sample::Sample,
+    window::Window,
 };
 
 /// The `source` rendition.
@@ -17,6 +21,11 @@ use crate::{
 pub struct SourceTrack {
     picture: Picture,
     admission: Admission,
+    codec: Option<AvcTrack>,
+    /// The newest segment whose keyframe was stamped in time began without an IDR picture.
+    lacks_idr: bool,
+    /// A boundary was overdue.
+    overdue: bool,
 }
 
 /// Whether players may be offered the source.
@@ -48,12 +57,17 @@ impl SourceTrack {
         Self {
             picture: Picture::new(window, parts),
             admission: Admission::default(),
+            codec: None,
+            lacks_idr: false,
+            overdue: false,
         }
     }
 
-    /// The next segment has this initialization section.
-    pub fn configure(&mut self, init: Bytes) {
-        self.picture.window_mut().configure(init, VIDEO_TIMESCALE);
+    /// The next segment has this configuration.
+    pub fn configure(&mut self, codec: AvcTrack) {
+        let window = self.picture.window_mut();
+        window.configure(video_init(&codec), VIDEO_TIMESCALE);
+        self.codec = Some(codec);
     }
 
     /// A stamp.
@@ -64,17 +78,42 @@ impl SourceTrack {
 
     /// A frame. `true` when it shows that the open segment's boundary was overdue.
     pub fn push(&mut self, sample: &Sample) -> bool {
-        let overdue = self.picture.is_starting()
+        let starting = self.picture.is_starting();
+        let overdue = starting
             && self
                 .picture
                 .open()
                 .is_some_and(|open| !sample.key || sample.pts != open.start);
         if overdue {
+            self.overdue = true;
             self.picture.spoil();
         } else {
-            self.picture.push(sample);
+            let mut sample = sample.clone();
+            if sample.key {
+                let codec = self.codec.as_ref();
+                sample.key = !codec.is_some_and(|codec| codec.lacks_idr(sample.bytes()));
+                if starting {
+                    self.lacks_idr = !sample.key;
+                }
+            }
+            self.picture.push(&sample);
         }
         overdue
+    }
+
+    /// Why players are not offered it, once that is known.
+    pub const fn fault(&self) -> Option<&'static str> {
+        if self.admission.is_admitted() {
+            None
+        } else if self.lacks_idr {
+            Some(
+                "its keyframes are no IDR pictures: turn off intra refresh and open GOPs in the encoder",
+            )
+        } else if self.overdue {
+            Some("its keyframes are too far apart: set the encoder's keyframe interval to 2 s")
+        } else {
+            None
+        }
     }
 
     /// Whether players may be offered it.

@@ -1,0 +1,157 @@
+//! [pure] What keeps a publisher's stream from its viewers, in words for whoever set up the encoder.
+//!
+//! None of it is an error: mux passes every codec through to those who can use it, so nobody else says it. A publisher
+//! that changes back and forth is told of each fault once.
+
+use rtmp::{
+    Message, MessageKind,
+    flv::{self, Class, Codec, Tag, Track},
+};
+
+/// The faults of one stream.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    video: Fault<Codec>,
+    audio: Fault<Codec>,
+    source: Fault<&'static str>,
+}
+
+/// One that there is, and whether it was told of since the connection began.
+#[derive(Debug, Clone, Copy)]
+struct Fault<T> {
+    now: Option<T>,
+    told: bool,
+}
+
+impl<T> Default for Fault<T> {
+    fn default() -> Self {
+        Self {
+            now: None,
+            told: false,
+        }
+    }
+}
+
+impl<T: Copy> Fault<T> {
+    /// What there is to tell.
+    fn set(&mut self, now: Option<T>) -> Option<T> {
+        self.now = now;
+        let news = now.filter(|_| !self.told);
+        self.told |= now.is_some();
+        news
+    }
+}
+
+impl Faults {
+    /// A message has come. Gives what is worth telling, once.
+    pub fn message(&mut self, message: &Message) -> Option<String> {
+        let unpublished = |tag: Tag<'_>, published: Codec| {
+            let counts = tag.class != Class::Command && tag.track == Track::One(0);
+            counts.then(|| Some(tag.codec).filter(|codec| *codec != published))
+        };
+        if message.kind == MessageKind::Video {
+            let now = unpublished(flv::video(&message.payload).ok()?, Codec::Avc)?;
+            self.video.set(now).map(no_picture)
+        } else if message.kind == MessageKind::Audio {
+            let now = unpublished(flv::audio(&message.payload).ok()?, Codec::Aac)?;
+            self.audio.set(now).map(no_sound)
+        } else {
+            None
+        }
+    }
+
+    /// Why players are not offered the source, as it is now. Gives what is worth telling, once.
+    pub fn source(&mut self, fault: Option<&'static str>) -> Option<String> {
+        self.source.set(fault).map(no_source)
+    }
+
+    /// All that there are.
+    pub fn list(&self) -> Vec<String> {
+        let video = self.video.now.map(no_picture);
+        let audio = self.audio.now.map(no_sound);
+        let source = self.source.now.map(no_source);
+        video.into_iter().chain(audio).chain(source).collect()
+    }
+}
+
+fn no_picture(codec: Codec) -> String {
+    let name = name(codec, |_| None);
+    format!("viewers get no picture from {name}: set the encoder to H.264")
+}
+
+fn no_sound(codec: Codec) -> String {
+    let name = name(codec, |id| matches!(id, 2 | 14).then_some("MP3"));
+    format!("viewers get no sound from {name}: set the encoder to AAC")
+}
+
+fn no_source(why: &str) -> String {
+    format!("viewers are not offered the source: {why}")
+}
+
+/// `legacy` names the ids that mean one thing for pictures and another for sound.
+fn name(codec: Codec, legacy: impl Fn(u8) -> Option<&'static str>) -> String {
+    match codec {
+        Codec::Avc => "H.264".to_owned(),
+        Codec::Hevc => "HEVC".to_owned(),
+        Codec::Aac => "AAC".to_owned(),
+        Codec::FourCc(four_cc) => four_cc.escape_ascii().to_string(),
+        Codec::Legacy(id) => legacy(id).map_or_else(|| format!("FLV codec {id}"), str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn message(kind: MessageKind, payload: &'static [u8]) -> Message {
+        Message {
+            timestamp: 0,
+            kind,
+            stream_id: 1,
+            payload: Bytes::from_static(payload),
+        }
+    }
+
+    #[test]
+    fn a_codec_that_viewers_do_without_is_told_once_and_listed_while_it_lasts() {
+        let hevc = message(MessageKind::Video, b"\x91hvc1\x00\x00\x00picture");
+        let avc = message(MessageKind::Video, b"\x17\x01\x00\x00\x00picture");
+        let mp3 = message(MessageKind::Audio, b"\x2fsound");
+        let opus = message(MessageKind::Audio, b"\x91Opussound");
+        let mut faults = Faults::default();
+        assert_eq!(
+            faults.message(&hevc).unwrap(),
+            "viewers get no picture from HEVC: set the encoder to H.264"
+        );
+        assert_eq!(
+            faults.message(&mp3).unwrap(),
+            "viewers get no sound from MP3: set the encoder to AAC"
+        );
+        assert_eq!(faults.message(&hevc), None);
+        assert_eq!(faults.list().len(), 2);
+        assert_eq!(faults.message(&avc), None);
+        assert_eq!(faults.message(&opus), None, "sound was told of");
+        assert_eq!(
+            faults.list(),
+            ["viewers get no sound from Opus: set the encoder to AAC"]
+        );
+        assert_eq!(faults.message(&hevc), None, "so were pictures");
+    }
+
+    #[test]
+    fn what_viewers_get_is_no_fault() {
+        let mut faults = Faults::default();
+        for (kind, payload) in [
+            (MessageKind::Video, &b"\x17\x01\x00\x00\x00picture"[..]),
+            (MessageKind::Video, b"\x5f\x00"),
+            (MessageKind::Audio, b"\xaf\x01sound"),
+            (MessageKind::Audio, b""),
+            (MessageKind::DataAmf0, b"\x02"),
+        ] {
+            assert_eq!(faults.message(&message(kind, payload)), None, "{payload:?}");
+        }
+        assert!(faults.list().is_empty());
+    }
+}
