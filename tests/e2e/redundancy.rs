@@ -6,12 +6,13 @@ use anyhow::{Context, Result, ensure};
 use live::{
     Msn,
     cluster::ClusterSecret,
-    playlist::{MediaPlaylist, Multivariant},
+    placement::{Member, ranks},
+    playlist::{MediaPlaylist, Multivariant, check},
 };
 use sha2::{Digest, Sha256};
-use tests::{Clip, Picture, Plan, STAGE, http_get};
+use tests::{Clip, Picture, Plan, Recording, STAGE, Stage, http_get};
 
-use crate::{media, multivariant, start};
+use crate::{assert_none, media, multivariant, start};
 
 /// Segments that are compared.
 const COMPARED: usize = 5;
@@ -134,4 +135,45 @@ async fn two_transcoders_write_the_same_bytes() -> Result<()> {
         }
     }
     stage.check_unharmed().context("after the comparison")
+}
+
+#[tokio::test]
+async fn a_transcoder_dies_and_no_viewer_notices() -> Result<()> {
+    let mut stage = start(Plan {
+        transcoders: 2,
+        rungs: vec![(240, "400k")],
+        ..Plan::default()
+    });
+    let _encoder = stage.publish(STAGE, &Clip::of(Picture::Small)?)?;
+    let viewer = stage.viewer().await?;
+    multivariant(&viewer, STAGE, &["source", "240p", "audio"]).await?;
+    let path = media(STAGE, "source");
+    let before = Recording::follow(&viewer, &path, 1).await?;
+
+    let active = first_in_rank(&stage)?;
+    stage.transcoders[active].kill()?;
+    let after = Recording::follow(&viewer, &path, 3).await?;
+    assert_none(
+        "over the death",
+        &check::successive(before.last()?, after.last()?),
+    );
+    assert_none("after the death", &check::media(after.last()?));
+    let seen = before.last()?.open_msn();
+    for (msn, segment) in after.last()?.numbered().filter(|(msn, _)| *msn >= seen) {
+        assert!(
+            !segment.gap && !segment.head.discontinuity,
+            "interrupted at {msn}"
+        );
+    }
+    stage.transcoders.remove(active);
+    stage.check_unharmed()
+}
+
+/// Which transcoder the distributor asks first.
+fn first_in_rank(stage: &Stage) -> Result<usize> {
+    let members = (1..=stage.transcoders.len())
+        .map(|n| Member::new(&format!("transcoder-{n}"), 1))
+        .collect::<Result<Vec<_>, _>>()?;
+    let ranked = ranks(&STAGE.name.parse()?, &members);
+    ranked.first().copied().context("a rank")
 }
