@@ -3,7 +3,7 @@
 use super::{FRAME_MS, Finding, Findings, Rule};
 use crate::{
     Msn, PartIndex,
-    playlist::{MediaPlaylist, Part, Seconds, SegmentHead},
+    playlist::{MediaPlaylist, Part, Seconds},
 };
 
 /// Holds EXT-X-VERSION as it was written ([`crate::playlist::version_of`]) against what the content needs.
@@ -75,25 +75,18 @@ fn dates(playlist: &MediaPlaylist, findings: &mut Findings) {
         .iter()
         .map(|open| (&open.head, Seconds::default()));
     let mut expected: Option<u64> = None;
-    for (
-        SegmentHead {
-            program_date_time,
-            discontinuity,
-            ..
-        },
-        duration,
-    ) in complete.chain(open)
-    {
+    for (head, duration) in complete.chain(open) {
         // In units of 10 µs, so that rounding does not add up over undated segments.
-        let date = program_date_time.map(|date| date.unix_millis().saturating_mul(100));
-        if let (Some(date), Some(expected), false) = (date, expected, *discontinuity) {
+        let date = head.program_date_time;
+        let date = date.map(|date| date.unix_millis().saturating_mul(100));
+        if let (Some(date), Some(expected), false) = (date, expected, head.discontinuity) {
             let apart = date.abs_diff(expected) / 100;
             findings.need(apart <= FRAME_MS, Rule::ProgramDateTimeDrift, || {
-                program_date_time.map_or_else(String::new, |date| format!("{date}: {apart} ms off"))
+                format!("{:?}: {apart} ms off", head.program_date_time)
             });
         }
         expected = date
-            .or_else(|| expected.filter(|_| !discontinuity))
+            .or_else(|| expected.filter(|_| !head.discontinuity))
             .map(|date| date.saturating_add(duration.units()));
     }
 }
