@@ -18,7 +18,7 @@ use tokio::{
     sync::{Notify, oneshot, watch},
     time::sleep,
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::{
     clock::WallClock,
@@ -184,18 +184,18 @@ impl SharedStream {
                 self.deadline.notify_one();
             }
             Event::Held => {
-                warn!(%stream, "no media for 2 s: the stream is held until a publisher comes (back)");
+                info!(%stream, "no media for 2 s: the stream is held until a publisher comes (back)");
                 self.deadline.notify_one();
             }
             Event::Ended(session) => {
                 info!(%stream, %session, "the hold is over: the session has ended");
                 self.deadline.notify_one();
             }
-            Event::Parked(id) => warn!(
+            Event::Parked(id) => info!(
                 %stream, publisher = id.0,
                 "two encoders with keys of this stream keep taking over from each other: the newcomer waits; stop one of them"
             ),
-            Event::KeyframeOverdue(id) => warn!(
+            Event::KeyframeOverdue(id) => info!(
                 %stream, publisher = id.0,
                 "keyframes are too far apart for the segments: set the encoder's keyframe interval to 2 s (OBS: Output, Keyframe Interval)"
             ),
