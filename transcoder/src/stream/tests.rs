@@ -529,6 +529,44 @@ fn a_changed_configuration_is_a_discontinuity_at_the_same_segment_everywhere() {
 }
 
 #[test]
+fn a_segment_that_is_cut_off_before_its_first_part_keeps_its_own_configuration() {
+    let show = Show {
+        seconds: 9,
+        ..Show::default()
+    };
+    let mut stage = Stage::new(settings());
+    stage.feed(&show.headers());
+    let mut messages = show.session(START_MS, None);
+    let (last, open) = *stamps(&messages).last().unwrap();
+    // The publisher is gone a quarter of a second into the segment, and back at once with another picture.
+    messages.truncate(last + 16);
+    stage.feed(&messages);
+    let mut avcc = crate::show::AVCC.to_vec();
+    avcc[3] = 0x1f;
+    stage.feed_one(Message::VideoConfig(avcc.into()));
+    let start = open.pts.millis() + 300;
+    let mut back = show.session(start, last_numbers(&messages));
+    for message in &mut back {
+        if let Message::Stamp(stamp) = message {
+            stamp.msn.0 = stamp.msn.0 - start / 1000 + open.msn.0 + 1;
+            stamp.session = open.session;
+        }
+    }
+    stage.feed(&back);
+    let source = playlist(&mut stage.stream, Rendition::Source).unwrap();
+    let maps: Vec<_> = source
+        .numbered()
+        .filter(|(_, segment)| !segment.gap)
+        .map(|(msn, segment)| (msn, segment.head.map.clone().unwrap()))
+        .collect();
+    let (old, new): (Vec<_>, Vec<_>) = maps.into_iter().partition(|(msn, _)| *msn <= open.msn);
+    assert_eq!(old.last().unwrap().0, open.msn, "it was published");
+    assert!(old.iter().all(|(_, map)| *map == old[0].1));
+    assert!(new.iter().all(|(_, map)| *map == new[0].1));
+    assert_ne!(old[0].1, new[0].1);
+}
+
+#[test]
 fn a_second_connection_that_repeats_the_open_segment_changes_nothing() {
     let show = Show::default();
     let messages = show.session(START_MS, None);

@@ -4,6 +4,7 @@
 //! does: with B-frames decoding runs ahead of presentation, and composition offsets are signed (facts: signed offsets
 //! and no edit list). Its last sample lasts until the next segment starts, so that fragments join without a hole.
 
+use bytes::Bytes;
 use live::MediaTime;
 
 use crate::{
@@ -20,6 +21,8 @@ pub(super) struct Picture {
     window: Window,
     lengths: Lengths,
     open: Option<Open>,
+    /// The initialization section of the next segment, when it is another than that of the open one.
+    next_init: Option<Bytes>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +44,17 @@ impl Picture {
             window,
             lengths: Lengths::new(parts, VIDEO_TIMESCALE),
             open: None,
+            next_init: None,
+        }
+    }
+
+    /// From here on the media need this initialization section. What is in the open segment keeps its own, also where
+    /// it is not published yet.
+    pub(super) fn configure(&mut self, init: Bytes) {
+        if self.open.as_ref().is_some_and(|open| open.media.is_some()) {
+            self.next_init = Some(init);
+        } else {
+            self.window.configure(init, VIDEO_TIMESCALE);
         }
     }
 
@@ -65,6 +79,9 @@ impl Picture {
 
     /// The segment before must have been finished.
     pub(super) fn begin(&mut self, boundary: Boundary) {
+        if let Some(init) = self.next_init.take() {
+            self.window.configure(init, VIDEO_TIMESCALE);
+        }
         self.window.begin(boundary);
         self.open = Some(Open {
             boundary,

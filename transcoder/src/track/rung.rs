@@ -56,7 +56,7 @@ impl RungTrack {
 
     /// The next segment has this initialization section.
     pub fn configure(&mut self, init: Bytes) {
-        self.picture.window_mut().configure(init, VIDEO_TIMESCALE);
+        self.picture.configure(init);
     }
 
     /// The source opens a segment.

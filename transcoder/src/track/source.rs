@@ -8,11 +8,7 @@ use live::MediaTime;
 
 use super::picture::Picture;
 use crate::{
-    boundary::Boundary,
-    codec::AvcTrack,
-    fmp4::{VIDEO_TIMESCALE, video_init},
-    part::PartTarget,
-    sample::Sample,
+    boundary::Boundary, codec::AvcTrack, fmp4::video_init, part::PartTarget, sample::Sample,
     window::Window,
 };
 
@@ -65,8 +61,7 @@ impl SourceTrack {
 
     /// The next segment has this configuration.
     pub fn configure(&mut self, codec: AvcTrack) {
-        let window = self.picture.window_mut();
-        window.configure(video_init(&codec), VIDEO_TIMESCALE);
+        self.picture.configure(video_init(&codec));
         self.codec = Some(codec);
     }
 
