@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use live::placement::{Member, ranks};
 use serde_json::{Value, json};
 use tests::{Plan, STAGE, Stage};
 
@@ -35,6 +36,36 @@ fn a_viewer_who_waits_sees_the_show_begin_and_stays_near_live() -> Result<()> {
     check_page(&report)?;
     check_quiet(&report)?;
     stage.check_unharmed()
+}
+
+#[test]
+fn a_viewer_notices_nothing_when_a_transcoder_dies() -> Result<()> {
+    let mut stage = crate::start(Plan {
+        transcoders: 2,
+        ..Plan::default()
+    });
+    let mut browser = Browser::open(
+        &stage,
+        json!({ "seconds": WATCHED_S, "before": true, "clock": true, "checks": false }),
+    )?;
+    browser.wait_for("before")?;
+    let _camera = Camera::publish(&stage.publish_url(STAGE)?)?;
+    browser.wait_for("playing")?;
+    let members = [
+        Member::new("transcoder-1", 1)?,
+        Member::new("transcoder-2", 1)?,
+    ];
+    let first = ranks(&STAGE.name.parse()?, &members)[0];
+    stage.transcoders[first].kill()?;
+    stage.distributor.wait_for_line("the switch", |line| {
+        line.contains("the origin is out of use").then_some(())
+    })?;
+    let report = browser.wait_for("report")?;
+    eprintln!("{report}");
+
+    check_played(&report, WATCHED_S)?;
+    check_near_live(&report)?;
+    check_quiet(&report)
 }
 
 /// The picture moved all the time.
