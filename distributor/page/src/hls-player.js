@@ -17,14 +17,13 @@ const CONFIG = {
   capLevelToPlayerSize: true,
   // Most viewers can take the source; those who cannot are moved down within a segment or two.
   abrEwmaDefaultEstimate: 4_000_000,
-  preferManagedMediaSource: true,
 };
 
 export function isSupported() {
   return Hls.isSupported();
 }
 
-/** Starts playing `source` in `video`. `emit` gets `lost` with a kind, `ended` and `levels`. */
+/** Starts playing `source` in `video`. `emit` gets `lost` with a kind, and `levels`. */
 export function open(video, source, emit) {
   const hls = new Hls(CONFIG);
   hls.on(Hls.Events.ERROR, (_, data) => {

@@ -7,7 +7,7 @@ const element = (id) => document.getElementById(id);
 /** Puts the fixed words in place. */
 export function label(name, { language, text }) {
   document.documentElement.lang = language;
-  document.title = `${name} · ${text.titleSuffix}`;
+  document.title = name ? `${name} · ${text.titleSuffix}` : text.misaddressed[0];
   element('player').setAttribute('lang', language);
   element('name').textContent = name;
   element('play').textContent = text.play;
