@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
         fs::write(&file.0, b"{\"msn\":17").unwrap();
         assert_eq!(file.load(), None);
-        fs::remove_file(&file.0).unwrap();
+        fs::remove_dir_all(directory).unwrap();
         assert_eq!(file.load(), None);
     }
 
@@ -142,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_number_is_written_before_the_keeper_ends() {
-        let (_directory, file) = file("numbers-last");
+        let (directory, file) = file("numbers-last");
         let numbers = watch::Sender::new(None);
         let shutdown = Shutdown::default();
         let keeper = tokio::spawn(file.clone().keep(numbers.subscribe(), shutdown.clone()));
@@ -150,5 +150,6 @@ mod tests {
         shutdown.trigger();
         keeper.await.unwrap();
         assert_eq!(file.load(), Some(NUMBERS));
+        fs::remove_dir_all(directory).unwrap();
     }
 }

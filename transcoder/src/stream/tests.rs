@@ -289,6 +289,29 @@ fn sound_is_split_at_the_boundary_by_its_time_and_lies_on_the_grid() {
 }
 
 #[test]
+fn sound_that_jumps_back_by_less_than_a_frame_never_overlaps() {
+    let show = Show::default();
+    for jump in 1..=20 {
+        let mut stage = Stage::new(settings());
+        stage.feed(&show.headers());
+        let mut messages = show.session(START_MS, None);
+        let (middle, _) = stamps(&messages)[2];
+        for message in &mut messages[middle + 60..] {
+            if let Message::Audio { wire_ms, .. } = message {
+                *wire_ms = wire_ms.wrapping_sub(jump);
+            }
+        }
+        stage.feed(&messages);
+        let mut end = 0;
+        for (msn, segment) in segments(&mut stage.stream, Rendition::Audio) {
+            let first = told(&segment)[0].at;
+            assert!(first >= end, "{jump} ms, {msn}: {first} < {end}");
+            end = told(&segment).last().unwrap().at + 1024;
+        }
+    }
+}
+
+#[test]
 fn the_multivariant_playlist_waits_until_it_can_be_complete() {
     let show = Show::default();
     let mut stage = Stage::new(settings());

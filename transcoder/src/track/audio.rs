@@ -5,8 +5,8 @@
 //! boundary opens the segment.
 //!
 //! Wire times are whole milliseconds, so a frame's place on the grid is found anew in each segment from its first few
-//! frames, and from there frames count on. Nothing is remembered across a boundary: a transcoder that joins late finds
-//! the same places. A frame that is more than one frame away from its place starts the count anew; where frames are
+//! frames, and from there frames count on. Across a boundary nothing is remembered but where the last frame ended, and
+//! that matters only after the sound has jumped: a transcoder that joins late finds the same places. A frame that is more than one frame away from its place starts the count anew; where frames are
 //! missing there is silence, since players stop at a hole in the sound.
 
 use std::collections::VecDeque;
@@ -36,6 +36,8 @@ pub struct AudioTrack {
     /// Boundaries that the sound has not reached. At most two.
     ahead: VecDeque<Boundary>,
     open: Option<Open>,
+    /// Where the newest published frame ends, in samples of the present rate: no frame begins before.
+    floor: u64,
     /// Presentation time of the newest frame taken.
     newest: Option<MediaTime>,
     dropped: u64,
@@ -46,6 +48,7 @@ struct Open {
     boundary: Boundary,
     codec: AacTrack,
     lengths: Lengths,
+    floor: u64,
     state: State,
 }
 
@@ -85,6 +88,7 @@ impl AudioTrack {
             pending: VecDeque::new(),
             ahead: VecDeque::new(),
             open: None,
+            floor: 0,
             newest: None,
             dropped: 0,
         }
@@ -198,12 +202,14 @@ impl AudioTrack {
             self.window
                 .configure(audio_init(&codec), codec.sample_rate());
             self.codec = codec;
+            self.floor = 0;
         }
         self.window.begin(boundary);
         self.open = Some(Open {
             boundary,
             codec: self.codec.clone(),
             lengths: Lengths::new(self.parts, self.codec.sample_rate()),
+            floor: self.floor,
             state: if boundary.gap {
                 State::Gap
             } else {
@@ -231,6 +237,7 @@ impl AudioTrack {
                     self.window.part(start, part);
                 }
                 self.window.close(next - first);
+                self.floor = next;
             }
             State::Placed { .. } | State::Seeking(_) | State::Gap => self.window.give_up(end),
         }
@@ -287,7 +294,7 @@ impl Open {
             .min();
         let place = least.map_or(start, on_grid);
         let late = place > start + Self::FRAME && self.codec.silent_frame().is_some();
-        let first = if late { start } else { place };
+        let first = if late { start } else { place }.max(self.floor);
         self.state = State::Placed {
             cutter: PartCutter::new(MediaKind::Audio, self.lengths, self.boundary.msn, first),
             first,
