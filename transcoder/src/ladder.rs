@@ -1,7 +1,8 @@
 //! [pure] The encoded rungs of a stream: from what the operator wants and what the publisher sends.
 //!
 //! A rung is never larger than the source, keeps its aspect, and has even sides. A portrait picture has the ladder
-//! turned: a rung's height is then its width.
+//! turned: a rung's height is then its width. Who wants rungs gets at least one, if need be of the source's own size:
+//! should the source be withheld from viewers (keyframes too far apart, no IDR), there is still a picture.
 
 use live::Rendition;
 
@@ -54,25 +55,35 @@ impl Rung {
 /// Rungs that one stream may have.
 pub const MAX_RUNGS: usize = 8;
 
-/// The rungs of `ladder` that are smaller than `source`, tall to small.
+/// The rungs of `ladder` that are smaller than `source`, tall to small; where none is, its smallest at the source's own
+/// size.
 pub fn plan(source: &AvcTrack, ladder: &[Rung]) -> Vec<RungPlan> {
     let (width, height) = (source.width(), source.height());
     let short = width.min(height);
-    let mut rungs: Vec<RungPlan> = ladder
+    let mut rungs: Vec<Rung> = ladder
         .iter()
+        .copied()
         .filter(|rung| rung.height < short)
-        .map(|rung| {
-            let scaled = |side: u16| even(u32::from(side), rung.height, short);
-            RungPlan {
-                rendition: rung.rendition(),
-                width: scaled(width),
-                height: scaled(height),
-                bitrate_bps: rung.bitrate_bps,
-            }
-        })
         .collect();
-    rungs.sort_by_key(|rung| rung.rendition);
-    rungs
+    if rungs.is_empty() {
+        let smallest = ladder.iter().min_by_key(|rung| rung.height);
+        rungs.extend(smallest.map(|rung| Rung {
+            height: short & !1,
+            ..*rung
+        }));
+    }
+    rungs.retain(|rung| Rendition::HEIGHTS.contains(&rung.height));
+    rungs.sort_by_key(Rung::rendition);
+    let plan = |rung: &Rung| {
+        let scaled = |side: u16| even(u32::from(side), rung.height, short);
+        RungPlan {
+            rendition: rung.rendition(),
+            width: scaled(width),
+            height: scaled(height),
+            bitrate_bps: rung.bitrate_bps,
+        }
+    };
+    rungs.iter().map(plan).collect()
 }
 
 /// `side` times `numerator / denominator`, to the nearest even number.
@@ -97,6 +108,28 @@ mod tests {
         ] {
             assert_eq!(even(side, to, from), expected, "{side} x {to}/{from}");
         }
+    }
+
+    #[test]
+    fn there_is_a_rung_however_small_the_source() {
+        let source = AvcTrack::parse(&bytes::Bytes::from_static(crate::show::AVCC)).unwrap();
+        let planned = |ladder: &[(u16, u32)]| {
+            let ladder = ladder
+                .iter()
+                .map(|&(height, bps)| Rung::new(height, bps).unwrap());
+            let rungs = plan(&source, &ladder.collect::<Vec<_>>());
+            let told = rungs
+                .iter()
+                .map(|r| (r.rendition.to_string(), r.width, r.height, r.bitrate_bps));
+            told.collect::<Vec<_>>()
+        };
+        let own_size = [("360p".to_owned(), 640, 360, 1_400_000)];
+        assert_eq!(planned(&[(720, 2_800_000), (480, 1_400_000)]), own_size);
+        assert_eq!(
+            planned(&[(480, 1_400_000), (240, 400_000)]),
+            [("240p".to_owned(), 426, 240, 400_000)]
+        );
+        assert_eq!(planned(&[]), []);
     }
 
     #[test]
