@@ -4,6 +4,9 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help deps test-deps build page run test check unit e2e bench fuzz advisories
 
+# Where Rust's installer puts cargo, for a shell that was open before.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 DEBIAN := build-essential pkg-config curl ca-certificates git openssl iproute2 \
@@ -22,7 +25,7 @@ help: ## this list
 deps: ## what building and running needs, from Debian's packages (under 2 s when all is there)
 	@$(call install,$(DEBIAN))
 	@command -v node >/dev/null && command -v npm >/dev/null || { $(call install,nodejs npm); }
-	@command -v cargo >/dev/null || [ -x ~/.cargo/bin/cargo ] || { \
+	@command -v cargo >/dev/null || { \
 	  echo "==> Rust's own installer fetches the pinned toolchain"; \
 	  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --default-toolchain none; }
 
@@ -69,21 +72,21 @@ check: ## formatting, lints, licences
 	$(call say,formatting)
 	@cargo fmt --all --check
 	$(call say,lints)
-	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+	@cargo clippy --workspace --all-targets -- -D warnings
 	@cargo clippy -p live --quiet -- -D warnings
 	$(call say,licences and bans)
 	@cargo deny --log-level error check bans licenses sources
 
+# One selection of packages for both, so that cargo builds once; with the tests it builds the daemons they start.
 unit: page tests/browser/node_modules/.package-lock.json ## unit and property tests, and every fuzz corpus
 	$(call say,unit and property tests)
-	@cargo nextest run --workspace --exclude tests
+	@cargo nextest run --workspace -E 'not package(tests)'
 	@cd distributor/page && npm test --silent
 	@cd tests/browser && npm test --silent
 
 e2e: page tests/browser/node_modules/.package-lock.json ## the three real daemons, a real encoder, a real browser
 	$(call say,end to end)
-	@cargo build --workspace --bins --exclude bench
-	@cargo nextest run -p tests
+	@cargo nextest run --workspace -E 'package(tests)'
 
 bench: deps page ## beside nginx and nginx-rtmp; RESULT=file.json keeps the numbers
 	@$(call install,$(DEBIAN_BENCH))
