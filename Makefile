@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps test-deps build page run test check unit e2e bench fuzz advisories
+.PHONY: help deps test-deps build page run test check unit e2e rehearse bench fuzz advisories
 
 # Where Rust's installer puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -87,6 +87,9 @@ unit: page tests/browser/node_modules/.package-lock.json ## unit and property te
 e2e: page tests/browser/node_modules/.package-lock.json ## the three real daemons, a real encoder, a real browser
 	$(call say,end to end)
 	@cargo nextest run --workspace -E 'package(tests)'
+
+rehearse: deps build ## a show under the systemd units, on a systemd of its own (as root)
+	@systemd/rehearse target/release
 
 bench: deps page ## beside nginx and nginx-rtmp; RESULT=file.json keeps the numbers
 	@$(call install,$(DEBIAN_BENCH))
