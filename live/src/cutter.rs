@@ -182,7 +182,7 @@ impl Cutter {
             Some(_) | None => frame.key,
         };
         if boundary {
-            self.open_at(StampKind::Segment, frame.pts, utc_ms, stamps);
+            self.open_at(frame.pts, utc_ms, stamps);
         }
         self.seen(frame.pts);
     }
@@ -199,12 +199,12 @@ impl Cutter {
             (_, video) => video.is_none() && pts.since(first) >= AUDIO_ALONE_AFTER,
         };
         if boundary {
-            self.open_at(StampKind::Segment, pts, utc_ms, stamps);
+            self.open_at(pts, utc_ms, stamps);
         }
         self.seen(pts);
     }
 
-    /// Nobody publishes: holds from the end of the media up to `until`, one every K.
+    /// Nobody publishes: holds from the end of the media up to `until` inclusive, one every K.
     pub fn hold(&mut self, until: MediaTime, utc_ms: u64, stamps: &mut Vec<Stamp>) {
         let Some(open) = self.open() else { return };
         if open.kind == StampKind::Segment {
@@ -216,7 +216,12 @@ impl Cutter {
             let start = end.clamp(open.pts.plus_ticks(1), longest);
             self.push(StampKind::Hold, start, utc_ms, stamps);
         }
-        self.fill(until.plus_ticks(1), utc_ms, stamps);
+        for _ in 0..MAX_HOLDS {
+            match self.next_hold() {
+                Some(next) if next <= until => self.push(StampKind::Hold, next, utc_ms, stamps),
+                Some(_) | None => return,
+            }
+        }
     }
 
     /// When the next hold is due, once the stream is held.
@@ -234,33 +239,21 @@ impl Cutter {
 
     /// Opens a segment at `pts`, after holds for a hole that one segment cannot span. A start that does not rise is no
     /// boundary.
-    fn open_at(&mut self, kind: StampKind, pts: MediaTime, utc_ms: u64, stamps: &mut Vec<Stamp>) {
+    fn open_at(&mut self, pts: MediaTime, utc_ms: u64, stamps: &mut Vec<Stamp>) {
         if let Some(open) = self.open() {
             if pts <= open.pts {
                 return;
             }
             if pts.since(open.pts) / self.target.ticks() > MAX_HOLDS {
                 self.start(utc_ms);
-            } else if open.kind == StampKind::Hold {
-                self.fill(pts, utc_ms, stamps);
-            } else if pts.since(open.pts) > self.target.td_ticks() {
-                self.hold(MediaTime::default(), utc_ms, stamps);
-                self.fill(pts, utc_ms, stamps);
+            } else if open.kind == StampKind::Hold || pts.since(open.pts) > self.target.td_ticks() {
+                let before = MediaTime::from_ticks(pts.ticks().saturating_sub(1));
+                self.hold(before, utc_ms, stamps);
             }
         }
-        self.push(kind, pts, utc_ms, stamps);
+        self.push(StampKind::Segment, pts, utc_ms, stamps);
         if let Some(run) = &mut self.run {
             run.starting = false;
-        }
-    }
-
-    /// Holds every K after the open one, while they start before `until`.
-    fn fill(&mut self, until: MediaTime, utc_ms: u64, stamps: &mut Vec<Stamp>) {
-        for _ in 0..MAX_HOLDS {
-            match self.next_hold() {
-                Some(next) if next < until => self.push(StampKind::Hold, next, utc_ms, stamps),
-                Some(_) | None => return,
-            }
         }
     }
 
