@@ -48,21 +48,12 @@ pub fn object(data: &[u8]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{fs, path::Path};
+#[path = "../../fuzz/replay.rs"]
+mod replay;
 
-    #[track_caller]
-    fn replay(target: &str, run: fn(&[u8])) {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../fuzz/corpus")
-            .join(target);
-        let mut seeds = 0;
-        for seed in fs::read_dir(&corpus).unwrap() {
-            run(&fs::read(seed.unwrap().path()).unwrap());
-            seeds += 1;
-        }
-        assert!(seeds >= 5, "{target} has {seeds} seeds");
-    }
+#[cfg(test)]
+mod tests {
+    use super::replay::replay;
 
     #[test]
     fn playlist() {

@@ -24,11 +24,6 @@ impl Rendition {
     /// Heights that an encoded rung may have, in pixels.
     pub const HEIGHTS: std::ops::RangeInclusive<u16> = 16..=8640;
 
-    /// Whether it carries pictures.
-    pub const fn is_video(self) -> bool {
-        !matches!(self, Self::Audio)
-    }
-
     fn rank(self) -> (u8, Reverse<u16>) {
         match self {
             Self::Source => (0, Reverse(0)),

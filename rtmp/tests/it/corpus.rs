@@ -1,22 +1,11 @@
 //! The fuzzer's corpora, replayed.
 
-use std::fs;
-use std::path::Path;
-
 use rtmp::fuzzing;
 
-#[track_caller]
-fn replay(target: &str, run: fn(&[u8])) {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fuzz/corpus")
-        .join(target);
-    let mut seeds = 0;
-    for seed in fs::read_dir(&corpus).unwrap() {
-        run(&fs::read(seed.unwrap().path()).unwrap());
-        seeds += 1;
-    }
-    assert!(seeds >= 5, "{target} has {seeds} seeds");
-}
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
+
+use replay::replay;
 
 #[test]
 fn reader() {
