@@ -16,11 +16,13 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
+mod address_range;
 mod document;
 mod secret;
 mod section;
 mod value;
 
+pub use address_range::AddressRange;
 pub use secret::{Secret, SecretError, SecretSource};
 pub use section::{AdminSection, DrainSection, LogSection, Settings};
 pub(crate) use value::as_text;
@@ -198,10 +200,7 @@ where
 }
 
 /// The one of `known` that `written` was likely meant to be.
-pub(super) fn nearest<'a>(
-    written: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Below this, two words have little to do with each other.
     const ALIKE: f64 = 0.75;
     let scored = known

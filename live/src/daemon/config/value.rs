@@ -16,6 +16,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct ValueError(String);
 
 impl ValueError {
+    /// `what` was expected, in words for the operator.
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+
     /// The one of `choices` that `text` names.
     pub(crate) fn one_of<T: Copy>(text: &str, choices: &[(T, &str)]) -> Result<T, Self> {
         let chosen = choices.iter().find(|(_, name)| *name == text);
