@@ -11,6 +11,7 @@ use rtmp::{
     CloseReason, Message,
     server::{Refusal, Request, ServerAction, ServerConfig, ServerSession},
 };
+use serde_json::json;
 use tokio::{net::TcpStream, time::timeout};
 use tracing::{debug, info};
 
@@ -18,6 +19,7 @@ use crate::{
     clock,
     consumer::Consumer,
     cursor::Audience,
+    events::{Events, Kind},
     key::{Keys, Role},
     metrics::Ends,
     socket,
@@ -38,6 +40,7 @@ pub(crate) struct Server {
     pub(crate) keys: ArcSwap<Keys>,
     pub(crate) streams: Arc<Streams>,
     pub(crate) ends: Ends,
+    pub(crate) events: Events,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -198,6 +201,12 @@ impl Connection {
         self.session.accept_publish(request.id, clock::monotonic());
         let publishing = stream.publish();
         info!(stream = %name, publisher = publishing.id().0, software = ?request.flash_ver, "publishes");
+        let fields = json!({ "publisher": publishing.id().0, "software": request.flash_ver });
+        stream.tell(
+            Kind::PublisherConnected,
+            "a publisher has connected",
+            fields,
+        );
         self.activity = Activity::Publishing(publishing);
     }
 
@@ -250,6 +259,10 @@ impl Connection {
                 "refused: the stream key is wrong; the right ones are those of [[stream]] {list} in mux's configuration"
             );
             self.server.ends.refused_key.inc();
+            let text = "a peer was refused: its stream key is wrong";
+            self.server
+                .events
+                .publish(None, Kind::KeyRefused, text, json!({ "list": list }));
             self.session.refuse(request.id, Refusal::Denied);
         }
         stream

@@ -17,6 +17,7 @@ use crate::{
     clock::WallClock,
     config::{Config, Raw, Transcoders},
     connection::{self, Server},
+    events::Events,
     metrics::{Ends, StreamMetrics},
     numbers::NumbersFile,
     output::{Output, OutputStatus},
@@ -61,12 +62,15 @@ impl Daemon for Mux {
         if config.streams.is_empty() {
             tracing::warn!("no [[stream]] is configured: nothing can be published");
         }
-        let streams = Arc::new(spawn_streams(&config, chassis));
+        let clock = Arc::new(WallClock::default());
+        let events = Events::new(Arc::clone(&clock));
+        let streams = Arc::new(spawn_streams(&config, chassis, &clock, &events));
         let server = Arc::new(Server {
             app: config.app.clone(),
             keys: ArcSwap::from_pointee(config.keys.clone()),
             streams: Arc::clone(&streams),
             ends: Ends::default(),
+            events,
             shutdown: chassis.shutdown().clone(),
         });
         chassis.register(|registry| {
@@ -100,8 +104,12 @@ impl Daemon for Mux {
 }
 
 /// All streams with their timers, keepers and outputs.
-fn spawn_streams(config: &Config, chassis: &Chassis) -> Streams {
-    let clock = Arc::new(WallClock::default());
+fn spawn_streams(
+    config: &Config,
+    chassis: &Chassis,
+    clock: &Arc<WallClock>,
+    events: &Events,
+) -> Streams {
     let mut streams = Streams::new();
     for name in &config.streams {
         let file = NumbersFile::new(&config.state_directory, name);
@@ -113,7 +121,8 @@ fn spawn_streams(config: &Config, chassis: &Chassis) -> Streams {
             name.clone(),
             config.stream,
             file.load(),
-            Arc::clone(&clock),
+            Arc::clone(clock),
+            events.clone(),
             status.collect(),
         ));
         let shutdown = chassis.shutdown().clone();

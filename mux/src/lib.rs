@@ -12,6 +12,7 @@ mod consumer;
 mod cursor;
 mod daemon;
 mod election;
+mod events;
 mod headers;
 mod key;
 mod media;

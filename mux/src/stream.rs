@@ -26,6 +26,7 @@ use crate::{
 
 mod hold;
 mod report;
+mod telling;
 
 pub(crate) use report::{CloseCause, Counters, Event, State};
 

@@ -14,6 +14,7 @@ use std::{
 
 use live::{StreamName, cutter::LastNumbers};
 use rtmp::Message;
+use serde_json::{Value, json};
 use tokio::{
     sync::{Notify, oneshot, watch},
     time::sleep,
@@ -24,6 +25,7 @@ use crate::{
     clock::WallClock,
     consumer::ConsumerStats,
     election::PublisherId,
+    events::{Events, Kind},
     output::OutputStatus,
     ring::Seq,
     stream::{CloseCause, Event, Settings, Stream},
@@ -37,6 +39,7 @@ pub(crate) type Streams = BTreeMap<StreamName, Arc<SharedStream>>;
 pub(crate) struct SharedStream {
     name: StreamName,
     clock: Arc<WallClock>,
+    events: Events,
     inner: Mutex<Inner>,
     /// The ring's head: whoever waits for it has something to send.
     head: watch::Sender<Seq>,
@@ -70,11 +73,13 @@ impl SharedStream {
         settings: Settings,
         last: Option<LastNumbers>,
         clock: Arc<WallClock>,
+        events: Events,
         outputs: Vec<Arc<OutputStatus>>,
     ) -> Self {
         Self {
             name,
             clock,
+            events,
             inner: Mutex::new(Inner {
                 stream: Stream::new(settings, last),
                 wake: Wake::default(),
@@ -169,8 +174,19 @@ impl SharedStream {
         publishers: &mut BTreeMap<PublisherId, oneshot::Sender<CloseCause>>,
     ) {
         let stream = &self.name;
+        if let Some(told) = event.told() {
+            let publisher = told.publisher.map(|id| id.0);
+            let session = told.session.map(|session| session.0);
+            info!(%stream, publisher, session, "{}", told.text);
+            let fields = json!({ "publisher": publisher, "session": session });
+            self.tell(told.kind, told.text, fields);
+        }
         match event {
             Event::Close(id, cause) => {
+                if cause == CloseCause::TakenOver {
+                    let fields = json!({ "publisher": id.0 });
+                    self.tell(Kind::Takeover, cause.to_string(), fields);
+                }
                 if let Some(close) = publishers.remove(&id) {
                     // It may be leaving by itself at this moment.
                     let _gone = close.send(cause);
@@ -179,27 +195,14 @@ impl SharedStream {
             Event::Numbers(numbers) => {
                 self.numbers.send_replace(Some(numbers));
             }
-            Event::OnAir(id, session) => {
-                info!(%stream, publisher = id.0, %session, "on the air");
-                self.deadline.notify_one();
-            }
-            Event::Held => {
-                info!(%stream, "no media for 2 s: the stream is held until a publisher comes (back)");
-                self.deadline.notify_one();
-            }
-            Event::Ended(session) => {
-                info!(%stream, %session, "the hold is over: the session has ended");
-                self.deadline.notify_one();
-            }
-            Event::Parked(id) => info!(
-                %stream, publisher = id.0,
-                "two encoders with keys of this stream keep taking over from each other: the newcomer waits; stop one of them"
-            ),
-            Event::KeyframeOverdue(id) => info!(
-                %stream, publisher = id.0,
-                "keyframes are too far apart for the segments: set the encoder's keyframe interval to 2 s (OBS: Output, Keyframe Interval)"
-            ),
+            Event::OnAir(..) | Event::Held | Event::Ended(_) => self.deadline.notify_one(),
+            Event::Parked(_) | Event::KeyframeOverdue(_) => {}
         }
+    }
+
+    /// Tells the event bus what has happened to this stream. `fields` is an object.
+    pub(crate) fn tell(&self, kind: Kind, text: impl Into<String>, fields: Value) {
+        self.events.publish(Some(&self.name), kind, text, fields);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -240,5 +243,8 @@ impl Drop for Publishing {
             inner.publishers.remove(&self.id);
             inner.stream.publisher_left(self.id);
         });
+        let fields = json!({ "publisher": self.id.0 });
+        let text = "a publisher has left";
+        self.stream.tell(Kind::PublisherGone, text, fields);
     }
 }
