@@ -25,6 +25,7 @@ use crate::{
     socket,
     stream::CloseCause,
     streams::{Publishing, Streams},
+    transport::Transport,
     wire::{Ready, Wire, WireError},
 };
 
@@ -109,7 +110,7 @@ pub(crate) async fn serve(server: Arc<Server>, socket: TcpStream) {
     };
     let mut connection = Connection {
         server,
-        wire: Wire::new(socket),
+        wire: Wire::new(Transport::Plain(socket)),
         session: ServerSession::new(config, clock::monotonic()),
         activity: Activity::Asking,
         media: Vec::new(),

@@ -27,6 +27,8 @@ mod status;
 mod stream;
 mod streams;
 mod timeline;
+#[cfg_attr(not(test), expect(dead_code, reason = "no listener is under TLS yet"))]
+mod transport;
 mod wake;
 mod wire;
 

@@ -25,6 +25,7 @@ use crate::{
     output::OutputState,
     stream::{Counters, State},
     streams::{SharedStream, Streams},
+    transport::TransportError,
     wire::WireError,
 };
 
@@ -46,8 +47,12 @@ impl Ends {
     pub(crate) fn count(&self, end: &End) {
         let class = match end {
             End::Session(reason) => class_of(reason),
-            End::Wire(WireError::Eof) => "closed_by_peer",
-            End::Wire(WireError::Io(_)) => "network",
+            End::Wire(WireError::Transport(error)) => match error {
+                TransportError::Eof => "closed_by_peer",
+                TransportError::Io(_) => "network",
+                TransportError::Tls(_) => "tls",
+                TransportError::NotTls(_) => "not_tls",
+            },
             End::Wire(WireError::Full(_) | WireError::Stalled) => "not_reading",
             End::Closed(_) => "closed_by_stream",
             End::Shutdown => "shutdown",

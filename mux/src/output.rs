@@ -33,6 +33,7 @@ use crate::{
     socket,
     stream::State,
     streams::SharedStream,
+    transport::Transport,
     wire::{Ready, Wire, WireError},
 };
 
@@ -205,7 +206,7 @@ impl Output {
         };
         let mut link = Link {
             output: self,
-            wire: Wire::new(socket),
+            wire: Wire::new(Transport::Plain(socket)),
             session: ClientSession::new(config, clock::monotonic()),
             consumer: None,
         };

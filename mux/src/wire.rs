@@ -1,4 +1,4 @@
-//! One TCP connection's bytes: what is still to write, when to look at the clock again, and whether the peer reads.
+//! One connection's bytes: what is still to write, when to look at the clock again, and whether the peer reads.
 //!
 //! Sessions decide what the bytes are; this serves both ends of RTMP. Reading never waits for writing.
 
@@ -6,7 +6,6 @@ use std::{io, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
-    io::{AsyncWriteExt, Interest},
     net::TcpStream,
     time::{Sleep, sleep},
 };
@@ -16,16 +15,15 @@ use crate::{
     consumer::Consumer,
     outbox::{Full, Outbox, SLICES},
     socket,
+    transport::{Transport, TransportError},
 };
 
-/// One read. On the stack, so that a connection that waits holds no buffer.
-const READ: usize = 32 * 1024;
 /// Turns of a consumer before others on this thread get theirs.
 const TURNS: usize = 16;
 
 /// See the module.
 pub(crate) struct Wire {
-    socket: TcpStream,
+    transport: Transport,
     outbox: Outbox,
     /// When something was last written, or nothing waited.
     progress: Duration,
@@ -48,12 +46,9 @@ pub(crate) enum Ready {
 /// Why a connection cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WireError {
-    /// The peer closed its side.
-    #[error("the peer closed the connection")]
-    Eof,
-    /// The network, or the kernel gave the peer up.
+    /// No more bytes come or go.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Transport(#[from] TransportError),
     /// It leaves more unread than it may.
     #[error(transparent)]
     Full(#[from] Full),
@@ -62,12 +57,18 @@ pub(crate) enum WireError {
     Stalled,
 }
 
+impl From<io::Error> for WireError {
+    fn from(error: io::Error) -> Self {
+        TransportError::from(error).into()
+    }
+}
+
 impl Wire {
     /// A connection just made.
-    pub(crate) fn new(socket: TcpStream) -> Self {
+    pub(crate) fn new(transport: Transport) -> Self {
         let now = clock::monotonic();
         Self {
-            socket,
+            transport,
             outbox: Outbox::default(),
             progress: now,
             alarm: Box::pin(sleep(Duration::ZERO)),
@@ -77,12 +78,12 @@ impl Wire {
 
     /// The socket, for its options.
     pub(crate) const fn socket(&self) -> &TcpStream {
-        &self.socket
+        self.transport.socket()
     }
 
     /// Whether all is written.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.outbox.is_empty()
+        self.outbox.is_empty() && !self.transport.is_unsent()
     }
 
     /// Adds bytes of a session.
@@ -90,24 +91,19 @@ impl Wire {
         Ok(self.outbox.push_control(bytes)?)
     }
 
-    /// Reads what is there and gives it to `session`.
-    pub(crate) fn read(&self, session: impl FnOnce(&[u8], Duration)) -> Result<(), WireError> {
-        let mut buffer = [0; READ];
-        match self.socket.try_read(&mut buffer) {
-            Ok(0) => Err(WireError::Eof),
-            Ok(count) => {
-                session(buffer.get(..count).unwrap_or_default(), clock::monotonic());
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+    /// Reads what is there and gives it to `session`, in as many pieces as it comes in.
+    pub(crate) fn read(
+        &mut self,
+        mut session: impl FnMut(&[u8], Duration),
+    ) -> Result<(), WireError> {
+        let now = clock::monotonic();
+        Ok(self.transport.try_read(|bytes| session(bytes, now))?)
     }
 
     /// Writes what waits, and what the consumer is to have next, until the socket takes no more or others have waited
     /// long enough.
     pub(crate) fn write(&mut self, mut consumer: Option<&mut Consumer>) -> Result<(), WireError> {
-        if self.outbox.is_empty() {
+        if self.is_flushed() {
             self.progress = clock::monotonic();
         }
         for _ in 0..TURNS {
@@ -117,12 +113,12 @@ impl Wire {
                 consumer.fill(&mut self.outbox);
             }
             if self.outbox.is_empty() {
-                break;
+                return self.flush();
             }
             let mut slices = [io::IoSlice::new(&[]); SLICES];
             let count = self.outbox.gather(&mut slices);
             let slices = slices.get(..count).unwrap_or_default();
-            match self.socket.try_write_vectored(slices) {
+            match self.transport.try_write_vectored(slices) {
                 Ok(bytes) => {
                     self.outbox.advance(bytes);
                     self.progress = clock::monotonic();
@@ -137,11 +133,24 @@ impl Wire {
         Ok(())
     }
 
+    /// Writes what the transport still holds.
+    fn flush(&mut self) -> Result<(), WireError> {
+        match self.transport.try_flush() {
+            Ok(0) => Ok(()),
+            Ok(_) => {
+                self.progress = clock::monotonic();
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Sets the alarm to the session's deadline, or to that of a peer that takes nothing.
     ///
     /// It is set anew only when it is earlier: most deadlines move on before they come, and a ring too early is harmless.
     pub(crate) fn set_alarm(&mut self, session: Option<Duration>) {
-        let stalled = (!self.outbox.is_empty()).then(|| self.progress + socket::CONSUMER_TIMEOUT);
+        let stalled = (!self.is_flushed()).then(|| self.progress + socket::CONSUMER_TIMEOUT);
         if let Some(deadline) = session.into_iter().chain(stalled).min()
             && (deadline < self.alarm_at || self.alarm.is_elapsed())
         {
@@ -153,20 +162,16 @@ impl Wire {
 
     /// Returns when there is something to do.
     pub(crate) async fn ready(&mut self) -> Result<Ready, WireError> {
-        let interest = if self.outbox.is_empty() {
-            Interest::READABLE
-        } else {
-            Interest::READABLE | Interest::WRITABLE
-        };
+        let flushed = self.is_flushed();
         tokio::select! {
-            ready = self.socket.ready(interest) => Ok(if ready?.is_readable() {
+            ready = self.transport.ready(!flushed) => Ok(if ready?.is_readable() {
                 Ready::Readable
             } else {
                 Ready::Writable
             }),
             () = self.alarm.as_mut(), if !self.alarm.is_elapsed() => {
                 let late = clock::monotonic() >= self.progress + socket::CONSUMER_TIMEOUT;
-                if late && !self.outbox.is_empty() {
+                if late && !flushed {
                     Err(WireError::Stalled)
                 } else {
                     Ok(Ready::Alarm)
@@ -177,13 +182,13 @@ impl Wire {
 
     /// Writes what is unsent, then waits for the peer to close: closing first could take the last words back.
     pub(crate) async fn close(mut self) -> Result<(), WireError> {
-        while !self.outbox.is_empty() {
-            self.socket.writable().await?;
+        while !self.is_flushed() {
+            self.socket().writable().await?;
             self.write(None)?;
         }
-        self.socket.shutdown().await?;
+        self.transport.shutdown().await?;
         loop {
-            self.socket.readable().await?;
+            self.socket().readable().await?;
             self.read(|_bytes, _now| {})?;
         }
     }
