@@ -14,7 +14,7 @@ DEBIAN := build-essential pkg-config curl ca-certificates git openssl iproute2 \
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
   gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav \
   ffmpeg fonts-dejavu-core
-DEBIAN_TEST := chromium xvfb obs-studio rtmpdump systemd
+DEBIAN_TEST := chromium xvfb obs-studio rtmpdump systemd python3-pip
 DEBIAN_BENCH := nginx libnginx-mod-rtmp
 NEXTEST := 0.9.143
 DENY := 0.20.2
@@ -33,6 +33,12 @@ test-deps: deps ## and what the tests need on top
 	@$(call install,$(DEBIAN_TEST))
 	@cargo nextest --version 2>/dev/null | grep -q 'cargo-nextest' || cargo install --locked cargo-nextest@$(NEXTEST)
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@$(DENY)
+	@$(MAKE) --no-print-directory tests/ffmpeg/imageio_ffmpeg/__init__.py
+
+# An ffmpeg that speaks Enhanced RTMP; nothing outside this directory is touched.
+tests/ffmpeg/imageio_ffmpeg/__init__.py: tests/ffmpeg/requirements.txt
+	@python3 -m pip install --quiet --root-user-action=ignore --upgrade --target tests/ffmpeg -r $<
+	@touch $@
 
 # Installs those of the packages $(1) that are missing; one question to dpkg when none is.
 define install

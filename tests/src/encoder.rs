@@ -1,4 +1,4 @@
-//! ffmpeg as the publisher.
+//! The publisher: ffmpeg, or any other program that speaks RTMP.
 
 use std::{
     path::Path,
@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 
 use crate::{Clip, Daemon};
 
-/// ffmpeg, publishing. Dropping it kills it: the connection ends wherever it is.
+/// A program that publishes. Dropping it kills it: the connection ends wherever it is.
 #[derive(Debug)]
 pub struct Encoder(Daemon);
 
@@ -60,7 +60,12 @@ impl Encoder {
         Daemon::spawn(&mut ffmpeg, "ffmpeg", directory).map(Self)
     }
 
-    /// Waits until ffmpeg gives up.
+    /// Any other program that publishes; `name` is its log's.
+    pub fn other(command: &mut Command, name: &str, directory: &Path) -> Result<Self> {
+        Daemon::spawn(command, name, directory).map(Self)
+    }
+
+    /// Waits until it gives up.
     pub fn exited(&mut self) -> Result<ExitStatus> {
         self.0.exited()
     }
@@ -80,14 +85,14 @@ impl Encoder {
         self.0.signal(Signal::SIGSTOP)
     }
 
-    /// What ffmpeg has complained about.
+    /// What it has complained about.
     pub fn complaints(&self) -> String {
         self.0.tail()
     }
 }
 
 /// ffmpeg that reads no terminal and says errors only.
-pub(crate) fn quiet_ffmpeg() -> Command {
+pub fn quiet_ffmpeg() -> Command {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "error"]);
     ffmpeg
