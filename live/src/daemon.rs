@@ -107,7 +107,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tracing::{error, info};
 
 mod accept;
-mod admin;
+pub mod admin;
 mod arguments;
 mod chassis;
 pub mod config;

@@ -28,7 +28,9 @@ use tracing::info;
 
 use super::{
     BindError, ConnectionLimit, Inherited, Latch, Metrics, Notify, Readiness, Shutdown, Tasks,
-    accept::Acceptor, listen,
+    accept::Acceptor,
+    admin::{self, Call, Feed, Handler, Method, Refusal, Reply, Routes},
+    listen,
 };
 
 /// See the module.
@@ -47,6 +49,7 @@ struct Inner {
     inherited: Mutex<Inherited>,
     listeners: Mutex<BTreeMap<String, SocketAddr>>,
     status: OnceLock<Status>,
+    routes: Mutex<Routes<Handler>>,
 }
 
 type Status = Box<dyn Fn() -> Value + Send + Sync>;
@@ -75,6 +78,7 @@ impl Chassis {
             inherited: Mutex::new(inherited),
             listeners: Mutex::default(),
             status: OnceLock::new(),
+            routes: Mutex::new(admin::routes()),
             shutdown,
             tasks,
         }))
@@ -169,6 +173,34 @@ impl Chassis {
     /// Lets the daemon add to `/status`: the fields of the JSON object that `status` returns. Only the first call counts.
     pub fn report(&self, status: impl Fn() -> Value + Send + Sync + 'static) {
         let _only_the_first = self.0.status.set(Box::new(status));
+    }
+
+    /// Adds a route to the admin listener, such as `/streams/{stream}/kick`; see [`admin`] for who may POST. A handler
+    /// may wait, but not for longer than an operator would.
+    pub fn route<H, F>(&self, method: Method, pattern: &'static str, handler: H)
+    where
+        H: Fn(Call) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Reply, Refusal>> + Send + 'static,
+    {
+        lock(&self.0.routes).add(method, pattern, Handler::call(handler));
+    }
+
+    /// Adds a route that answers with server-sent events; `feed` makes a feed for each client.
+    pub fn events<F: Feed>(
+        &self,
+        pattern: &'static str,
+        feed: impl Fn() -> F + Send + Sync + 'static,
+    ) {
+        lock(&self.0.routes).add(Method::Get, pattern, Handler::events(feed));
+    }
+
+    /// Every route of the admin listener: the chassis' own, then the daemon's.
+    pub fn route_list(&self) -> Vec<(Method, &'static str)> {
+        self.routes(|routes| routes.list().collect())
+    }
+
+    pub(super) fn routes<T>(&self, look: impl FnOnce(&Routes<Handler>) -> T) -> T {
+        look(&lock(&self.0.routes))
     }
 
     /// Registers metrics: their names get the prefix `footlight_NAME_`.

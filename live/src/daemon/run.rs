@@ -88,9 +88,9 @@ async fn live<D: Daemon>(
 
 async fn start<D: Daemon>(config: D::Config, chassis: &Chassis) -> Result<D, StartError> {
     let admin = D::settings(&config).admin.clone();
-    let admin = chassis.bind("admin", admin.addresses())?;
+    let listeners = chassis.bind("admin", admin.listen.addresses())?;
     let daemon = D::start(config, chassis).await?;
-    admin::serve(chassis, admin);
+    admin::serve(chassis, listeners, &admin.names);
     for name in chassis.inherited_names() {
         warn!(%name, "systemd passed a descriptor that nothing here wants");
     }

@@ -16,14 +16,35 @@ use crate::daemon::telemetry::Level;
 pub struct AdminSection {
     /// Where; loopback or a private address, since nothing asks who is there.
     pub listen: Listen,
+    /// Names that the listener is asked by, beside IP addresses and localhost; an order by another name is refused.
+    /// Up to 16. Default none.
+    #[serde(default)]
+    pub names: Vec<String>,
 }
 
 impl AdminSection {
+    const NAMES_MAX: usize = 16;
+
     /// The default of a daemon whose admin port is `port`: loopback only.
     pub fn on_port(port: u16) -> Self {
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self {
             listen: Listen::one(loopback),
+            names: Vec::new(),
+        }
+    }
+
+    fn check(&self, problems: &mut Problems<'_>) {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+        let good = |name: &String| (1..=253).contains(&name.len()) && name.bytes().all(plain);
+        if self.names.len() > Self::NAMES_MAX || !self.names.iter().all(good) {
+            problems.refuse(
+                "admin.names",
+                format_args!(
+                    "give up to {} host names without port, such as \"mux.venue.lan\"",
+                    Self::NAMES_MAX
+                ),
+            );
         }
     }
 }
@@ -59,7 +80,7 @@ impl Default for DrainSection {
 /// The three sections, resolved: what the chassis itself is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    pub(crate) admin: Listen,
+    pub(crate) admin: AdminSection,
     pub(crate) level: Level,
     pub(crate) drain: Duration,
 }
@@ -72,6 +93,7 @@ impl Settings {
         drain: &DrainSection,
         problems: &mut Problems<'_>,
     ) -> Self {
+        admin.check(problems);
         let least = Timespan::from_millis(0);
         problems.within(
             "drain.deadline",
@@ -79,7 +101,7 @@ impl Settings {
             least..=DrainSection::DEADLINE_MAX,
         );
         Self {
-            admin: admin.listen.clone(),
+            admin: admin.clone(),
             level: log.level,
             drain: drain.deadline.get(),
         }
