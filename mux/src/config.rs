@@ -12,18 +12,20 @@ use live::{
     },
     placement::{MAX_MEMBERS, Member},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    key::{KeyHash, Keys, Role},
+    key::{Keys, Use},
     ring::RingLimits,
     stream,
 };
 
+mod key;
+
+use key::RawKey;
+
 /// Most streams: each may hold a full ring.
 const MAX_STREAMS: usize = 256;
-/// Most keys of one stream for one use.
-const MAX_KEYS: usize = 32;
 
 /// What may be written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,29 +90,6 @@ struct RawStream {
     publish: Vec<RawKey>,
     #[serde(default)]
     play: Vec<RawKey>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawKey {
-    sha256: HiddenHash,
-}
-
-/// A key's hash that is read, and written as hidden: a short key could be guessed from its hash.
-#[derive(Debug)]
-struct HiddenHash(KeyHash);
-
-impl Serialize for HiddenHash {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("(hidden)")
-    }
-}
-
-impl<'de> Deserialize<'de> for HiddenHash {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(de::Error::custom)
-    }
 }
 
 const fn one() -> u16 {
@@ -291,19 +270,9 @@ impl Raw {
             if streams.contains(&name) {
                 problems.refuse(format!("{at}.name"), "another stream has this name");
             }
-            for (use_, role, given) in [
-                ("publish", Role::Publish, &raw.publish),
-                ("play", Role::Play, &raw.play),
-            ] {
-                let at = format!("{at}.{use_}");
-                if given.len() > MAX_KEYS {
-                    problems.refuse(&at, format_args!("there may be {MAX_KEYS} keys at most"));
-                }
-                for key in given {
-                    if let Err(error) = keys.insert(key.sha256.0, role, name.clone()) {
-                        problems.refuse(&at, error);
-                    }
-                }
+            for (usage, given) in [(Use::Publish, &raw.publish), (Use::Play, &raw.play)] {
+                let at = format!("{at}.{}", usage.as_str());
+                key::resolve(given, (&name, usage), &at, &mut keys, problems);
             }
             streams.push(name);
         }

@@ -3,9 +3,8 @@
 //! The session decides what the peer may do, the stream what becomes of its media; this moves bytes. Reading never
 //! waits for writing, nor for any consumer.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
 use live::daemon::Shutdown;
 use rtmp::{
     CloseReason, Message,
@@ -16,11 +15,12 @@ use tokio::{net::TcpStream, time::timeout};
 use tracing::{debug, info};
 
 use crate::{
-    clock,
+    clock::{self, WallClock},
     consumer::Consumer,
     cursor::Audience,
     events::{Events, Kind},
-    key::{Keys, Role},
+    key::{Found, Use},
+    keyring::{Grant, Keyring},
     metrics::Ends,
     socket,
     stream::CloseCause,
@@ -38,7 +38,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What all connections share.
 pub(crate) struct Server {
     pub(crate) app: String,
-    pub(crate) keys: ArcSwap<Keys>,
+    pub(crate) keys: Keyring,
+    pub(crate) clock: Arc<WallClock>,
     pub(crate) streams: Arc<Streams>,
     pub(crate) ends: Ends,
     pub(crate) events: Events,
@@ -57,6 +58,9 @@ pub(crate) enum End {
     /// The stream wants this publisher gone.
     #[error(transparent)]
     Closed(#[from] CloseCause),
+    /// What let it in does so no more.
+    #[error("its key was revoked")]
+    Revoked,
     /// Mux stops.
     #[error("mux stops")]
     Shutdown,
@@ -64,9 +68,12 @@ pub(crate) enum End {
 
 struct Connection {
     server: Arc<Server>,
+    peer: SocketAddr,
     wire: Wire,
     session: ServerSession,
     activity: Activity,
+    /// What let it in, while it publishes or plays.
+    grant: Option<Grant>,
     /// Media of the read under way.
     media: Vec<Message>,
 }
@@ -99,7 +106,7 @@ impl Activity {
 }
 
 /// Serves one peer.
-pub(crate) async fn serve(server: Arc<Server>, socket: TcpStream) {
+pub(crate) async fn serve(server: Arc<Server>, socket: TcpStream, peer: SocketAddr) {
     if let Err(error) = socket::prepare(&socket, socket::PUBLISHER_TIMEOUT) {
         debug!(%error, "the connection ended before it began");
         return;
@@ -110,9 +117,11 @@ pub(crate) async fn serve(server: Arc<Server>, socket: TcpStream) {
     };
     let mut connection = Connection {
         server,
+        peer,
         wire: Wire::new(Transport::Plain(socket)),
         session: ServerSession::new(config, clock::monotonic()),
         activity: Activity::Asking,
+        grant: None,
         media: Vec::new(),
     };
     let end = match connection.run().await {
@@ -135,6 +144,7 @@ impl Connection {
         let mut stop = pin!(shutdown.triggered());
         loop {
             self.act()?;
+            self.check_grant()?;
             self.wire.write(self.activity.consumer())?;
             self.end_show()?;
             self.wire.set_alarm(self.session.poll_timeout());
@@ -170,6 +180,7 @@ impl Connection {
                 ServerAction::Unpublished | ServerAction::StoppedPlaying => {
                     info!("stopped in good order");
                     self.activity = Activity::Asking;
+                    self.grant = None;
                 }
                 ServerAction::Media(_) => {}
                 ServerAction::Closed(reason) => return Err(reason.into()),
@@ -177,6 +188,17 @@ impl Connection {
         }
         self.pass_on();
         Ok(())
+    }
+
+    /// Whoever publishes or plays wakes up for its pings at the least, so that this is asked every two seconds.
+    fn check_grant(&mut self) -> Result<(), End> {
+        let keys = &self.server.keys;
+        let good = |grant: &mut Grant| grant.is_good(keys);
+        if self.grant.as_mut().is_none_or(good) {
+            Ok(())
+        } else {
+            Err(End::Revoked)
+        }
     }
 
     /// Gives the stream what came in one read: its consumers are woken once for it.
@@ -190,34 +212,41 @@ impl Connection {
     }
 
     fn publish(&mut self, request: &Request) {
-        let server = Arc::clone(&self.server);
-        let keys = server.keys.load();
-        let Some(name) = self.authorize(&keys, request, Role::Publish) else {
+        let Some(found) = self.authorize(request, Use::Publish) else {
             return;
         };
-        let Some(stream) = server.streams.get(name) else {
+        let server = Arc::clone(&self.server);
+        let Some(stream) = server.streams.get(&found.stream) else {
             self.session.refuse(request.id, Refusal::Unavailable);
             return;
         };
         self.session.accept_publish(request.id, clock::monotonic());
-        let publishing = stream.publish();
-        info!(stream = %name, publisher = publishing.id().0, software = ?request.flash_ver, "publishes");
-        let fields = json!({ "publisher": publishing.id().0, "software": request.flash_ver });
+        let publishing = stream.publish(found.role);
+        info!(
+            stream = %found.stream, publisher = publishing.id().0, role = found.role.as_str(), key = %found.key,
+            software = ?request.flash_ver, "publishes"
+        );
+        let fields = json!({
+            "publisher": publishing.id().0,
+            "role": found.role.as_str(),
+            "key": found.key,
+            "software": request.flash_ver,
+        });
         stream.tell(
             Kind::PublisherConnected,
             "a publisher has connected",
             fields,
         );
         self.activity = Activity::Publishing(publishing);
+        self.grant = Some(Grant::new(found));
     }
 
     fn play(&mut self, request: &Request) -> Result<(), End> {
-        let server = Arc::clone(&self.server);
-        let keys = server.keys.load();
-        let Some(name) = self.authorize(&keys, request, Role::Play) else {
+        let Some(found) = self.authorize(request, Use::Play) else {
             return Ok(());
         };
-        let Some(stream) = server.streams.get(name) else {
+        let server = Arc::clone(&self.server);
+        let Some(stream) = server.streams.get(&found.stream) else {
             self.session.refuse(request.id, Refusal::NotFound);
             return Ok(());
         };
@@ -225,23 +254,19 @@ impl Connection {
         let Some(grant) = self.session.accept_play(request.id, clock::monotonic()) else {
             return Ok(());
         };
-        debug!(stream = %name, software = ?request.flash_ver, "plays");
+        debug!(stream = %found.stream, key = %found.key, software = ?request.flash_ver, "plays");
         self.activity = Activity::Playing(Consumer::new(
             Arc::clone(stream),
             Audience::Player,
             Arc::clone(&stream.players),
             (grant.stream_id, grant.chunk_size),
         ));
+        self.grant = Some(Grant::new(found));
         Ok(())
     }
 
-    /// The stream that the request's key opens. If none, it is refused and said why.
-    fn authorize<'a>(
-        &mut self,
-        keys: &'a Keys,
-        request: &Request,
-        role: Role,
-    ) -> Option<&'a live::StreamName> {
+    /// What the request's key opens. If nothing, it is refused and said why.
+    fn authorize(&mut self, request: &Request, usage: Use) -> Option<Found> {
         let app = &self.server.app;
         if request.app != *app {
             let asked: String = request.app.chars().take(64).collect();
@@ -250,23 +275,22 @@ impl Connection {
             self.session.refuse(request.id, Refusal::NotFound);
             return None;
         }
-        let stream = keys.find(request.key.expose(), role);
-        if stream.is_none() {
-            let list = match role {
-                Role::Publish => "publish",
-                Role::Play => "play",
-            };
-            info!(
-                "refused: the stream key is wrong; the right ones are those of [[stream]] {list} in mux's configuration"
-            );
-            self.server.ends.refused_key.inc();
-            let text = "a peer was refused: its stream key is wrong";
-            self.server
-                .events
-                .publish(None, Kind::KeyRefused, text, json!({ "list": list }));
-            self.session.refuse(request.id, Refusal::Denied);
+        let keys = self.server.keys.load();
+        let now = self.server.clock.now();
+        match keys.find(request.key.expose(), usage, self.peer.ip(), now) {
+            Ok(found) => Some(found),
+            Err(refused) => {
+                info!("refused: {refused}");
+                self.server.ends.refuse_key(&refused);
+                let fields = json!({ "list": usage.as_str(), "class": refused.class() });
+                let text = format!("a peer was refused: {refused}");
+                self.server
+                    .events
+                    .publish(None, Kind::KeyRefused, text, fields);
+                self.session.refuse(request.id, Refusal::Denied);
+                None
+            }
         }
-        stream
     }
 
     /// Tells a player that the show is over, once it has all of it.

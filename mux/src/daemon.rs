@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use live::{
     StreamName,
     daemon::{
@@ -18,6 +17,7 @@ use crate::{
     config::{Config, Raw, Transcoders},
     connection::{self, Server},
     events::Events,
+    keyring::Keyring,
     metrics::{Ends, StreamMetrics},
     numbers::NumbersFile,
     output::{Output, OutputStatus},
@@ -67,7 +67,8 @@ impl Daemon for Mux {
         let streams = Arc::new(spawn_streams(&config, chassis, &clock, &events));
         let server = Arc::new(Server {
             app: config.app.clone(),
-            keys: ArcSwap::from_pointee(config.keys.clone()),
+            keys: Keyring::new(config.keys.clone()),
+            clock,
             streams: Arc::clone(&streams),
             ends: Ends::default(),
             events,
@@ -81,16 +82,16 @@ impl Daemon for Mux {
         let limit = ConnectionLimit::new(config.connections);
         for listener in listeners {
             let server = Arc::clone(&server);
-            chassis.serve("rtmp", listener, &limit, move |socket, _peer| {
-                connection::serve(Arc::clone(&server), socket)
+            chassis.serve("rtmp", listener, &limit, move |socket, peer| {
+                connection::serve(Arc::clone(&server), socket, peer)
             });
         }
         Ok(Self { server, config })
     }
 
-    /// Keys of known streams are taken over; who is connected stays. Anything else waits for a restart.
+    /// Keys of known streams are taken over; whose key is gone is closed. Anything else waits for a restart.
     async fn reload(&mut self, config: Config) -> Result<(), String> {
-        self.server.keys.store(Arc::new(config.keys.clone()));
+        self.server.keys.replace(config.keys.clone());
         let changed = self.config.changed_but_keys(&config);
         if changed.is_empty() {
             Ok(())

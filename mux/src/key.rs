@@ -2,15 +2,25 @@
 //!
 //! A key that came from a peer is hashed at once and never kept, printed or compared as text. Looking one up takes the
 //! same time whether it is right, wrong or nearly right: every configured key is compared, each in constant time.
+//! When it expires and where it may come from is asked only of a key that was found.
+//! An expiry keeps newcomers out; who is on the air by then stays. A key that is taken away is gone at once, with
+//! whoever came by it: see [`Keys::holds`].
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
-use live::StreamName;
+use live::{StreamName, daemon::config::AddressRange};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
+mod expiry;
+mod name;
+
+pub(crate) use expiry::Expiry;
+pub(crate) use name::{KeyId, Label};
+
 /// SHA-256 of a stream key, as the configuration states it. `Debug` hides it: a weak key could be guessed from it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KeyHash([u8; 32]);
 
 /// The operator's fault: no SHA-256 in hexadecimal.
@@ -42,24 +52,103 @@ impl fmt::Debug for KeyHash {
 }
 
 /// What a key lets its holder do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Role {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Use {
     /// Put a stream on the air.
     Publish,
     /// Take a stream from here over RTMP.
     Play,
 }
 
-/// All configured keys.
+impl Use {
+    /// As it is written in the configuration.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Play => "play",
+        }
+    }
+}
+
+/// Which of a stream's encoders a publish key is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PublishRole {
+    /// The one that is on the air when it sends.
+    #[default]
+    Primary,
+    /// The one that waits, warm, until no primary sends.
+    Backup,
+}
+
+impl PublishRole {
+    /// As it is written in the configuration.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Backup => "backup",
+        }
+    }
+}
+
+/// One key: whom it lets in, where to, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Its name in the log.
+    pub(crate) id: KeyId,
+    pub(crate) hash: KeyHash,
+    pub(crate) stream: StreamName,
+    pub(crate) usage: Use,
+    /// Of a key to publish with.
+    pub(crate) role: PublishRole,
+    pub(crate) expires: Option<Expiry>,
+    /// Networks that it may be used from; none is all.
+    pub(crate) from: Vec<AddressRange>,
+    /// Words for people.
+    pub(crate) label: Option<Label>,
+}
+
+/// What the right key opens, and by which key it was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) stream: StreamName,
+    pub(crate) role: PublishRole,
+    pub(crate) key: KeyId,
+    hash: KeyHash,
+    usage: Use,
+}
+
+/// Why a key opens nothing: for our log and counters. The peer is told no more than that it is denied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    /// The peer's fault, or its operator's: a wrong key.
+    #[error(
+        "the key is wrong; the right ones are those of [[stream]] {} and of \"footlight-mux keys list\"", .0.as_str()
+    )]
+    Unknown(Use),
+    /// It was right once.
+    #[error("key {0} expired on {1}; make a new one with: footlight-mux keys rotate {0}")]
+    Expired(KeyId, Expiry),
+    /// It is right, but not there.
+    #[error("key {0} may not be used from this address, only from those of its \"from\"")]
+    WrongAddress(KeyId),
+}
+
+impl Refused {
+    /// For a metric's label.
+    pub(crate) const fn class(&self) -> &'static str {
+        match self {
+            Self::Unknown(_) => "unknown",
+            Self::Expired(..) => "expired",
+            Self::WrongAddress(_) => "wrong_address",
+        }
+    }
+}
+
+/// All keys.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Keys(Vec<Entry>);
-
-#[derive(Debug, Clone)]
-struct Entry {
-    hash: KeyHash,
-    role: Role,
-    stream: StreamName,
-}
 
 /// The operator's fault: one key in two places would make its stream a matter of luck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -68,74 +157,56 @@ pub(crate) struct DuplicateKey;
 
 impl Keys {
     /// Adds a key.
-    pub(crate) fn insert(
-        &mut self,
-        hash: KeyHash,
-        role: Role,
-        stream: StreamName,
-    ) -> Result<(), DuplicateKey> {
-        if self.0.iter().any(|entry| entry.hash == hash) {
+    pub(crate) fn insert(&mut self, entry: Entry) -> Result<(), DuplicateKey> {
+        if self.0.iter().any(|other| other.hash == entry.hash) {
             return Err(DuplicateKey);
         }
-        self.0.push(Entry { hash, role, stream });
+        self.0.push(entry);
         Ok(())
     }
 
-    /// The stream that `presented` opens for `role`. What stands behind a `?` is not part of the key (OBS and the
-    /// platforms send options there).
-    pub(crate) fn find(&self, presented: &str, role: Role) -> Option<&StreamName> {
+    /// What `presented` opens for somebody at `peer` who wants to use it at `now`, Unix milliseconds. What stands behind
+    /// a `?` is not part of the key (OBS and the platforms send options there).
+    pub(crate) fn find(
+        &self,
+        presented: &str,
+        usage: Use,
+        peer: IpAddr,
+        now: u64,
+    ) -> Result<Found, Refused> {
         let key = presented.split('?').next().unwrap_or(presented);
-        let hash = KeyHash::of(key);
+        let entry = self.lookup(KeyHash::of(key), usage);
+        let entry = entry.ok_or(Refused::Unknown(usage))?;
+        if let Some(expires) = entry.expires.filter(|expires| expires.is_past(now)) {
+            return Err(Refused::Expired(entry.id.clone(), expires));
+        }
+        if !entry.from.is_empty() && !entry.from.iter().any(|range| range.contains(peer)) {
+            return Err(Refused::WrongAddress(entry.id.clone()));
+        }
+        Ok(Found {
+            stream: entry.stream.clone(),
+            role: entry.role,
+            key: entry.id.clone(),
+            hash: entry.hash,
+            usage: entry.usage,
+        })
+    }
+
+    /// Whether the key that `found` came by is still there and opens the same.
+    pub(crate) fn holds(&self, found: &Found) -> bool {
+        self.lookup(found.hash, found.usage)
+            .is_some_and(|entry| entry.stream == found.stream)
+    }
+
+    fn lookup(&self, hash: KeyHash, usage: Use) -> Option<&Entry> {
         let mut found = u64::MAX;
         for (index, entry) in (0_u64..).zip(&self.0) {
-            let right = entry.hash.0.ct_eq(&hash.0) & Choice::from(u8::from(entry.role == role));
+            let right = entry.hash.0.ct_eq(&hash.0) & Choice::from(u8::from(entry.usage == usage));
             found.conditional_assign(&index, right);
         }
-        let entry = self.0.get(usize::try_from(found).ok()?)?;
-        Some(&entry.stream)
+        self.0.get(usize::try_from(found).ok()?)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_opens_its_stream_for_its_role_and_nothing_else() {
-        let stage: StreamName = "stage".parse().unwrap();
-        let hall: StreamName = "hall".parse().unwrap();
-        let mut keys = Keys::default();
-        keys.insert(KeyHash::of("one"), Role::Publish, stage.clone())
-            .unwrap();
-        keys.insert(KeyHash::of("two"), Role::Play, stage.clone())
-            .unwrap();
-        keys.insert(KeyHash::of("three"), Role::Publish, hall.clone())
-            .unwrap();
-        assert_eq!(keys.find("one", Role::Publish), Some(&stage));
-        assert_eq!(
-            keys.find("one?bandwidthtest=true", Role::Publish),
-            Some(&stage)
-        );
-        assert_eq!(keys.find("three", Role::Publish), Some(&hall));
-        assert_eq!(keys.find("two", Role::Play), Some(&stage));
-        for wrong in ["", "on", "onee", "One", "stage", "?one"] {
-            assert_eq!(keys.find(wrong, Role::Publish), None, "{wrong:?}");
-        }
-        assert_eq!(keys.find("one", Role::Play), None);
-        assert_eq!(keys.find("two", Role::Publish), None);
-        assert_eq!(
-            keys.insert(KeyHash::of("one"), Role::Play, hall),
-            Err(DuplicateKey)
-        );
-    }
-
-    #[test]
-    fn a_hash_is_read_and_never_printed() {
-        let digits = "b8b8eb83374c0bf3b1c3224159f6119dbfff1b7ed6dfecdd80d4e8a895790a34";
-        let hash: KeyHash = digits.parse().unwrap();
-        assert!(!format!("{hash:?}").contains("b8b8"));
-        for bad in ["", "b8", "zz", &digits.repeat(2)] {
-            assert_eq!(bad.parse::<KeyHash>(), Err(KeyHashError));
-        }
-    }
-}
+mod tests;

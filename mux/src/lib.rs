@@ -15,6 +15,7 @@ mod election;
 mod events;
 mod headers;
 mod key;
+mod keyring;
 mod media;
 mod metrics;
 mod numbers;

@@ -22,6 +22,7 @@ use rtmp::CloseReason;
 use crate::{
     connection::End,
     consumer::ConsumerStats,
+    key::Refused,
     output::OutputState,
     stream::{Counters, State},
     streams::{SharedStream, Streams},
@@ -36,8 +37,7 @@ const PLAYERS: &str = "players";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ends {
     ends: Family<[(&'static str, &'static str); 1], Counter>,
-    /// Peers with a wrong key.
-    pub(crate) refused_key: Counter,
+    refused_keys: Family<[(&'static str, &'static str); 1], Counter>,
     /// Peers that asked for an app that is not served.
     pub(crate) refused_app: Counter,
 }
@@ -55,9 +55,16 @@ impl Ends {
             },
             End::Wire(WireError::Full(_) | WireError::Stalled) => "not_reading",
             End::Closed(_) => "closed_by_stream",
+            End::Revoked => "revoked",
             End::Shutdown => "shutdown",
         };
         self.ends.get_or_create(&[("class", class)]).inc();
+    }
+
+    /// Counts a peer whose key opens nothing.
+    pub(crate) fn refuse_key(&self, refused: &Refused) {
+        let class = ("class", refused.class());
+        self.refused_keys.get_or_create(&[class]).inc();
     }
 
     /// Registers the counters.
@@ -69,8 +76,8 @@ impl Ends {
         );
         registry.register(
             "refused_keys",
-            "Peers refused for a wrong stream key",
-            self.refused_key.clone(),
+            "Peers refused for their key, by what is wrong with it",
+            self.refused_keys.clone(),
         );
         registry.register(
             "refused_apps",

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     headers::Headers,
+    key::PublishRole,
     stream::{State, Stream},
     streams::{SharedStream, Streams},
 };
@@ -76,6 +77,7 @@ fn of_publisher(stream: &Stream, now: u64) -> Value {
     let metadata = Metadata::of(stream.headers());
     let whole = |name: &str| metadata.number(name).map(f64::round);
     json!({
+        "role": stream.role_on_air().map(PublishRole::as_str),
         "bits_per_second": stream.bits_per_second(now),
         "width": whole("width"),
         "height": whole("height"),

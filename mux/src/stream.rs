@@ -18,6 +18,7 @@ use rtmp::Message;
 use crate::{
     election::{Ballot, Election, PublisherId, Verdict},
     headers::{Change, Headers, Medium, PartKey},
+    key::PublishRole,
     media::{self, Media, MediaError},
     rate::Rate,
     ring::{Entry, Frame, Ring, RingLimits, Slot},
@@ -68,6 +69,7 @@ pub(crate) struct Stream {
 #[derive(Debug)]
 struct Publisher {
     id: PublisherId,
+    role: PublishRole,
     headers: Headers,
     told_overdue: bool,
 }
@@ -119,6 +121,13 @@ impl Stream {
         self.election.on_air()
     }
 
+    /// What the key of the publisher on the air is for.
+    pub(crate) fn role_on_air(&self) -> Option<PublishRole> {
+        let on_air = self.on_air()?;
+        let publisher = self.publishers.iter().find(|p| p.id == on_air)?;
+        Some(publisher.role)
+    }
+
     /// How many publishers are connected.
     pub(crate) fn publishers(&self) -> usize {
         self.election.len()
@@ -140,12 +149,13 @@ impl Stream {
     }
 
     /// A publisher with a valid key has come. Ids must rise.
-    pub(crate) fn publisher_joined(&mut self, id: PublisherId) {
+    pub(crate) fn publisher_joined(&mut self, id: PublisherId, role: PublishRole) {
         if let Some(gone) = self.election.join(id) {
             self.close(gone, CloseCause::Crowded);
         }
         self.publishers.push(Publisher {
             id,
+            role,
             headers: Headers::default(),
             told_overdue: false,
         });

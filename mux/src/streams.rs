@@ -26,6 +26,7 @@ use crate::{
     consumer::ConsumerStats,
     election::PublisherId,
     events::{Events, Kind},
+    key::PublishRole,
     output::OutputStatus,
     ring::Seq,
     stream::{CloseCause, Event, Settings, Stream},
@@ -116,13 +117,13 @@ impl SharedStream {
     }
 
     /// Lets a publisher in.
-    pub(crate) fn publish(self: &Arc<Self>) -> Publishing {
+    pub(crate) fn publish(self: &Arc<Self>, role: PublishRole) -> Publishing {
         let (close, closed) = oneshot::channel();
         let id = self.act(|inner, _now| {
             // Under the lock, so that ids rise in the order of joining.
             let id = PublisherId(self.next_publisher.fetch_add(1, Ordering::Relaxed));
             inner.publishers.insert(id, close);
-            inner.stream.publisher_joined(id);
+            inner.stream.publisher_joined(id, role);
             id
         });
         Publishing {

@@ -96,6 +96,18 @@ fn every_mistake_is_named_with_its_remedy() {
             "sha256sum",
         ),
         (
+            "[[stream]]\nname = \"a\"\nplay = [{ sha256 = \"00\", role = \"primary\" }]",
+            "64 hexadecimal digits",
+        ),
+        (
+            "[[stream]]\nname = \"a\"\nplay = [{ sha256 = \"7c6f2dd4b3a0e7b1ed41d29e1ad42c4c0ed5ab32d5e7b7a3ecf6d0a1c93e2f11\", role = \"backup\" }]",
+            "stream[0].play[0].role: only a key to publish",
+        ),
+        (
+            "[[stream]]\nname = \"a\"\npublish = [{ sha256 = \"7c6f2dd4b3a0e7b1ed41d29e1ad42c4c0ed5ab32d5e7b7a3ecf6d0a1c93e2f11\", from = [\"192.0.2.1/24\"] }]",
+            "write \"192.0.2.0/24\"",
+        ),
+        (
             "[[transcoder]]\nname = \"t\"\naddress = \"10.0.0.2:1935\"",
             "cluster.secret: is missing",
         ),

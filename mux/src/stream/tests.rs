@@ -5,6 +5,7 @@ use rtmp::MessageKind;
 use super::*;
 use crate::{
     cursor::{Audience, Budget, Cursor, Item},
+    key::PublishRole,
     timeline::TooFast,
 };
 
@@ -63,7 +64,7 @@ impl Stage {
 
     /// A publisher with the usual headers.
     fn join(&mut self, id: PublisherId, avc: &'static [u8]) {
-        self.stream.publisher_joined(id);
+        self.stream.publisher_joined(id, PublishRole::Primary);
         self.send(id, MessageKind::DataAmf0, 0, METADATA);
         self.send(id, MessageKind::Video, 0, avc);
         self.send(id, MessageKind::Audio, 0, AAC);
@@ -358,7 +359,7 @@ fn sound_alone_makes_a_show() {
     let mut stage = Stage::new();
     let mut cursor = Cursor::new(Audience::Transcoder);
     let mut player = Cursor::new(Audience::Player);
-    stage.stream.publisher_joined(A);
+    stage.stream.publisher_joined(A, PublishRole::Primary);
     stage.send(A, MessageKind::Audio, 0, AAC);
     let mut items = Vec::new();
     for at in (0..8_000).step_by(20) {
@@ -500,7 +501,7 @@ proptest! {
                     if with_headers {
                         stage.join(PublisherId(next), AVC);
                     } else {
-                        stage.stream.publisher_joined(PublisherId(next));
+                        stage.stream.publisher_joined(PublisherId(next), PublishRole::Primary);
                     }
                 }
                 Act::Leave(who) => {

@@ -194,11 +194,19 @@ async fn keys_change_while_a_show_goes_on_and_other_changes_wait() {
         obs.send_headers().await;
         // That of "stage-new".
         let new_hash = "f607bda82fbe046f29879b728fac11438f1edaf73581feb164ebc18644574691";
-        mux.reload(KEY_HASH, new_hash).await.unwrap();
+        let both = format!("{KEY_HASH}\", role = \"backup\" }}, {{ sha256 = \"{new_hash}");
+        mux.reload(KEY_HASH, &both).await.unwrap();
         obs.send(MessageKind::Video, 0, &frame(true, 0, 10)).await;
         read_until(&mut player, 0).await;
+        let mut newer = Client::publish(mux.address(), "stage-new").await.unwrap();
+        // The key is taken away, and whoever came by it with it; the others stay.
+        mux.reload(KEY_HASH, new_hash).await.unwrap();
+        obs.send(MessageKind::Video, 20, &frame(false, 1, 10)).await;
+        obs.closed().await;
         assert!(Client::publish(mux.address(), KEY).await.is_err());
-        Client::publish(mux.address(), "stage-new").await.unwrap();
+        newer.send_headers().await;
+        newer.send(MessageKind::Video, 0, &frame(true, 2, 10)).await;
+        read_until(&mut player, 2).await;
         let told = mux.reload("name = \"stage\"", "name = \"hall\"").await;
         assert!(told.unwrap_err().contains("the list of [[stream]]"));
         mux.stop().await;
