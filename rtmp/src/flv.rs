@@ -6,9 +6,16 @@
 
 use crate::message::take;
 
+mod av1;
+mod avc_sps;
+mod bits;
 mod config;
+mod hevc;
+mod picture;
 
+pub use avc_sps::AvcSps;
 pub use config::{AacConfig, AvcConfig};
+pub use picture::Picture;
 
 /// What a message is to somebody who fans it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -56,6 +56,14 @@ pub fn flv(data: &[u8]) {
         assert!(data.ends_with(tag.body));
         assert!((-(1 << 23)..1 << 23).contains(&tag.composition_time));
     }
+    for codec in [
+        flv::Codec::Avc,
+        flv::Codec::Hevc,
+        flv::Codec::FourCc(*b"av01"),
+    ] {
+        let picture = flv::Picture::parse(codec, data);
+        assert!(picture.is_none_or(|picture| picture.width > 0 && picture.height > 0));
+    }
     assert!(!flv::AvcConfig::parse(data).is_ok_and(|config| config.sps.is_empty()));
     assert!(!flv::AacConfig::parse(data).is_ok_and(|config| config.sample_rate == 0));
 }

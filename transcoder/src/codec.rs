@@ -5,8 +5,6 @@
 
 mod aac;
 mod avc;
-mod bits;
-mod sps;
 
 pub use aac::{AacTrack, AacTrackError};
 pub use avc::{AvcTrack, AvcTrackError};

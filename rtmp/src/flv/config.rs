@@ -1,7 +1,7 @@
 //! [pure] Decoder configurations, as far as packaging needs them.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::{TagError, fixed};
+use super::{TagError, bits::Bits, fixed};
 
 /// An AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1), checked to the end of its parameter sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,13 +87,10 @@ const PS: u32 = 29;
 impl AacConfig {
     /// Parses the body of an AAC sequence header.
     pub fn parse(config: &[u8]) -> Result<Self, TagError> {
-        let mut bits = Bits {
-            bytes: config,
-            position: 0,
-        };
+        let mut bits = Bits::new(config);
         let mut object_type = object_type(&mut bits)?;
         let sample_rate = sample_rate(&mut bits)?;
-        let channels = bits.take(4)?;
+        let channels = take(&mut bits, 4)?;
         if object_type == SBR || object_type == PS {
             let _extension_rate = self::sample_rate(&mut bits)?;
             object_type = self::object_type(&mut bits)?;
@@ -109,8 +106,8 @@ impl AacConfig {
 }
 
 fn object_type(bits: &mut Bits<'_>) -> Result<u32, TagError> {
-    match bits.take(5)? {
-        31 => Ok(bits.take(6)?.saturating_add(32)),
+    match take(bits, 5)? {
+        31 => Ok(take(bits, 6)?.saturating_add(32)),
         0 => Err(TagError::Undefined),
         object_type => Ok(object_type),
     }
@@ -120,9 +117,9 @@ fn sample_rate(bits: &mut Bits<'_>) -> Result<u32, TagError> {
     const RATES: [u32; 13] = [
         96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
     ];
-    let index = bits.take(4)?;
+    let index = take(bits, 4)?;
     let rate = match usize::try_from(index) {
-        Ok(15) => bits.take(24)?,
+        Ok(15) => take(bits, 24)?,
         Ok(index) => RATES.get(index).copied().unwrap_or(0),
         Err(_) => 0,
     };
@@ -133,23 +130,6 @@ fn sample_rate(bits: &mut Bits<'_>) -> Result<u32, TagError> {
     }
 }
 
-struct Bits<'a> {
-    bytes: &'a [u8],
-    position: usize,
-}
-
-impl Bits<'_> {
-    fn take(&mut self, count: u32) -> Result<u32, TagError> {
-        let mut value = 0_u32;
-        for _ in 0..count {
-            let byte = self
-                .bytes
-                .get(self.position >> 3)
-                .ok_or(TagError::Truncated)?;
-            let bit = u32::from(*byte) >> (!self.position & 7) & 1;
-            value = value << 1 | bit;
-            self.position = self.position.saturating_add(1);
-        }
-        Ok(value)
-    }
+fn take(bits: &mut Bits<'_>, count: u32) -> Result<u32, TagError> {
+    bits.number(count).ok_or(TagError::Truncated)
 }

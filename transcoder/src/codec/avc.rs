@@ -1,8 +1,7 @@
 //! [pure] An H.264 track, from its AVCDecoderConfigurationRecord (ISO/IEC 14496-15 5.3.3.1).
 
 use bytes::Bytes;
-
-use super::sps::Sps;
+use rtmp::flv::{AvcConfig, AvcSps};
 
 /// An H.264 track that can be packaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +33,10 @@ impl AvcTrack {
     /// From avcC, which becomes part of the initialization section as it is.
     pub fn parse(avcc: &Bytes) -> Result<Self, AvcTrackError> {
         let config = (avcc.len() <= Self::MAX_BYTES)
-            .then(|| rtmp::flv::AvcConfig::parse(avcc).ok())
+            .then(|| AvcConfig::parse(avcc).ok())
             .flatten()
             .ok_or(AvcTrackError::Record)?;
-        let sps = Sps::parse(config.sps).ok_or(AvcTrackError::Picture)?;
+        let sps = AvcSps::parse(config.sps).ok_or(AvcTrackError::Picture)?;
         let pixels = |n: u32| {
             u16::try_from(n)
                 .ok()

@@ -1,4 +1,5 @@
 //! [pure] Reads bits, most significant first. Past the end there is nothing, never a panic.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 /// A position in a run of bits.
 #[derive(Debug, Clone)]
@@ -41,6 +42,14 @@ impl<'a> Bits<'a> {
         1_u32.checked_shl(zeros)?.checked_sub(1)?.checked_add(rest)
     }
 
+    /// Passes over `count` bits.
+    pub(super) fn skip(&mut self, count: u32) -> Option<()> {
+        for _ in 0..count {
+            self.bit()?;
+        }
+        Some(())
+    }
+
     /// se(v), ITU-T H.264 9.1.1.
     pub(super) fn signed_golomb(&mut self) -> Option<i64> {
         let code = i64::from(self.unsigned_golomb()?);
@@ -51,4 +60,23 @@ impl<'a> Bits<'a> {
             magnitude.saturating_neg()
         })
     }
+}
+
+/// A NAL unit's payload without its emulation prevention bytes (ITU-T H.264 7.4.1, H.265 7.4.2).
+pub(super) fn unescaped(nal: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(nal.len());
+    let mut zeros = 0_u32;
+    for &byte in nal {
+        if zeros >= 2 && byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if byte == 0 {
+            zeros.saturating_add(1)
+        } else {
+            0
+        };
+        out.push(byte);
+    }
+    out
 }

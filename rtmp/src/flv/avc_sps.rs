@@ -1,16 +1,21 @@
 //! [pure] The sequence parameter set of H.264 (ITU-T H.264 7.3.2.1.1), as far as the picture's size and rate.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::bits::Bits;
+use super::bits::{Bits, unescaped};
 
 /// What the parameter set says of the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sps {
+pub struct AvcSps {
     /// Shown width in pixels, cropping applied.
-    pub(super) width: u32,
+    pub width: u32,
     /// Shown height in pixels, cropping applied.
-    pub(super) height: u32,
+    pub height: u32,
+    /// 0 without colour, 1 for 4:2:0, 2 for 4:2:2, 3 for 4:4:4.
+    pub chroma_format: u32,
+    /// Bits of a luma sample.
+    pub bit_depth: u32,
     /// Frames per second as a fraction, when the stream says so.
-    pub(super) frame_rate: Option<(u32, u32)>,
+    pub frame_rate: Option<(u32, u32)>,
 }
 
 /// Profiles whose parameter sets name the chroma format.
@@ -18,9 +23,9 @@ const HIGH_PROFILES: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138,
 /// Most reference frames in a picture order cycle (7.4.2.1.1).
 const MAX_CYCLE: u32 = 255;
 
-impl Sps {
+impl AvcSps {
     /// `nal` with its header byte. `None` when it is cut short or absurd.
-    pub(super) fn parse(nal: &[u8]) -> Option<Self> {
+    pub fn parse(nal: &[u8]) -> Option<Self> {
         let payload = unescaped(nal.get(1..)?);
         let mut bits = Bits::new(&payload);
         let profile = bits.number(8)?;
@@ -32,6 +37,7 @@ impl Sps {
             Chroma {
                 format: 1,
                 separate_planes: false,
+                bit_depth: 8,
             }
         };
         bits.unsigned_golomb()?;
@@ -42,40 +48,24 @@ impl Sps {
         Some(Self {
             width,
             height,
+            chroma_format: chroma.format,
+            bit_depth: chroma.bit_depth,
             frame_rate: frame_rate(&mut bits),
         })
     }
-}
-
-/// Takes the emulation prevention bytes out (7.4.1).
-fn unescaped(nal: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(nal.len());
-    let mut zeros = 0_u32;
-    for &byte in nal {
-        if zeros >= 2 && byte == 3 {
-            zeros = 0;
-            continue;
-        }
-        zeros = if byte == 0 {
-            zeros.saturating_add(1)
-        } else {
-            0
-        };
-        out.push(byte);
-    }
-    out
 }
 
 #[derive(Clone, Copy)]
 struct Chroma {
     format: u32,
     separate_planes: bool,
+    bit_depth: u32,
 }
 
 fn chroma(bits: &mut Bits<'_>) -> Option<Chroma> {
     let format = bits.unsigned_golomb()?;
     let separate_planes = format == 3 && bits.bit()?;
-    bits.unsigned_golomb()?;
+    let bit_depth = bits.unsigned_golomb()?.checked_add(8)?;
     bits.unsigned_golomb()?;
     bits.bit()?;
     if bits.bit()? {
@@ -89,6 +79,7 @@ fn chroma(bits: &mut Bits<'_>) -> Option<Chroma> {
     Some(Chroma {
         format,
         separate_planes,
+        bit_depth,
     })
 }
 
