@@ -147,7 +147,7 @@ impl Consumer {
             }
             Item::End(session) => {
                 self.ended = true;
-                if self.cursor.audience() == Audience::Player {
+                if self.cursor.audience() != Audience::Transcoder {
                     return;
                 }
                 (MessageKind::DataAmf0, 0, encode_end(session))

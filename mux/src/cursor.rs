@@ -1,7 +1,7 @@
 //! [pure] A consumer's place in a stream's ring, and what it is to be sent next.
 //!
 //! Always true of what one consumer gets: it begins where decoding can begin, with the headers it needs; then every
-//! message once and in order, or a jump ahead to a place where decoding can begin again. A player that is more than
+//! message once and in order, or a jump ahead to a place where decoding can begin again. A player or platform that is more than
 //! [`PLAYER_LAG`] late jumps to the newest keyframe. A transcoder never does while what it wants is in the ring.
 //! Where the beginning is a stamp without a keyframe, pictures are left out until one comes.
 
@@ -25,6 +25,9 @@ const PLAYER_LAG: u64 = 2_000;
 pub(crate) enum Audience {
     /// Sees media alone, on a clock that starts at 0: the low 32 bits of absolute time would wrap in mid-show.
     Player,
+    /// The same for a server that is published to, which wants metadata as a publisher sends it.
+    #[expect(dead_code, reason = "push targets")]
+    Platform,
     /// Sees the segment clock's stamps, and absolute time.
     Transcoder,
 }
@@ -141,7 +144,7 @@ impl Cursor {
             return;
         };
         let fallen_out = next < ring.tail();
-        let late = self.audience == Audience::Player && self.lag(ring, now) > PLAYER_LAG;
+        let late = self.audience != Audience::Transcoder && self.lag(ring, now) > PLAYER_LAG;
         if !fallen_out && !late {
             return;
         }
@@ -162,7 +165,7 @@ impl Cursor {
 
     fn beginning(&self, ring: &Ring) -> Option<Seq> {
         match self.audience {
-            Audience::Player => ring.newest_join(),
+            Audience::Player | Audience::Platform => ring.newest_join(),
             Audience::Transcoder => ring.newest_boundary(),
         }
     }
@@ -223,7 +226,9 @@ impl Cursor {
     fn timestamp(&mut self, at: u64) -> u32 {
         let time = match self.audience {
             Audience::Transcoder => at,
-            Audience::Player => at.saturating_sub(*self.base.get_or_insert(at)),
+            Audience::Player | Audience::Platform => {
+                at.saturating_sub(*self.base.get_or_insert(at))
+            }
         };
         u32::try_from(time & u64::from(u32::MAX)).unwrap_or_default()
     }

@@ -148,7 +148,8 @@ impl Headers {
         metadata.chain(parts).collect()
     }
 
-    fn decoders(&self) -> impl Iterator<Item = (&PartKey, &Bytes)> {
+    /// The decoder configurations, in sending order.
+    pub(crate) fn decoders(&self) -> impl Iterator<Item = (&PartKey, &Bytes)> {
         self.parts
             .iter()
             .filter(|(key, _)| key.part == Part::Decoder)

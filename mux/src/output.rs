@@ -16,33 +16,34 @@ use std::{
 
 use live::daemon::{Shutdown, config::HostPort};
 use rtmp::{
-    CloseReason, Secret,
-    client::{ClientAction, ClientConfig, ClientSession, Purpose},
+    Secret,
+    client::{ClientConfig, Purpose},
 };
-use tokio::{
-    net::TcpStream,
-    time::{sleep, timeout},
-};
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use crate::{
     backoff::Backoff,
     clock,
-    consumer::{Consumer, ConsumerStats},
+    consumer::ConsumerStats,
     cursor::Audience,
+    dial::{DialError, dial},
+    link::{Link, LinkError, Turn},
     socket,
     stream::State,
     streams::SharedStream,
     transport::Transport,
-    wire::{Ready, Wire, WireError},
+    wire::Wire,
 };
 
 /// The application that every transcoder serves.
 const APP: &str = "live";
 /// No type 3 chunks for any frame that is not larger: what is written is the frame itself.
 const CHUNK_SIZE: u32 = 1 << 20;
-/// A transcoder on the private network answers far sooner.
-const CONNECT: Duration = Duration::from_secs(5);
+/// The dialogue: a transcoder on the private network answers far sooner.
+const DIALOGUE: Duration = Duration::from_secs(5);
+/// First and longest wait for a transcoder that is not there.
+const WAITS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// How an output stands, for status and metrics.
 #[derive(Debug)]
@@ -122,18 +123,16 @@ enum End {
     Over,
     #[error("mux stops")]
     Shutdown,
-    #[error("no connection within {} s", CONNECT.as_secs())]
-    Unreachable,
     #[error(transparent)]
-    Wire(#[from] WireError),
+    Dial(#[from] DialError),
     #[error(transparent)]
-    Session(#[from] CloseReason),
+    Link(#[from] LinkError),
 }
 
 impl Output {
     /// Until mux stops.
     pub(crate) async fn run(self) {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(WAITS.0, WAITS.1);
         loop {
             self.status.set(OutputState::Idle);
             tokio::select! {
@@ -141,7 +140,7 @@ impl Output {
                 () = self.shutdown.triggered() => return,
             }
             let begun = clock::monotonic();
-            let end = match self.connect().await {
+            let end = match self.publish().await {
                 Ok(never) => match never {},
                 Err(end) => end,
             };
@@ -151,9 +150,9 @@ impl Output {
                 End::Over => {
                     info!(stream = %self.stream.name(), transcoder = %self.status.name, "the stream's end was delivered")
                 }
-                End::Unreachable | End::Wire(_) | End::Session(_) => {
+                End::Dial(_) | End::Link(_) => {
                     let lasted = clock::monotonic().saturating_sub(begun);
-                    let wait = backoff.failed(lasted, RandomState::new().build_hasher().finish());
+                    let wait = backoff.failed(lasted, random());
                     self.failed(&end, backoff.failures(), wait);
                     tokio::select! {
                         () = sleep(wait) => {}
@@ -185,118 +184,53 @@ impl Output {
         }
     }
 
-    async fn connect(&self) -> Result<Infallible, End> {
+    async fn publish(&self) -> Result<Infallible, End> {
         self.status.set(OutputState::Connecting);
-        let (host, port) = (self.address.host(), self.address.port());
-        let connecting = timeout(CONNECT, TcpStream::connect((host, port)));
+        let mut stop = pin!(self.shutdown.triggered());
         let socket = tokio::select! {
-            socket = connecting => socket.map_err(|_| End::Unreachable)?.map_err(WireError::from)?,
-            () = self.shutdown.triggered() => return Err(End::Shutdown),
+            socket = dial(&self.address) => socket?,
+            () = &mut stop => return Err(End::Shutdown),
         };
-        socket::prepare_consumer(&socket).map_err(WireError::from)?;
         let config = ClientConfig {
             purpose: Purpose::Publish,
             app: APP.to_owned(),
             tc_url: Secret::new(format!("rtmp://{}/{APP}", self.address)),
             key: self.key.clone(),
             chunk_size: CHUNK_SIZE,
-            deadline: CONNECT,
+            deadline: DIALOGUE,
             // Its pings come every 2 s.
             dead_after: Some(socket::CONSUMER_TIMEOUT),
         };
-        let mut link = Link {
-            output: self,
-            wire: Wire::new(Transport::Plain(socket)),
-            session: ClientSession::new(config, clock::monotonic()),
-            consumer: None,
-        };
-        link.run().await
-    }
-}
-
-/// One connection to the transcoder.
-struct Link<'a> {
-    output: &'a Output,
-    wire: Wire,
-    session: ClientSession,
-    consumer: Option<Consumer>,
-}
-
-impl Link<'_> {
-    async fn run(&mut self) -> Result<Infallible, End> {
-        let mut stop = pin!(self.output.shutdown.triggered());
+        let stats = Arc::clone(&self.status.stats);
+        let stream = Arc::clone(&self.stream);
+        let mut link = Link::new(
+            Wire::new(Transport::Plain(socket)),
+            config,
+            stream,
+            Audience::Transcoder,
+            stats,
+        );
         loop {
-            self.act()?;
-            self.wire.write(self.consumer.as_mut())?;
-            self.note_lag();
-            self.end_show()?;
-            self.wire.set_alarm(self.session.poll_timeout());
-            let flushed = self.wire.is_flushed();
-            tokio::select! {
-                ready = self.wire.ready() => match ready? {
-                    Ready::Readable => self.wire.read(|bytes, now| self.session.handle_input(bytes, now))?,
-                    Ready::Alarm => self.session.handle_timeout(clock::monotonic()),
-                    Ready::Writable => {}
-                },
-                () = more(&mut self.consumer), if flushed => {}
+            let turn = tokio::select! {
+                turn = link.turn() => turn?,
                 () = &mut stop => return Err(End::Shutdown),
-            }
-        }
-    }
-
-    fn act(&mut self) -> Result<(), End> {
-        while let Some(action) = self.session.next_action() {
-            match action {
-                ClientAction::Send(bytes) => self.wire.push(bytes)?,
-                ClientAction::Publishing {
-                    stream_id,
-                    chunk_size,
-                } => {
-                    let Output { stream, status, .. } = self.output;
-                    info!(stream = %stream.name(), transcoder = %status.name, "the transcoder takes the stream");
-                    status.set(OutputState::Publishing);
-                    self.consumer = Some(Consumer::new(
-                        Arc::clone(stream),
-                        Audience::Transcoder,
-                        Arc::clone(&status.stats),
-                        (stream_id, chunk_size),
-                    ));
+            };
+            match turn {
+                Turn::Publishing => {
+                    info!(stream = %self.stream.name(), transcoder = %self.status.name, "the transcoder takes the stream");
+                    self.status.set(OutputState::Publishing);
                 }
-                ClientAction::Playing | ClientAction::Media(_) => {}
-                ClientAction::Closed(_) if self.is_over() => return Err(End::Over),
-                ClientAction::Closed(reason) => return Err(reason.into()),
+                Turn::Moved => self.status.lag.store(link.lag(), Ordering::Relaxed),
+                Turn::Over => {
+                    link.leave().await;
+                    return Err(End::Over);
+                }
             }
         }
-        Ok(())
-    }
-
-    /// Takes leave once the transcoder has the session's end.
-    fn end_show(&mut self) -> Result<(), End> {
-        if !self.is_over() || !self.wire.is_flushed() {
-            return Ok(());
-        }
-        self.session.stop();
-        // The end itself is written; what the session adds is courtesy.
-        while let Some(ClientAction::Send(bytes)) = self.session.next_action() {
-            self.wire.push(bytes)?;
-        }
-        self.wire.write(None)?;
-        Err(End::Over)
-    }
-
-    fn note_lag(&self) {
-        let lag = self.consumer.as_ref().map_or(0, Consumer::lag);
-        self.output.status.lag.store(lag, Ordering::Relaxed);
-    }
-
-    fn is_over(&self) -> bool {
-        self.consumer.as_ref().is_some_and(Consumer::ended)
     }
 }
 
-async fn more(consumer: &mut Option<Consumer>) {
-    match consumer {
-        Some(consumer) => consumer.more().await,
-        None => std::future::pending().await,
-    }
+/// Any number: what spreads the tries of many.
+pub(crate) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

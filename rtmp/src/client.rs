@@ -184,6 +184,12 @@ impl ClientSession {
         self.connection.close(CloseReason::Ended);
     }
 
+    /// Whether publish or play was sent and is not yet answered: a server that closes now dislikes the key.
+    #[must_use]
+    pub const fn is_starting(&self) -> bool {
+        matches!(self.stage, Stage::Starting { .. })
+    }
+
     /// The whole state, for a successor of the same version. It holds keys.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
@@ -242,7 +248,7 @@ impl ClientSession {
                 self.start(until, command);
             }
             // Servers may say no to releaseStream and FCPublish, and mean nothing by it.
-            ("_error", _) if transaction == CONNECT || transaction == CREATE_STREAM => {
+            ("_error", _) if [CONNECT, CREATE_STREAM, START].contains(&transaction) => {
                 self.refused(command);
             }
             ("onStatus", _) => self.handle_status(command),
@@ -301,13 +307,34 @@ impl ClientSession {
     }
 
     fn refused(&mut self, command: &Command) {
-        let text = |name| Some(words(information(command)?.get(name)?.as_str()?));
+        // Some servers quote the name that they refuse, which is the key.
+        let text = |name| {
+            Some(words(
+                &self.masked(information(command)?.get(name)?.as_str()?),
+            ))
+        };
         let code = text("code").unwrap_or_else(|| words(&command.name));
         let description = text("description").unwrap_or_default();
         self.connection
             .close(CloseReason::Refused { code, description });
     }
+
+    /// A server's words without the key, or a query of key or application, in them.
+    fn masked(&self, text: &str) -> String {
+        let app = Secret::new(self.config.app.as_str());
+        let (key, query) = self.config.key.split_query();
+        let secrets = [Some(key), query, app.split_query().1];
+        let secrets = secrets.into_iter().flatten();
+        secrets
+            .filter(|secret| secret.len() >= MASKED)
+            .fold(text.to_owned(), |text, secret| {
+                text.replace(secret, "(hidden)")
+            })
+    }
 }
+
+/// Shorter secrets are not looked for in a server's words: they would be found in every other one.
+const MASKED: usize = 4;
 
 /// The information object of an answer or a status.
 fn information(command: &Command) -> Option<&Value> {

@@ -3,7 +3,7 @@
 use rtmp::amf0::Value;
 use rtmp::client::{ClientAction, ClientConfig, ClientSession, Purpose};
 use rtmp::server::{Refusal, ServerAction};
-use rtmp::{CloseReason, Fault, MessageKind};
+use rtmp::{CloseReason, Fault, MessageKind, Secret};
 
 use crate::pair::{Pair, client_config, command, media, seconds, transcript, wire};
 
@@ -100,6 +100,35 @@ fn a_server_may_refuse_release_stream_but_not_connect() {
     let reason = CloseReason::Refused {
         code,
         description: "no ".to_owned(),
+    };
+    assert_eq!(others(&mut client), [ClientAction::Closed(reason)]);
+}
+
+#[test]
+fn a_server_that_quotes_the_key_does_not_bring_it_into_a_log() {
+    let config = ClientConfig {
+        key: Secret::new("live-7f3a?sign=0xbeef"),
+        app: "app?token=s3cr3t".to_owned(),
+        ..client_config(Purpose::Publish)
+    };
+    let mut client = shaken(config);
+    let words = [
+        ("code", "NetStream.Publish.BadName".into()),
+        (
+            "description",
+            "/app/live-7f3a?sign=0xbeef (token=s3cr3t) is busy".into(),
+        ),
+    ];
+    let error = [
+        "_error".into(),
+        5.0.into(),
+        Value::Null,
+        Value::object(words),
+    ];
+    client.handle_input(&command(0, &error), seconds(0));
+    let reason = CloseReason::Refused {
+        code: "NetStream.Publish.BadName".to_owned(),
+        description: "/app/(hidden)?(hidden) ((hidden)) is busy".to_owned(),
     };
     assert_eq!(others(&mut client), [ClientAction::Closed(reason)]);
 }
