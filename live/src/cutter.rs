@@ -21,6 +21,11 @@ const MAX_HOLDS: u64 = 600;
 
 /// K: the nominal segment duration, 1 to 10 seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "u32", into = "u32")
+)]
 pub struct SegmentTarget {
     ms: u32,
 }
@@ -29,6 +34,20 @@ pub struct SegmentTarget {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a segment lasts from 1 s to 10 s")]
 pub struct SegmentTargetError;
+
+impl TryFrom<u32> for SegmentTarget {
+    type Error = SegmentTargetError;
+
+    fn try_from(ms: u32) -> Result<Self, SegmentTargetError> {
+        Self::from_millis(ms)
+    }
+}
+
+impl From<SegmentTarget> for u32 {
+    fn from(target: SegmentTarget) -> Self {
+        target.ms
+    }
+}
 
 impl SegmentTarget {
     /// From milliseconds, 1000 to 10,000. Below a second the count of segments could overtake the clock.
@@ -61,6 +80,7 @@ impl SegmentTarget {
 
 /// The numbers that were used last; kept in mux's state directory so that a restart goes on after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LastNumbers {
     /// Number of the newest segment.
     pub msn: Msn,
@@ -81,6 +101,7 @@ pub struct VideoFrame {
 
 /// The clock of one stream.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Cutter {
     target: SegmentTarget,
     last: Option<LastNumbers>,
@@ -89,6 +110,7 @@ pub struct Cutter {
 
 /// One session in progress.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Run {
     session: SessionId,
     dsn: Dsn,

@@ -6,6 +6,7 @@ use std::fmt;
 
 /// Ticks of 90 kHz since the Unix epoch (DESIGN §4: `abs = UTC at the session's first frame + elapsed source time`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MediaTime(u64);
 
 impl MediaTime {

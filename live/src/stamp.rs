@@ -17,6 +17,7 @@ pub const VERSION: u64 = 1;
 
 /// What the segment that a stamp opens holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StampKind {
     /// Media follows.
     Segment,
@@ -26,6 +27,7 @@ pub enum StampKind {
 
 /// "Segment `msn` starts at `pts`."
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Stamp {
     /// Media, or a hold.
     pub kind: StampKind,

@@ -9,6 +9,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 /// Most publishers of one stream at a time; the oldest that waits makes room for one more.
 pub(crate) const MAX_PUBLISHERS: usize = 4;
 /// Sound without any picture for this long is a publisher of sound alone, milliseconds.
@@ -19,7 +21,7 @@ const MAX_TAKEOVERS: usize = 3;
 const TAKEOVER_WINDOW: u64 = 60_000;
 
 /// One connection that publishes; unique for the life of the process, rising.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct PublisherId(pub(crate) u64);
 
 /// What a message is to the election.
@@ -49,7 +51,7 @@ pub(crate) enum Verdict {
 }
 
 /// The publishers of one stream.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Election {
     on_air: Option<PublisherId>,
     /// In order of arrival.
@@ -58,7 +60,7 @@ pub(crate) struct Election {
     takeovers: VecDeque<u64>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Waiting {
     id: PublisherId,
     first_sound: Option<u64>,

@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::timeline::MediaKind;
 
@@ -15,7 +16,7 @@ const MAX_PARTS: usize = 64;
 const MAX_BYTES: usize = 256 * 1024;
 
 /// Which configuration message of which track. In sending order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct PartKey {
     /// Picture before sound.
     pub(crate) medium: Medium,
@@ -33,7 +34,7 @@ impl PartKey {
 }
 
 /// Sound or picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum Medium {
     /// RTMP message type 9.
     Video,
@@ -42,7 +43,7 @@ pub(crate) enum Medium {
 }
 
 /// What a configuration message holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum Part {
     /// The decoder configuration (sequence start). A change of it is a discontinuity.
     Decoder,
@@ -56,7 +57,7 @@ pub(crate) enum Part {
 pub(crate) struct TooManyHeaders;
 
 /// One generation of metadata and configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Headers {
     generation: u64,
     metadata: Option<Bytes>,

@@ -1,10 +1,12 @@
 //! [pure] How many bits per second come in, over the last second or two.
 
+use serde::{Deserialize, Serialize};
+
 /// Milliseconds of one window.
 const WINDOW: u64 = 1_000;
 
 /// Two windows: the one that fills, and the whole one before it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Rate {
     begun: u64,
     bytes: u64,

@@ -10,6 +10,7 @@ use live::{
     SessionId,
     stamp::{Stamp, StampKind},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{headers::Headers, timeline::MediaKind};
 
@@ -17,7 +18,9 @@ use crate::{headers::Headers, timeline::MediaKind};
 const SLOT_COST: usize = 192;
 
 /// Number of a slot since the stream began; never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub(crate) struct Seq(pub(crate) u64);
 
 impl Seq {
@@ -117,6 +120,13 @@ impl Ring {
             newest_stamp: None,
             newest_stamped_join: None,
         }
+    }
+
+    /// An empty ring whose first slot will be numbered `head`.
+    pub(crate) const fn starting_at(head: Seq, limits: RingLimits) -> Self {
+        let mut ring = Self::new(limits);
+        ring.tail = head;
+        ring
     }
 
     /// The number that the next slot will bear.

@@ -14,6 +14,7 @@ use live::{
     stamp::{Stamp, StampKind},
 };
 use rtmp::Message;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     election::{Ballot, Election, PublisherId, Verdict},
@@ -27,6 +28,8 @@ use crate::{
 
 mod hold;
 mod report;
+#[cfg_attr(not(test), expect(dead_code, reason = "nothing saves yet"))]
+mod saved;
 mod telling;
 
 pub(crate) use report::{CloseCause, Counters, Event, State};
@@ -66,7 +69,7 @@ pub(crate) struct Stream {
     stamps: Vec<Stamp>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Publisher {
     id: PublisherId,
     role: PublishRole,
@@ -286,6 +289,8 @@ impl Stream {
             self.counters.takeovers += 1;
         } else {
             self.ring.clear();
+            // Of a restored stream the configuration may say something new.
+            self.cutter = Cutter::new(self.settings.target, self.cutter.last_numbers());
             self.cutter.start(now);
             self.timeline = Timeline::default();
             self.state = State::Live;

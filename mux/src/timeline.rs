@@ -10,6 +10,8 @@
 //! 5. Anything else is a clock that was set anew: rule 1 again, for both kinds. Data alone sets no clock: where its
 //!    stamp makes no sense it is placed at the newest frame.
 
+use serde::{Deserialize, Serialize};
+
 /// Furthest a frame may lie behind the newest one: interleaving of sound and picture.
 const BACK: i64 = 3_000;
 /// Furthest step ahead that needs no second look.
@@ -25,7 +27,7 @@ const MAX_SURPLUS: u64 = 60_000;
 const SURPLUS_SHARE: u64 = 4;
 
 /// What a time belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum MediaKind {
     /// RTMP message type 8.
     Audio,
@@ -41,7 +43,7 @@ pub(crate) enum MediaKind {
 pub(crate) struct TooFast;
 
 /// The timeline of one session.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Timeline {
     /// Newest time given out, of any kind.
     newest: Option<u64>,
@@ -51,7 +53,7 @@ pub(crate) struct Timeline {
 }
 
 /// The clock of the publisher on the air.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct SourceClock {
     /// Newest stamp, its wraps undone.
     newest: i64,

@@ -1,11 +1,12 @@
 //! [pure] What a stream tells its shell: its state, its events, its counters.
 
 use live::{SessionId, cutter::LastNumbers};
+use serde::{Deserialize, Serialize};
 
 use crate::{election::PublisherId, headers::TooManyHeaders, timeline::TooFast};
 
 /// Whether there is a show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum State {
     /// None since the start, or the last one's ring is gone.
     Idle,
@@ -54,7 +55,7 @@ pub(crate) enum CloseCause {
 }
 
 /// What happened since the process started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counters {
     /// Media messages put into the ring: audio, video, data.
     pub(crate) frames: [u64; 3],

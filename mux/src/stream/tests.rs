@@ -104,6 +104,13 @@ impl Stage {
         }
     }
 
+    /// What a process that takes over has of it.
+    fn restart(&mut self) {
+        let saved = postcard::to_allocvec(&self.stream.save()).unwrap();
+        let saved = postcard::from_bytes(&saved).unwrap();
+        self.stream = Stream::restore(settings(), saved);
+    }
+
     fn leave(&mut self, id: PublisherId) {
         self.stream.publisher_left(id);
     }
@@ -414,6 +421,43 @@ fn numbers_are_given_to_keep_at_every_boundary() {
     assert_eq!(kept.collect::<Vec<_>>(), [0, 1, 2]);
 }
 
+#[test]
+fn a_restored_stream_goes_on_for_whoever_was_up_to_date() {
+    let mut stages = [Stage::new(), Stage::new()];
+    let mut cursors = [
+        Cursor::new(Audience::Transcoder),
+        Cursor::new(Audience::Transcoder),
+    ];
+    let mut late = Cursor::new(Audience::Player);
+    let [expected, restored] = [0, 1].map(|n| {
+        let (stage, cursor) = (&mut stages[n], &mut cursors[n]);
+        stage.join(A, AVC);
+        stage.show(A, 0, 3_000, 2_000);
+        stage.take(cursor);
+        if n == 1 {
+            stage.restart();
+        }
+        stage.show(A, 3_000, 2_000, 2_000);
+        stage.take(cursor)
+    });
+    assert_eq!(restored, expected);
+    assert_eq!(stamps(&restored).len(), 1);
+    assert_eq!(names(&stages[1].take(&mut late))[3], "key");
+}
+
+#[test]
+fn a_held_stream_is_restored_as_held() {
+    let mut stage = Stage::new();
+    stage.join(A, AVC);
+    stage.show(A, 0, 3_000, 2_000);
+    stage.leave(A);
+    stage.wait(10_000);
+    stage.restart();
+    assert_eq!(stage.stream.state(), State::Held);
+    stage.wait(295_000);
+    assert_eq!(stage.stream.state(), State::Ended);
+}
+
 /// What may happen to a stream.
 #[derive(Debug, Clone)]
 enum Act {
@@ -422,6 +466,7 @@ enum Act {
     Send(usize, MessageKind, u32, &'static [u8]),
     Wait(u64),
     Take(usize),
+    Restart,
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -441,6 +486,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(who, (kind, payload), at)| Act::Send(who, kind, at, payload)),
         4 => prop_oneof![0..100_u64, 0..8_000_u64].prop_map(Act::Wait),
         4 => (0..4_usize).prop_map(Act::Take),
+        1 => Just(Act::Restart),
     ]
 }
 
@@ -515,6 +561,7 @@ proptest! {
                     }
                 }
                 Act::Wait(ms) => stage.wait(ms),
+                Act::Restart => stage.restart(),
                 Act::Take(who) => {
                     let (cursor, watcher) = &mut consumers[who];
                     let items = stage.take(cursor);
