@@ -95,13 +95,7 @@
     reason = "the shell that reads the process's arguments and environment"
 )]
 
-use std::{
-    ffi::OsString,
-    future::Future,
-    io::{self, Write},
-    path::Path,
-    process::ExitCode,
-};
+use std::{ffi::OsString, future::Future, io, path::Path, process::ExitCode};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::{error, info};
@@ -110,6 +104,7 @@ mod accept;
 pub mod admin;
 mod arguments;
 mod chassis;
+pub mod command;
 pub mod config;
 pub mod event;
 mod exit;
@@ -124,6 +119,7 @@ mod telemetry;
 pub use accept::ConnectionLimit;
 pub use chassis::Chassis;
 pub use exit::Exit;
+pub use lexopt;
 pub use lifecycle::{Shutdown, Tasks};
 pub use listen::{BACKLOG, BindError, Inherited};
 pub use notify::Notify;
@@ -132,6 +128,7 @@ pub use readiness::{Latch, Readiness};
 pub use telemetry::Level;
 
 use arguments::{Command, Options};
+use command::{CommandHelp, CommandLine, answer, complain};
 use config::{ConfigError, Problems, Settings, Sources};
 use metrics::Metrics;
 use telemetry::Telemetry;
@@ -148,6 +145,14 @@ pub trait Daemon: Sized {
     type Raw: Serialize + DeserializeOwned;
     /// What it means.
     type Config;
+
+    /// The daemon's own commands, for `--help`.
+    const COMMANDS: &'static [CommandHelp] = &[];
+
+    /// Carries out one of [`Daemon::COMMANDS`] in the operator's shell.
+    fn command(name: &str, line: &CommandLine) -> Exit {
+        line.refuse::<Self>(name, "there is no such command")
+    }
 
     /// The second stage: notes in `problems` all that is wrong. Returns nothing only after noting why.
     fn resolve(raw: &Self::Raw, problems: &mut Problems<'_>) -> Option<Self::Config>;
@@ -229,9 +234,10 @@ where
     D: Daemon,
     I: IntoIterator<Item: Into<OsString>>,
 {
-    match arguments::parse(D::NAME, arguments) {
-        Ok(Command::Help) => print(&arguments::help(D::NAME, D::ABOUT)),
-        Ok(Command::Version) => print(&format!("footlight-{} {}\n", D::NAME, D::VERSION)),
+    match arguments::parse(D::NAME, D::COMMANDS, arguments) {
+        Ok(Command::Help) => answer(&arguments::help(D::NAME, D::ABOUT, D::COMMANDS)),
+        Ok(Command::Own(name, line)) => D::command(name, &line),
+        Ok(Command::Version) => answer(&format!("footlight-{} {}\n", D::NAME, D::VERSION)),
         Ok(Command::Run(options)) if options.check => check::<D>(&options),
         Ok(Command::Run(options)) => start::<D>(&options),
         Err(error) => {
@@ -250,7 +256,7 @@ fn check<D: Daemon>(options: &Options) -> Exit {
         }
     };
     match effective {
-        Ok(text) => print(&text),
+        Ok(text) => answer(&text),
         Err(error) => {
             complain(&format!(
                 "the configuration is good but cannot be printed: {error}\n"
@@ -289,14 +295,4 @@ fn refuse(error: &ConfigError) {
     for line in error.to_string().lines() {
         error!(message_id = event::CONFIGURATION_REFUSED, "{line}");
     }
-}
-
-fn print(text: &str) -> Exit {
-    // A reader that has seen enough (head, less) is no failure.
-    let _closed_early = io::stdout().lock().write_all(text.as_bytes());
-    Exit::Ok
-}
-
-fn complain(text: &str) {
-    let _nobody_listens = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -4,7 +4,11 @@ use std::{ffi::OsString, path::PathBuf};
 
 use lexopt::{Arg, Parser, ValueExt};
 
-use super::{config::nearest, telemetry};
+use super::{
+    command::{CommandHelp, CommandLine},
+    config::nearest,
+    telemetry,
+};
 
 /// What the operator asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub(super) enum Command {
     Help,
     /// `--version`
     Version,
+    /// One of the daemon's own commands.
+    Own(&'static str, CommandLine),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +35,11 @@ pub(super) struct Options {
 const LONG: [&str; 6] = ["check", "config", "help", "log", "log-level", "version"];
 
 /// `arguments`: without the program's name. The error is one line for the operator.
-pub(super) fn parse<I>(name: &str, arguments: I) -> Result<Command, String>
+pub(super) fn parse<I>(
+    name: &str,
+    commands: &'static [CommandHelp],
+    arguments: I,
+) -> Result<Command, String>
 where
     I: IntoIterator<Item: Into<OsString>>,
 {
@@ -50,12 +60,48 @@ where
             Arg::Long("check") => options.check = true,
             Arg::Long("log") => options.log = value("log", &mut parser)?,
             Arg::Long("log-level") => options.log_level = Some(value("log-level", &mut parser)?),
-            unknown @ (Arg::Short(_) | Arg::Long(_) | Arg::Value(_)) => {
-                return Err(refuse(&unknown));
+            Arg::Value(word) => {
+                let command = own(&word.to_string_lossy(), commands)?;
+                let rest = parser.raw_args().map_err(|error| error.to_string())?;
+                return own_line(options.config, rest).map(|line| Command::Own(command, line));
             }
+            unknown @ (Arg::Short(_) | Arg::Long(_)) => return Err(refuse(&unknown)),
         }
     }
     Ok(Command::Run(options))
+}
+
+fn own(word: &str, commands: &'static [CommandHelp]) -> Result<&'static str, String> {
+    let names = || commands.iter().map(|help| help.name);
+    if let Some(name) = names().find(|name| *name == word) {
+        return Ok(name);
+    }
+    Err(match nearest(word, names()) {
+        Some(meant) => format!("{word:?} is no command; did you mean {meant}?"),
+        None => format!("{word:?} is no command; see --help"),
+    })
+}
+
+/// Takes `--config` out of what stands behind a command: it may be anywhere on the line.
+fn own_line(
+    mut config: PathBuf,
+    rest: impl Iterator<Item = OsString>,
+) -> Result<CommandLine, String> {
+    let mut arguments = Vec::new();
+    let mut rest = rest;
+    while let Some(argument) = rest.next() {
+        let text = argument.to_string_lossy();
+        if text == "--config" || text == "-c" {
+            let value = rest.next();
+            let value = value.ok_or_else(|| format!("missing argument for option '{text}'"))?;
+            config = value.into();
+        } else if let Some(value) = text.strip_prefix("--config=") {
+            config = value.into();
+        } else {
+            arguments.push(argument);
+        }
+    }
+    Ok(CommandLine { config, arguments })
 }
 
 fn value<T>(option: &str, parser: &mut Parser) -> Result<T, String>
@@ -72,7 +118,7 @@ fn refuse(unknown: &Arg<'_>) -> String {
     let (shown, meant) = match unknown {
         Arg::Long(long) => (format!("--{long}"), nearest(long, LONG)),
         Arg::Short(short) => (format!("-{short}"), None),
-        Arg::Value(value) => (format!("{value:?}"), None),
+        Arg::Value(_) => (String::new(), None),
     };
     match meant {
         Some(meant) => format!("{shown} is no option; did you mean --{meant}?"),
@@ -80,8 +126,16 @@ fn refuse(unknown: &Arg<'_>) -> String {
     }
 }
 
+/// How one command is used.
+pub(super) fn usage(name: &str, command: &CommandHelp) -> String {
+    let line = |way: &&str| format!("  footlight-{name} {} {way}\n", command.name);
+    command.usage.iter().map(line).collect()
+}
+
 /// What `--help` prints.
-pub(super) fn help(name: &str, about: &str) -> String {
+pub(super) fn help(name: &str, about: &str, commands: &[CommandHelp]) -> String {
+    let own = |command: &CommandHelp| format!("\n{}:\n{}", command.about, usage(name, command));
+    let own: String = commands.iter().map(own).collect();
     format!(
         "\
 {about}
@@ -96,7 +150,7 @@ Usage: footlight-{name} [OPTION]...
                       error, warn, info, debug or trace; wins over [log] level [info]
   -V, --version       print the version
   -h, --help          print this
-
+{own}
 Signals: TERM or INT drains and stops, a second one stops at once; HUP reads the configuration again.
 Exit codes: 0 stopped as asked, 64 bad option or configuration, 69 address not available,
 70 a bug, 71 the system refused a resource, 77 not permitted.

@@ -2,8 +2,14 @@
 
 use super::*;
 
+const COMMANDS: &[CommandHelp] = &[CommandHelp {
+    name: "keys",
+    usage: &["list [--json]", "revoke ID"],
+    about: "Stream keys",
+}];
+
 fn parsed(line: &str) -> Result<Command, String> {
-    parse("mux", line.split_whitespace())
+    parse("mux", COMMANDS, line.split_whitespace())
 }
 
 #[test]
@@ -32,6 +38,22 @@ fn options() {
 }
 
 #[test]
+fn a_command_has_its_own_line_and_the_configuration_is_named_anywhere() {
+    for line in [
+        "-c a.toml keys list --json",
+        "keys list --config a.toml --json",
+        "keys --config=a.toml list --json",
+        "keys list --json -c a.toml",
+    ] {
+        let own = CommandLine {
+            config: "a.toml".into(),
+            arguments: vec!["list".into(), "--json".into()],
+        };
+        assert_eq!(parsed(line), Ok(Command::Own("keys", own)), "{line}");
+    }
+}
+
+#[test]
 fn what_is_mistyped_is_told_its_likely_spelling() {
     for (line, expected) in [
         ("--confg a", "--confg is no option; did you mean --config?"),
@@ -42,7 +64,9 @@ fn what_is_mistyped_is_told_its_likely_spelling() {
         ("--chekc", "--chekc is no option; did you mean --check?"),
         ("--zzz", "--zzz is no option; see --help"),
         ("-x", "-x is no option; see --help"),
-        ("mux.toml", "\"mux.toml\" is no option; see --help"),
+        ("mux.toml", "\"mux.toml\" is no command; see --help"),
+        ("kyes list", "\"kyes\" is no command; did you mean keys?"),
+        ("keys -c", "missing argument for option '-c'"),
         ("--config", "missing argument for option '--config'"),
         (
             "--log yaml",
@@ -63,9 +87,10 @@ fn what_is_mistyped_is_told_its_likely_spelling() {
 
 #[test]
 fn help_names_every_option() {
-    let help = help("mux", "One stream in, many out.");
+    let help = help("mux", "One stream in, many out.", COMMANDS);
     for option in LONG {
         assert!(help.contains(&format!("--{option}")), "{option}");
     }
+    assert!(help.contains("Stream keys:\n  footlight-mux keys list [--json]\n"));
     assert!(help.lines().all(|line| line.len() <= 110));
 }
