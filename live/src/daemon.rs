@@ -115,6 +115,7 @@ mod notify;
 mod readiness;
 mod run;
 mod telemetry;
+pub mod terminal;
 
 pub use accept::ConnectionLimit;
 pub use chassis::Chassis;

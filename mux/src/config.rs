@@ -24,6 +24,8 @@ mod key;
 
 use key::RawKey;
 
+/// Where the admin listener is by default, on loopback.
+pub(crate) const ADMIN_PORT: u16 = 9101;
 /// Most streams: each may hold a full ring.
 const MAX_STREAMS: usize = 256;
 
@@ -104,7 +106,7 @@ impl Default for Raw {
             segment: RawSegment::default(),
             ring: RawRing::default(),
             cluster: RawCluster::default(),
-            admin: AdminSection::on_port(9101),
+            admin: AdminSection::on_port(ADMIN_PORT),
             log: LogSection::default(),
             drain: DrainSection::default(),
             transcoder: Vec::new(),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use live::{
     StreamName,
     daemon::{
-        Chassis, ConnectionLimit, Daemon, StartError,
+        Chassis, ConnectionLimit, Daemon, Exit, StartError,
+        command::{CommandHelp, CommandLine},
         config::{Problems, Settings},
     },
     placement::{self, Member},
@@ -16,12 +17,13 @@ use crate::{
     clock::WallClock,
     config::{Config, Raw, Transcoders},
     connection::{self, Server},
+    control,
     events::Events,
     keyring::Keyring,
     metrics::{Ends, StreamMetrics},
     numbers::NumbersFile,
     output::{Output, OutputStatus},
-    status,
+    status, status_command,
     streams::{SharedStream, Streams},
 };
 
@@ -39,8 +41,16 @@ impl Daemon for Mux {
     const NAME: &'static str = "mux";
     const ABOUT: &'static str = "Takes streams from encoders over RTMP, keeps their time, and sends them to the transcoders.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const COMMANDS: &'static [CommandHelp] = &[status_command::HELP];
     type Raw = Raw;
     type Config = Config;
+
+    fn command(name: &str, line: &CommandLine) -> Exit {
+        match name {
+            "status" => status_command::run(line),
+            _ => line.refuse::<Self>(name, "there is no such command"),
+        }
+    }
 
     fn resolve(raw: &Raw, problems: &mut Problems<'_>) -> Option<Config> {
         raw.resolve(problems)
@@ -65,6 +75,7 @@ impl Daemon for Mux {
         let clock = Arc::new(WallClock::default());
         let events = Events::new(Arc::clone(&clock));
         let streams = Arc::new(spawn_streams(&config, chassis, &clock, &events));
+        control::add_routes(chassis, &streams, &events);
         let server = Arc::new(Server {
             app: config.app.clone(),
             keys: Keyring::new(config.keys.clone()),

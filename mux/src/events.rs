@@ -131,7 +131,6 @@ struct Provoked {
 }
 
 /// One reader of the bus.
-#[allow(dead_code, reason = "read by the admin side, which is about to land")]
 pub(crate) struct Subscription {
     events: Events,
     receiver: broadcast::Receiver<Arc<Record>>,
@@ -167,7 +166,6 @@ impl Events {
     }
 
     /// A reader, who first gets what `snapshot` says: what happens from now on is either in it or told after it.
-    #[allow(dead_code, reason = "read by the admin side, which is about to land")]
     pub(crate) fn subscribe(
         &self,
         snapshot: impl Fn() -> Value + Send + Sync + 'static,
@@ -206,7 +204,6 @@ impl Events {
     }
 }
 
-#[allow(dead_code, reason = "read by the admin side, which is about to land")]
 impl Subscription {
     /// The next record; waits for it. To be dropped between two calls, or in the middle of one, loses nothing.
     pub(crate) async fn next(&mut self) -> Arc<Record> {

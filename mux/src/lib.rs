@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod connection;
 mod consumer;
+mod control;
 mod cursor;
 mod daemon;
 mod dial;
@@ -27,11 +28,13 @@ mod rate;
 mod ring;
 mod socket;
 mod status;
+mod status_command;
 mod stream;
 mod streams;
 mod timeline;
 #[cfg_attr(not(test), expect(dead_code, reason = "no listener is under TLS yet"))]
 mod transport;
+mod view;
 mod wake;
 mod wire;
 

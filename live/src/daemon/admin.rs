@@ -25,11 +25,13 @@ use tokio::{
 use tracing::debug;
 
 mod call;
+mod client;
 mod events;
 mod origin;
 mod route;
 
 pub use call::{Call, Refusal, Reply};
+pub use client::{AskError, ask};
 pub use events::{Feed, ServerEvent};
 pub use route::Method;
 

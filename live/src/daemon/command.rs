@@ -11,10 +11,16 @@
 use std::{
     ffi::OsString,
     io::{self, IsTerminal, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
 };
 
-use super::{Daemon, Exit, Process, arguments, config};
+use serde::Deserialize;
+
+use super::{
+    Daemon, Exit, Process, arguments,
+    config::{self, AdminSection, Sources},
+};
 
 /// One command, as `--help` names it.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +51,30 @@ impl CommandLine {
         })
     }
 
+    /// Where the daemon's admin listener is reached, by the configuration. Nothing else of the file is looked at: it may
+    /// name secrets that this operator must not read. Where the file cannot be read at all, `default` is meant.
+    pub fn admin_address(&self, default: &AdminSection) -> Result<SocketAddr, Exit> {
+        #[derive(Deserialize)]
+        struct File {
+            admin: Option<AdminSection>,
+        }
+        if let Err(error) = Process.file(&self.config) {
+            let (file, at) = (self.config.display(), reached(default));
+            let at = at.map(|at| at.to_string()).unwrap_or_default();
+            complain(&format!("{file} cannot be read ({error}): asking {at}"));
+            return reached(default).ok_or(Exit::Usage);
+        }
+        let section = |file: &File, _: &mut config::Problems<'_>| {
+            Some(file.admin.clone().unwrap_or_else(|| default.clone()))
+        };
+        let read = config::read(&self.config, &Process, section);
+        let (_, admin) = read.map_err(|error| {
+            complain(&error.to_string());
+            Exit::Usage
+        })?;
+        reached(&admin).ok_or(Exit::Usage)
+    }
+
     /// Tells the operator that the line makes no sense.
     pub fn refuse<D: Daemon>(&self, command: &str, what: impl std::fmt::Display) -> Exit {
         let usage = D::COMMANDS.iter().find(|help| help.name == command);
@@ -52,6 +82,18 @@ impl CommandLine {
         complain(&format!("footlight-{}: {what}\n{usage}", D::NAME));
         Exit::Usage
     }
+}
+
+/// The first address; one that means all of the machine's is reached over loopback.
+fn reached(admin: &AdminSection) -> Option<SocketAddr> {
+    let mut at = *admin.listen.addresses().first()?;
+    if at.ip().is_unspecified() {
+        at.set_ip(match at.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    Some(at)
 }
 
 /// Writes an answer to standard output.

@@ -87,7 +87,7 @@ async fn metrics_have_the_daemons_prefix_and_the_chassis_own() {
 #[tokio::test]
 async fn status_says_who_and_where_and_what_the_daemon_adds() {
     let chassis = Chassis::new("mux");
-    let any: [std::net::SocketAddr; 2] = [
+    let any: [SocketAddr; 2] = [
         "127.0.0.1:0".parse().unwrap(),
         "127.0.0.1:0".parse().unwrap(),
     ];
