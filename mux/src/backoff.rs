@@ -31,7 +31,6 @@ impl Backoff {
     }
 
     /// What has failed is forgotten.
-    #[expect(dead_code, reason = "push targets")]
     pub(crate) const fn reset(&mut self) {
         self.failures = 0;
     }

@@ -1,6 +1,9 @@
 //! [pure] Mux's configuration: what may be written (see `mux.toml`, which says it all), and what it means.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use live::{
     StreamName,
@@ -16,13 +19,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     key::{Keys, Use},
+    metrics::PLAYERS,
+    push::Target,
     ring::RingLimits,
     stream,
 };
 
 mod key;
+mod push;
 
 use key::RawKey;
+use push::RawPush;
 
 /// Where the admin listener is by default, on loopback.
 pub(crate) const ADMIN_PORT: u16 = 9101;
@@ -92,6 +99,8 @@ struct RawStream {
     publish: Vec<RawKey>,
     #[serde(default)]
     play: Vec<RawKey>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    push: Vec<RawPush>,
 }
 
 const fn one() -> u16 {
@@ -154,6 +163,8 @@ pub struct Config {
     pub(crate) stream: stream::Settings,
     pub(crate) streams: Vec<StreamName>,
     pub(crate) keys: Keys,
+    /// Where else each stream is published to.
+    pub(crate) pushes: BTreeMap<StreamName, Vec<Target>>,
     pub(crate) transcoders: Option<Transcoders>,
 }
 
@@ -217,6 +228,7 @@ impl Raw {
         }
         let chassis = Settings::resolve(&self.admin, &self.log, &self.drain, problems);
         let (streams, keys) = self.resolve_streams(problems);
+        let pushes = self.resolve_pushes(problems);
         let transcoders = self.resolve_transcoders(problems);
         let stream = self.resolve_stream(problems)?;
         Some(Config {
@@ -228,6 +240,7 @@ impl Raw {
             stream,
             streams,
             keys,
+            pushes,
             transcoders: transcoders?,
         })
     }
@@ -279,6 +292,19 @@ impl Raw {
             streams.push(name);
         }
         (streams, keys)
+    }
+
+    fn resolve_pushes(&self, problems: &mut Problems<'_>) -> BTreeMap<StreamName, Vec<Target>> {
+        // One label tells all outputs of a stream apart.
+        let mut taken: BTreeSet<&str> = self.transcoder.iter().map(|t| t.name.as_str()).collect();
+        taken.insert(PLAYERS);
+        let mut pushes = BTreeMap::new();
+        for (index, raw) in self.stream.iter().enumerate() {
+            let targets = push::resolve(&raw.push, &taken, &format!("stream[{index}]"), problems);
+            // What is wrong with a stream's name is said elsewhere.
+            pushes.extend(raw.name.parse().ok().map(|name| (name, targets)));
+        }
+        pushes
     }
 
     /// `Some(None)` when there is none.

@@ -26,7 +26,6 @@ pub(crate) enum Audience {
     /// Sees media alone, on a clock that starts at 0: the low 32 bits of absolute time would wrap in mid-show.
     Player,
     /// The same for a server that is published to, which wants metadata as a publisher sends it.
-    #[expect(dead_code, reason = "push targets")]
     Platform,
     /// Sees the segment clock's stamps, and absolute time.
     Transcoder,

@@ -33,7 +33,8 @@ const RANKS: usize = 2;
 /// The daemon.
 pub struct Mux {
     server: Arc<Server>,
-    /// What it runs with; keys are taken from the newest that was read.
+    chassis: Chassis,
+    /// What it runs with; keys and push targets are those of the newest that was read.
     config: Config,
 }
 
@@ -97,18 +98,27 @@ impl Daemon for Mux {
                 connection::serve(Arc::clone(&server), socket, peer)
             });
         }
-        Ok(Self { server, config })
+        Ok(Self {
+            server,
+            chassis: chassis.clone(),
+            config,
+        })
     }
 
-    /// Keys of known streams are taken over; whose key is gone is closed. Anything else waits for a restart.
+    /// Keys and push targets of known streams are taken over: whose key is gone is closed, a target that is not changed
+    /// is not touched. Anything else waits for a restart.
     async fn reload(&mut self, config: Config) -> Result<(), String> {
         self.server.keys.replace(config.keys.clone());
+        for (name, stream) in self.server.streams.iter() {
+            let targets = config.pushes.get(name).map_or(&[][..], Vec::as_slice);
+            stream.pushes.replace(targets, stream, &self.chassis);
+        }
         let changed = self.config.changed_but_keys(&config);
         if changed.is_empty() {
             Ok(())
         } else {
             Err(format!(
-                "keys were taken over; a change of {} takes effect at the next restart",
+                "keys and push targets were taken over; a change of {} takes effect at the next restart",
                 changed.join(", ")
             ))
         }
@@ -153,6 +163,8 @@ fn spawn_streams(
         if let Some(transcoders) = &config.transcoders {
             spawn_outputs(&stream, transcoders, chassis);
         }
+        let targets = config.pushes.get(name).map_or(&[][..], Vec::as_slice);
+        stream.pushes.replace(targets, &stream, chassis);
         streams.insert(name.clone(), stream);
     }
     streams

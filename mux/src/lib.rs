@@ -24,6 +24,7 @@ mod metrics;
 mod numbers;
 mod outbox;
 mod output;
+mod push;
 mod rate;
 mod ring;
 mod socket;
@@ -32,7 +33,7 @@ mod status_command;
 mod stream;
 mod streams;
 mod timeline;
-#[cfg_attr(not(test), expect(dead_code, reason = "no listener is under TLS yet"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "no listener is under TLS yet"))]
 mod transport;
 mod view;
 mod wake;

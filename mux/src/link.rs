@@ -120,7 +120,6 @@ impl Link {
     }
 
     /// Whether the key was presented and not yet answered.
-    #[expect(dead_code, reason = "push targets")]
     pub(crate) const fn is_asking(&self) -> bool {
         self.session.is_starting()
     }

@@ -1,6 +1,7 @@
 //! What mux measures. Streams keep plain counters; they are read when somebody asks.
 //!
-//! Names get the prefix `footlight_mux_`. Labels are `stream`, `output` (a transcoder's name, or `players`) and `class`.
+//! Names get the prefix `footlight_mux_`. Labels are `stream`, `output` (a transcoder's or push target's name, or
+//! `players`) and `class`.
 
 use std::{
     fmt,
@@ -24,6 +25,7 @@ use crate::{
     consumer::ConsumerStats,
     key::Refused,
     output::OutputState,
+    push::PushState,
     stream::{Counters, State},
     streams::{SharedStream, Streams},
     transport::TransportError,
@@ -31,7 +33,7 @@ use crate::{
 };
 
 /// The output that all RTMP players of a stream are together.
-const PLAYERS: &str = "players";
+pub(crate) const PLAYERS: &str = "players";
 
 /// How connections ended.
 #[derive(Debug, Clone, Default)]
@@ -328,48 +330,84 @@ fn each_output(
         for output in &reading.stream.outputs {
             encode(&[stream, ("output", &output.name)], &output.stats)?;
         }
+        for push in reading.stream.pushes.list() {
+            encode(&[stream, ("output", push.name())], &push.stats)?;
+        }
     }
     Ok(())
+}
+
+/// A transcoder or a push target at one moment.
+struct OutputReading<'a> {
+    stream: &'a str,
+    name: String,
+    up: bool,
+    lag_ms: u64,
+    failures: u64,
+    /// A push target's.
+    state: Option<PushState>,
+}
+
+impl OutputReading<'_> {
+    fn labels(&self) -> [(&'static str, &str); 2] {
+        [("stream", self.stream), ("output", &self.name)]
+    }
+}
+
+fn outputs<'a>(reading: &Reading<'a>) -> Vec<OutputReading<'a>> {
+    let stream = reading.stream;
+    let name = stream.name().as_str();
+    let transcoders = stream.outputs.iter().map(|output| OutputReading {
+        stream: name,
+        name: output.name.clone(),
+        up: output.state() == OutputState::Publishing,
+        lag_ms: output.lag.load(Ordering::Relaxed),
+        failures: output.failures.load(Ordering::Relaxed),
+        state: None,
+    });
+    let pushes = stream.pushes.list();
+    let pushes = pushes.iter().map(|push| OutputReading {
+        stream: name,
+        name: push.name().to_owned(),
+        up: matches!(push.state(), PushState::Live | PushState::Stalled),
+        lag_ms: push.lag.load(Ordering::Relaxed),
+        failures: push.failures.load(Ordering::Relaxed),
+        state: Some(push.state()),
+    });
+    transcoders.chain(pushes).collect()
 }
 
 fn encode_outputs(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading<'_>]) -> fmt::Result {
     let gauge = ConstGauge::new(0.0_f64).metric_type();
     let counter = ConstCounter::new(0_u64).metric_type();
-    let outputs = || {
-        readings.iter().flat_map(|reading| {
-            let labels = |output| [("stream", reading.name()), ("output", output)];
-            reading
-                .stream
-                .outputs
-                .iter()
-                .map(move |output| (labels(&output.name), output))
-        })
-    };
-    let mut family = encoder.encode_descriptor(
-        "output_up",
-        "1 while the transcoder takes the stream",
-        None,
-        gauge,
-    )?;
-    for (labels, output) in outputs() {
-        let up = u8::from(output.state() == OutputState::Publishing);
-        ConstGauge::new(f64::from(up)).encode(family.encode_family(&labels)?)?;
+    let outputs: Vec<OutputReading<'_>> = readings.iter().flat_map(outputs).collect();
+    let help = "1 while the transcoder or push target takes the stream";
+    let mut family = encoder.encode_descriptor("output_up", help, None, gauge)?;
+    for output in &outputs {
+        let up = f64::from(u8::from(output.up));
+        ConstGauge::new(up).encode(family.encode_family(&output.labels())?)?;
     }
-    let help = "How long the transcoder's next message has been waiting";
+    let help = "How long the output's next message has been waiting";
     let mut family = encoder.encode_descriptor("output_lag_seconds", help, None, gauge)?;
-    for (labels, output) in outputs() {
-        let lag = float(output.lag.load(Ordering::Relaxed)) / 1000.0;
-        ConstGauge::new(lag).encode(family.encode_family(&labels)?)?;
+    for output in &outputs {
+        let lag = float(output.lag_ms) / 1000.0;
+        ConstGauge::new(lag).encode(family.encode_family(&output.labels())?)?;
     }
-    let mut family = encoder.encode_descriptor(
-        "output_failures",
-        "Connections to the transcoder that failed",
-        None,
-        counter,
-    )?;
-    for (labels, output) in outputs() {
-        ConstCounter::new(output.failures.load(Ordering::Relaxed))
-            .encode(family.encode_family(&labels)?)?;
+    let help = "Connections to the output that failed or were refused";
+    let mut family = encoder.encode_descriptor("output_failures", help, None, counter)?;
+    for output in &outputs {
+        ConstCounter::new(output.failures).encode(family.encode_family(&output.labels())?)?;
+    }
+    let help = "1 for the state, named by class, that a push target is in";
+    let mut family = encoder.encode_descriptor("output_state", help, None, gauge)?;
+    for output in &outputs {
+        let Some(now) = output.state else { continue };
+        for state in PushState::ALL {
+            let [stream, name] = output.labels();
+            let labels = [stream, name, ("class", state.as_str())];
+            let is = f64::from(u8::from(now == state));
+            ConstGauge::new(is).encode(family.encode_family(&labels)?)?;
+        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     headers::Headers,
     key::PublishRole,
+    push::Push,
     stream::{State, Stream},
     streams::{SharedStream, Streams},
 };
@@ -36,6 +37,9 @@ fn of_stream(stream: &SharedStream) -> Value {
     let mut value = stream.look(of_core);
     if let Some(fields) = value.as_object_mut() {
         fields.insert("outputs".to_owned(), outputs.into());
+        let pushes = stream.pushes.list();
+        let pushes: Vec<Value> = pushes.iter().map(|push| of_push(push)).collect();
+        fields.insert("pushes".to_owned(), pushes.into());
         fields.insert(
             "players".to_owned(),
             json!({
@@ -46,6 +50,19 @@ fn of_stream(stream: &SharedStream) -> Value {
         );
     }
     value
+}
+
+fn of_push(push: &Push) -> Value {
+    json!({
+        "name": push.name(),
+        "target": push.label(),
+        "state": push.state().as_str(),
+        "why": push.why(),
+        "lag_ms": push.lag.load(Ordering::Relaxed),
+        "sent_bytes": push.stats.sent.load(Ordering::Relaxed),
+        "skips": push.stats.skips.load(Ordering::Relaxed),
+        "failures": push.failures.load(Ordering::Relaxed),
+    })
 }
 
 fn of_core(stream: &Stream, now: u64) -> Value {

@@ -28,6 +28,7 @@ use crate::{
     events::{Events, Kind},
     key::PublishRole,
     output::OutputStatus,
+    push::Pushes,
     ring::Seq,
     stream::{CloseCause, Event, Settings, Stream},
     wake::Wake,
@@ -52,6 +53,8 @@ pub(crate) struct SharedStream {
     pub(crate) players: Arc<ConsumerStats>,
     /// Its transcoders, in rank order.
     pub(crate) outputs: Vec<Arc<OutputStatus>>,
+    /// Where else it is published to.
+    pub(crate) pushes: Pushes,
 }
 
 struct Inner {
@@ -92,6 +95,7 @@ impl SharedStream {
             next_publisher: AtomicU64::new(1),
             players: Arc::default(),
             outputs,
+            pushes: Pushes::default(),
         }
     }
 

@@ -15,8 +15,20 @@ fn parse(text: &str) -> Result<(Raw, Config), ConfigError> {
         "/etc/footlight/cluster-secret".into(),
         "0123456789abcdef0123456789abcdef\n".to_owned(),
     );
+    given.files.insert(
+        "/etc/footlight/youtube-key".into(),
+        "abcd-efgh\n".to_owned(),
+    );
+    let url = "rtmp://host/app/whole-key?x=1\n".to_owned();
+    given.files.insert("/etc/footlight/whole-url".into(), url);
+    given
+        .files
+        .insert("/etc/footlight/ca.pem".into(), CERTIFICATE.to_owned());
     read(file, &given, Raw::resolve)
 }
+
+/// Any certificate: what it says is not looked at.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
 /// The sample with its examples in force.
 fn with_examples() -> String {
@@ -129,4 +141,86 @@ fn a_key_in_two_places_is_refused() {
     );
     let error = parse(&text).unwrap_err().to_string();
     assert!(error.contains("configured twice"), "{error}");
+}
+
+fn push(text: &str) -> String {
+    format!("[[stream]]\nname = \"a\"\n[[stream.push]]\nname = \"p\"\n{text}")
+}
+
+const URL: &str = "url = \"rtmp://host/app?token=hidden\"\n";
+const WITH_KEY: &str = "key = { file = \"/etc/footlight/youtube-key\" }\n";
+
+#[test]
+fn a_push_target_is_what_was_written_and_shows_no_secret() {
+    let (raw, config) = parse(&push(&format!("{URL}{WITH_KEY}"))).unwrap();
+    let [target] = &config.pushes[&"a".parse().unwrap()][..] else {
+        panic!("{:?}", config.pushes);
+    };
+    assert_eq!(
+        (target.key.expose(), target.chunk_size),
+        ("abcd-efgh", 65_536)
+    );
+    assert_eq!(target.url.app(), "app?token=hidden");
+    let printed = format!(
+        "{} {raw:?} {config:?}",
+        serde_json::to_string(&raw).unwrap()
+    );
+    assert!(
+        !printed.contains("hidden\"") && !printed.contains("abcd-efgh"),
+        "{printed}"
+    );
+    assert!(printed.contains("rtmp://host:1935/(hidden)"), "{printed}");
+
+    let whole = push("url = { file = \"/etc/footlight/whole-url\" }");
+    let (_, config) = parse(&whole).unwrap();
+    let target = &config.pushes[&"a".parse().unwrap()][0];
+    assert_eq!(
+        (target.url.app(), target.key.expose()),
+        ("app", "whole-key?x=1")
+    );
+}
+
+#[test]
+fn every_mistake_in_a_push_target_is_named_with_its_remedy() {
+    for (wrong, told) in [
+        (URL.to_owned(), "push[0].key: is missing"),
+        (
+            format!("{URL}key = \"abcd\""),
+            "a secret is not written here",
+        ),
+        (WITH_KEY.to_owned(), "url"),
+        (
+            format!("url = \"http://host/app\"\n{WITH_KEY}"),
+            "write rtmp://HOST/APP",
+        ),
+        (
+            format!("{URL}{WITH_KEY}codecs = [\"h264\"]"),
+            "use avc, hevc",
+        ),
+        (
+            format!("{URL}{WITH_KEY}chunk_size = 64"),
+            "64 is outside 128 to 16777215",
+        ),
+        (format!("{URL}{WITH_KEY}start = \"never\""), "always"),
+        (
+            format!("{URL}{WITH_KEY}ca = \"/etc/footlight/youtube-key\""),
+            "no certificate",
+        ),
+        (
+            format!("{URL}{WITH_KEY}[[stream.push]]\nname = \"p\"\n{URL}{WITH_KEY}"),
+            "another output",
+        ),
+        (
+            format!("{URL}{WITH_KEY}[[stream.push]]\nname = \"players\"\n{URL}{WITH_KEY}"),
+            "another output",
+        ),
+        (
+            "url = { file = \"/etc/footlight/youtube-key\" }".to_owned(),
+            "write rtmp://HOST/APP",
+        ),
+    ] {
+        let error = parse(&push(&wrong)).unwrap_err().to_string();
+        assert!(error.contains(told), "{wrong}\n gave: {error}");
+        assert!(!error.contains("abcd"), "{error}");
+    }
 }

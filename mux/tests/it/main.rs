@@ -6,5 +6,6 @@ mod broken;
 mod ffmpeg;
 mod peer;
 mod players;
+mod pushes;
 mod running;
 mod transcoders;

@@ -36,34 +36,47 @@ pub(crate) struct Running {
     chassis: Chassis,
     mux: Mux,
     directory: PathBuf,
+    text: String,
 }
 
 impl Running {
     /// A mux with the stream `stage`, feeding the transcoders at `transcoders`.
     pub(crate) async fn start(transcoders: &[SocketAddr]) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("mux-{}-{count}", std::process::id());
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        Self::start_in(directory, transcoders).await
+        Self::start_in(new_directory(), transcoders).await
+    }
+
+    /// One that publishes the stream to RTMP servers, by name and address, under the key `push-key`.
+    pub(crate) async fn start_pushing(targets: &[(&str, SocketAddr)]) -> Self {
+        let directory = new_directory();
+        let mut text = text(&directory, &[]);
+        for (name, address) in targets {
+            text += &format!(
+                "[[stream.push]]\nname = \"{name}\"\nurl = \"rtmp://{address}/live\"\nkey = {{ file = \"/push-key\" }}\n"
+            );
+        }
+        Self::start_with(directory, text).await
     }
 
     /// The same in a given state directory.
     pub(crate) async fn start_in(directory: PathBuf, transcoders: &[SocketAddr]) -> Self {
         let text = text(&directory, transcoders);
+        Self::start_with(directory, text).await
+    }
+
+    async fn start_with(directory: PathBuf, text: String) -> Self {
         let chassis = Chassis::new("mux");
-        let mux = Mux::start(config(text), &chassis).await.unwrap();
+        let mux = Mux::start(config(text.clone()), &chassis).await.unwrap();
         Self {
             chassis,
             mux,
             directory,
+            text,
         }
     }
 
     /// Reads the configuration again, with `from` in it replaced by `to`.
     pub(crate) async fn reload(&mut self, from: &str, to: &str) -> Result<(), String> {
-        let text = text(&self.directory, &[]).replace(from, to);
-        self.mux.reload(config(text)).await
+        self.mux.reload(config(self.text.replace(from, to))).await
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -84,6 +97,13 @@ impl Running {
     }
 }
 
+fn new_directory() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("mux-{}-{count}", std::process::id());
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
 fn text(directory: &Path, transcoders: &[SocketAddr]) -> String {
     let mut text = format!(
         "state_directory = {directory:?}\nrtmp.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n\
@@ -99,6 +119,9 @@ fn config(text: String) -> mux::Config {
     let mut given = Given::default();
     given.files.insert("/mux.toml".into(), text);
     given.files.insert("/secret".into(), SECRET.to_owned());
+    given
+        .files
+        .insert("/push-key".into(), "push-key".to_owned());
     let (_raw, config) = read(Path::new("/mux.toml"), &given, Mux::resolve).unwrap();
     config
 }
