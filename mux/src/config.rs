@@ -26,9 +26,11 @@ use crate::{
 };
 
 mod key;
+mod players;
 mod push;
 
 use key::RawKey;
+use players::RawPlayers;
 use push::RawPush;
 
 /// Where the admin listener is by default, on loopback.
@@ -44,6 +46,7 @@ pub struct Raw {
     rtmp: RawRtmp,
     segment: RawSegment,
     ring: RawRing,
+    players: RawPlayers,
     cluster: RawCluster,
     admin: AdminSection,
     log: LogSection,
@@ -114,6 +117,7 @@ impl Default for Raw {
             rtmp: RawRtmp::default(),
             segment: RawSegment::default(),
             ring: RawRing::default(),
+            players: RawPlayers::default(),
             cluster: RawCluster::default(),
             admin: AdminSection::on_port(ADMIN_PORT),
             log: LogSection::default(),
@@ -181,7 +185,10 @@ impl Config {
                 "state_directory",
                 self.state_directory != newer.state_directory,
             ),
-            ("[segment] or [ring]", self.stream != newer.stream),
+            (
+                "[segment], [ring] or [players]",
+                self.stream != newer.stream,
+            ),
             ("the list of [[stream]]", self.streams != newer.streams),
             (
                 "[[transcoder]] or [cluster]",
@@ -268,6 +275,7 @@ impl Raw {
                 bytes: usize::try_from(self.ring.size.get()).unwrap_or(usize::MAX),
                 span: millis(self.ring.span),
             },
+            merge: self.players.resolve(problems),
         })
     }
 

@@ -25,6 +25,7 @@ use crate::{
     socket,
     stream::CloseCause,
     streams::{Publishing, Streams},
+    tape,
     transport::Transport,
     wire::{Ready, Wire, WireError},
 };
@@ -81,6 +82,9 @@ struct Connection {
 enum Activity {
     Asking,
     Publishing(Publishing),
+    /// Played from the tape: the wire knows all about it.
+    Seated,
+    /// What cannot be: by its own.
     Playing(Consumer),
 }
 
@@ -93,14 +97,14 @@ impl Activity {
                 consumer.more().await;
                 None
             }
-            Self::Asking | Self::Playing(_) => std::future::pending().await,
+            Self::Asking | Self::Seated | Self::Playing(_) => std::future::pending().await,
         }
     }
 
     const fn consumer(&mut self) -> Option<&mut Consumer> {
         match self {
             Self::Playing(consumer) => Some(consumer),
-            Self::Asking | Self::Publishing(_) => None,
+            Self::Asking | Self::Seated | Self::Publishing(_) => None,
         }
     }
 }
@@ -118,7 +122,7 @@ pub(crate) async fn serve(server: Arc<Server>, socket: TcpStream, peer: SocketAd
     let mut connection = Connection {
         server,
         peer,
-        wire: Wire::new(Transport::Plain(socket)),
+        wire: Wire::new(Transport::plain(socket)),
         session: ServerSession::new(config, clock::monotonic()),
         activity: Activity::Asking,
         grant: None,
@@ -181,6 +185,7 @@ impl Connection {
                     info!("stopped in good order");
                     self.activity = Activity::Asking;
                     self.grant = None;
+                    self.wire.stand()?;
                 }
                 ServerAction::Media(_) => {}
                 ServerAction::Closed(reason) => return Err(reason.into()),
@@ -255,6 +260,11 @@ impl Connection {
             return Ok(());
         };
         debug!(stream = %found.stream, key = %found.key, software = ?request.flash_ver, "plays");
+        let on_tape = (grant.stream_id, grant.chunk_size) == (tape::STREAM_ID, tape::CHUNK_SIZE);
+        if on_tape && self.wire.sit(stream) {
+            self.activity = Activity::Seated;
+            return Ok(());
+        }
         self.activity = Activity::Playing(Consumer::new(
             Arc::clone(stream),
             Audience::Player,
@@ -295,12 +305,15 @@ impl Connection {
 
     /// Tells a player that the show is over, once it has all of it.
     fn end_show(&mut self) -> Result<(), End> {
-        if let Activity::Playing(consumer) = &self.activity
-            && consumer.ended()
-            && self.wire.is_flushed()
-        {
+        let over = match &self.activity {
+            Activity::Seated => self.wire.is_over(),
+            Activity::Playing(consumer) => consumer.ended(),
+            Activity::Asking | Activity::Publishing(_) => false,
+        };
+        if over && self.wire.is_flushed() {
             self.session.end_play();
             self.activity = Activity::Asking;
+            self.wire.stand()?;
             self.act()?;
         }
         Ok(())
@@ -311,7 +324,7 @@ impl Connection {
             Activity::Publishing(publishing) => {
                 info!(publisher = publishing.id().0, "publishes no more: {end}")
             }
-            Activity::Playing(_) | Activity::Asking => debug!("closed: {end}"),
+            Activity::Playing(_) | Activity::Seated | Activity::Asking => debug!("closed: {end}"),
         }
     }
 }

@@ -25,7 +25,6 @@ use crate::{
     outbox::{Outbox, SLICES},
     ring::Seq,
     streams::SharedStream,
-    timeline::MediaKind,
 };
 
 /// What is taken at a time: two slices a message, and no more bytes than the kernel's buffer holds.
@@ -141,7 +140,7 @@ impl Consumer {
                 kind,
                 timestamp,
                 payload,
-            } => (wire_kind(kind), timestamp, payload),
+            } => (kind.into(), timestamp, payload),
             Item::Stamp { timestamp, stamp } => {
                 (MessageKind::DataAmf0, timestamp, encode_stamp(&stamp))
             }
@@ -161,14 +160,6 @@ impl Consumer {
 impl Drop for Consumer {
     fn drop(&mut self) {
         self.stats.connected.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-const fn wire_kind(kind: MediaKind) -> MessageKind {
-    match kind {
-        MediaKind::Audio => MessageKind::Audio,
-        MediaKind::Video => MessageKind::Video,
-        MediaKind::Data => MessageKind::DataAmf0,
     }
 }
 

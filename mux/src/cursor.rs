@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A player this late (wall clock, milliseconds) is brought to the newest keyframe.
-const PLAYER_LAG: u64 = 2_000;
+pub(crate) const PLAYER_LAG: u64 = 2_000;
 
 /// Who is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,11 +27,14 @@ mod output;
 mod push;
 mod rate;
 mod ring;
+mod rows;
+mod seat;
 mod socket;
 mod status;
 mod status_command;
 mod stream;
 mod streams;
+mod tape;
 mod timeline;
 #[cfg_attr(not(test), allow(dead_code, reason = "no listener is under TLS yet"))]
 mod transport;

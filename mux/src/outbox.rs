@@ -25,6 +25,8 @@ pub(crate) struct Outbox {
 #[derive(Debug)]
 enum Unsent {
     Control(Bytes),
+    /// Media as it is written.
+    Written(Bytes),
     Media {
         header: MediaHeader,
         payload: Bytes,
@@ -56,6 +58,18 @@ impl Outbox {
         Ok(())
     }
 
+    /// Adds messages as they are written.
+    pub(crate) fn push_written(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.queue.push_back(Unsent::Written(bytes));
+        }
+    }
+
+    /// Puts what is left of messages before all else. Nothing may have been written of what is here.
+    pub(crate) fn put_before(&mut self, bytes: Bytes) {
+        self.queue.push_front(Unsent::Written(bytes));
+    }
+
     /// Adds a message.
     pub(crate) fn push_media(&mut self, header: MediaHeader, payload: Bytes, chunk_size: u32) {
         self.queue.push_back(Unsent::Media {
@@ -71,7 +85,7 @@ impl Outbox {
         let mut offset = self.offset;
         for unsent in &self.queue {
             match unsent {
-                Unsent::Control(bytes) => {
+                Unsent::Control(bytes) | Unsent::Written(bytes) => {
                     let Some(slot) = room.next() else { break };
                     *slot = IoSlice::new(bytes.get(offset..).unwrap_or_default());
                 }
@@ -111,7 +125,7 @@ impl Outbox {
 impl Unsent {
     fn len(&self) -> usize {
         match self {
-            Self::Control(bytes) => bytes.len(),
+            Self::Control(bytes) | Self::Written(bytes) => bytes.len(),
             Self::Media {
                 header,
                 payload,

@@ -204,7 +204,7 @@ impl Output {
         let stats = Arc::clone(&self.status.stats);
         let stream = Arc::clone(&self.stream);
         let mut link = Link::new(
-            Wire::new(Transport::Plain(socket)),
+            Wire::new(Transport::plain(socket)),
             config,
             stream,
             Audience::Transcoder,

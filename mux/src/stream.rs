@@ -5,7 +5,7 @@
 //! When nobody has sent media for a while the stream is *held* (see `hold`): the segment clock goes on alone, consumers
 //! stay. Media comes back at a keyframe, whoever sends it.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use live::{
@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) hold: u64,
     /// How much the ring keeps.
     pub(crate) ring: RingLimits,
+    /// Time between two writes to a player, at least.
+    pub(crate) merge: Duration,
 }
 
 /// See the module.

@@ -30,6 +30,7 @@ use crate::{
     output::OutputStatus,
     push::Pushes,
     ring::Seq,
+    rows::Rows,
     stream::{CloseCause, Event, Settings, Stream},
     wake::Wake,
 };
@@ -51,6 +52,8 @@ pub(crate) struct SharedStream {
     next_publisher: AtomicU64,
     /// The RTMP players of this stream, together.
     pub(crate) players: Arc<ConsumerStats>,
+    /// Those of them that are sent the same bytes.
+    pub(crate) rows: Rows,
     /// Its transcoders, in rank order.
     pub(crate) outputs: Vec<Arc<OutputStatus>>,
     /// Where else it is published to.
@@ -80,6 +83,7 @@ impl SharedStream {
         events: Events,
         outputs: Vec<Arc<OutputStatus>>,
     ) -> Self {
+        let merge = settings.merge;
         Self {
             name,
             clock,
@@ -94,6 +98,7 @@ impl SharedStream {
             deadline: Notify::new(),
             next_publisher: AtomicU64::new(1),
             players: Arc::default(),
+            rows: Rows::new(merge),
             outputs,
             pushes: Pushes::default(),
         }

@@ -10,6 +10,7 @@
 //! 5. Anything else is a clock that was set anew: rule 1 again, for both kinds. Data alone sets no clock: where its
 //!    stamp makes no sense it is placed at the newest frame.
 
+use rtmp::MessageKind;
 use serde::{Deserialize, Serialize};
 
 /// Furthest a frame may lie behind the newest one: interleaving of sound and picture.
@@ -35,6 +36,16 @@ pub(crate) enum MediaKind {
     Video,
     /// RTMP message types 15 and 18.
     Data,
+}
+
+impl From<MediaKind> for MessageKind {
+    fn from(kind: MediaKind) -> Self {
+        match kind {
+            MediaKind::Audio => Self::Audio,
+            MediaKind::Video => Self::Video,
+            MediaKind::Data => Self::DataAmf0,
+        }
+    }
 }
 
 /// The publisher's fault: media faster than real time.

@@ -6,6 +6,7 @@
 
 use std::{
     io::{self, BufRead, IoSlice, Write},
+    net::Shutdown,
     sync::Arc,
 };
 
@@ -13,6 +14,7 @@ use rustls::{
     ClientConfig, ClientConnection, Connection, ContentType, ServerConfig, ServerConnection,
 };
 use rustls_pki_types::ServerName;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncWriteExt, Interest, Ready},
     net::TcpStream,
@@ -25,8 +27,8 @@ const UNSENT: usize = 32 * 1024;
 
 /// See the module.
 pub(crate) enum Transport {
-    /// TCP.
-    Plain(TcpStream),
+    /// TCP. Shared with whoever writes to several peers in one pass.
+    Plain(Arc<TcpStream>),
     /// TLS over it.
     Tls(Box<Tls>),
 }
@@ -57,6 +59,11 @@ pub(crate) enum TransportError {
 }
 
 impl Transport {
+    /// TCP alone.
+    pub(crate) fn plain(socket: TcpStream) -> Self {
+        Self::Plain(Arc::new(socket))
+    }
+
     /// The server's side of TLS on a connection just accepted. An error is ours: no randomness.
     pub(crate) fn accept_tls(
         socket: TcpStream,
@@ -87,10 +94,18 @@ impl Transport {
     }
 
     /// The socket, for its options.
-    pub(crate) const fn socket(&self) -> &TcpStream {
+    pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) => socket,
             Self::Tls(tls) => &tls.socket,
+        }
+    }
+
+    /// The socket, if what is written to it goes to the peer as it is.
+    pub(crate) const fn plain_socket(&self) -> Option<&Arc<TcpStream>> {
+        match self {
+            Self::Plain(socket) => Some(socket),
+            Self::Tls(_) => None,
         }
     }
 
@@ -167,7 +182,7 @@ impl Transport {
     /// Takes leave: no more bytes will be written.
     pub(crate) async fn shutdown(&mut self) -> io::Result<()> {
         match self {
-            Self::Plain(socket) => socket.shutdown().await,
+            Self::Plain(socket) => SockRef::from(&**socket).shutdown(Shutdown::Write),
             Self::Tls(tls) => {
                 tls.connection.send_close_notify();
                 while tls.connection.wants_write() {

@@ -1,8 +1,9 @@
 //! One connection's bytes: what is still to write, when to look at the clock again, and whether the peer reads.
 //!
-//! Sessions decide what the bytes are; this serves both ends of RTMP. Reading never waits for writing.
+//! Sessions decide what the bytes are; this serves both ends of RTMP. Reading never waits for writing. While a player
+//! has a seat, what is to be written to it is there.
 
-use std::{io, pin::Pin, time::Duration};
+use std::{io, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
@@ -14,7 +15,9 @@ use crate::{
     clock,
     consumer::Consumer,
     outbox::{Full, Outbox, SLICES},
+    rows::{Rows, Seated},
     socket,
+    streams::SharedStream,
     transport::{Transport, TransportError},
 };
 
@@ -25,6 +28,7 @@ const TURNS: usize = 16;
 pub(crate) struct Wire {
     transport: Transport,
     outbox: Outbox,
+    seated: Option<Seated>,
     /// When something was last written, or nothing waited.
     progress: Duration,
     alarm: Pin<Box<Sleep>>,
@@ -70,6 +74,7 @@ impl Wire {
         Self {
             transport,
             outbox: Outbox::default(),
+            seated: None,
             progress: now,
             alarm: Box::pin(sleep(Duration::ZERO)),
             alarm_at: now,
@@ -77,18 +82,50 @@ impl Wire {
     }
 
     /// The socket, for its options.
-    pub(crate) const fn socket(&self) -> &TcpStream {
+    pub(crate) fn socket(&self) -> &TcpStream {
         self.transport.socket()
     }
 
     /// Whether all is written.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.outbox.is_empty() && !self.transport.is_unsent()
+        match &self.seated {
+            Some(seated) => seated.seat().is_flushed(),
+            None => self.outbox.is_empty() && !self.transport.is_unsent(),
+        }
+    }
+
+    /// Gives the peer a seat: from now on it is sent the stream's tape. `false` if that cannot be, under TLS.
+    pub(crate) fn sit(&mut self, stream: &Arc<SharedStream>) -> bool {
+        let Some(socket) = self.transport.plain_socket() else {
+            return false;
+        };
+        let control = std::mem::take(&mut self.outbox);
+        self.seated = Some(Rows::sit(stream, Arc::clone(socket), control));
+        true
+    }
+
+    /// Takes the seat away, if the peer has one. What was begun is still written.
+    pub(crate) fn stand(&mut self) -> Result<(), WireError> {
+        if let Some(seated) = self.seated.take() {
+            self.outbox = seated.seat().leave()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the peer has been sent its stream to the end of the session.
+    pub(crate) fn is_over(&self) -> bool {
+        self.seated
+            .as_ref()
+            .is_some_and(|seated| seated.seat().is_over())
     }
 
     /// Adds bytes of a session.
     pub(crate) fn push(&mut self, bytes: Bytes) -> Result<(), WireError> {
-        Ok(self.outbox.push_control(bytes)?)
+        match &self.seated {
+            Some(seated) => seated.seat().push(bytes)?,
+            None => self.outbox.push_control(bytes)?,
+        }
+        Ok(())
     }
 
     /// Reads what is there and gives it to `session`, in as many pieces as it comes in.
@@ -103,6 +140,11 @@ impl Wire {
     /// Writes what waits, and what the consumer is to have next, until the socket takes no more or others have waited
     /// long enough.
     pub(crate) fn write(&mut self, mut consumer: Option<&mut Consumer>) -> Result<(), WireError> {
+        if let Some(seated) = &self.seated {
+            seated.seat().write()?;
+            self.progress = seated.seat().progress();
+            return Ok(());
+        }
         if self.is_flushed() {
             self.progress = clock::monotonic();
         }
@@ -169,6 +211,7 @@ impl Wire {
             } else {
                 Ready::Writable
             }),
+            () = news(self.seated.as_ref()) => Ok(Ready::Writable),
             () = self.alarm.as_mut(), if !self.alarm.is_elapsed() => {
                 let late = clock::monotonic() >= self.progress + socket::CONSUMER_TIMEOUT;
                 if late && !flushed {
@@ -182,6 +225,7 @@ impl Wire {
 
     /// Writes what is unsent, then waits for the peer to close: closing first could take the last words back.
     pub(crate) async fn close(mut self) -> Result<(), WireError> {
+        self.stand()?;
         while !self.is_flushed() {
             self.socket().writable().await?;
             self.write(None)?;
@@ -191,5 +235,12 @@ impl Wire {
             self.socket().readable().await?;
             self.read(|_bytes, _now| {})?;
         }
+    }
+}
+
+async fn news(seated: Option<&Seated>) {
+    match seated {
+        Some(seated) => seated.seat().news().await,
+        None => std::future::pending().await,
     }
 }

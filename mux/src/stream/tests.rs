@@ -30,6 +30,7 @@ fn settings() -> Settings {
             bytes: 1 << 20,
             span: 12_000,
         },
+        merge: Duration::ZERO,
     }
 }
 

@@ -85,7 +85,7 @@ fn bytes() -> Vec<u8> {
 #[tokio::test]
 async fn what_goes_in_comes_out_whichever_end_begins() {
     let (near, far) = sockets().await;
-    let plain = (Transport::Plain(near), Transport::Plain(far));
+    let plain = (Transport::plain(near), Transport::plain(far));
     for (mut one, mut other) in [plain, tls("mux.example").await] {
         let sent = bytes();
         let (said, (heard, end)) = tokio::join!(say(&mut one, &sent), hear(&mut other));
@@ -110,7 +110,7 @@ async fn what_is_no_tls_or_shows_another_name_is_told_apart() {
     let (server, _) = configs();
     let (near, far) = sockets().await;
     let (mut rtmp, mut tls_end) = (
-        Transport::Plain(near),
+        Transport::plain(near),
         Transport::accept_tls(far, server).unwrap(),
     );
     say_only(&mut rtmp, &[3; 1537]).await.unwrap();

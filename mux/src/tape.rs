@@ -1,0 +1,181 @@
+//! The bytes that every RTMP player of one session is sent: laid down once, in memory that the kernel sends from.
+//!
+//! A player is a position on the tape. All who are at the same place are sent the same bytes, message headers included,
+//! so nothing is gathered or copied for any of them: `sendfile` hands the kernel the very pages. That is why what was
+//! laid down never changes: a page may still be on its way to a slow player. The tape goes on in a new *reel* instead, a
+//! file without a name, and a reel that no player can be sent from any more is let go whole.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io,
+    ops::Range,
+    os::unix::fs::FileExt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use nix::sys::{
+    memfd::{MFdFlags, memfd_create},
+    sendfile::sendfile,
+};
+use tokio::{io::Interest, net::TcpStream};
+
+use crate::streams::SharedStream;
+
+mod index;
+
+pub(crate) use index::{CHUNK_SIZE, STREAM_ID};
+use index::{Index, Step};
+
+/// A reel this long is followed by a new one: four seconds at 4 Mbit/s.
+const REEL: u64 = 2 * 1024 * 1024;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Tape {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    index: Index,
+    /// Never empty once something was laid down.
+    reels: VecDeque<Reel>,
+    /// Memory ran out: the tape lacks what its index names.
+    torn: bool,
+}
+
+/// A piece of the tape.
+#[derive(Debug, Clone)]
+struct Reel {
+    /// Position of its first byte.
+    start: u64,
+    file: Arc<File>,
+}
+
+/// What a player is to be sent next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// These bytes, and then what lies from the position on.
+    Begin(Bytes, u64),
+    /// Whole messages.
+    Turn(Turn),
+    /// Nothing yet.
+    Wait,
+    /// Nothing ever: it had the session's end.
+    Over,
+}
+
+/// Whole messages for one player, and how far they are sent. It holds its reel, so it can always be finished.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    reel: Reel,
+    left: Range<u64>,
+}
+
+impl Tape {
+    /// Lays down what is new in the stream's ring. Answers with the time, Unix milliseconds.
+    pub(crate) fn extend(&self, stream: &SharedStream) -> io::Result<u64> {
+        let mut inner = self.lock();
+        let mut laid = Vec::new();
+        let at = inner.index.end();
+        let now = stream.look(|stream, now| {
+            inner.index.extend(stream.ring(), now, &mut laid);
+            now
+        });
+        if !laid.is_empty() {
+            let written = inner.write(at, &laid);
+            inner.torn |= written.is_err();
+            written?;
+        }
+        Ok(now)
+    }
+
+    /// Whether the session's end was laid down, or nothing can be any more.
+    pub(crate) fn is_over(&self) -> bool {
+        let inner = self.lock();
+        inner.torn || inner.index.is_over()
+    }
+
+    /// What a player gets that has had all before `at`, or nothing.
+    pub(crate) fn next(&self, at: Option<u64>, now: u64) -> io::Result<Next> {
+        let inner = self.lock();
+        if inner.torn {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        Ok(match inner.index.step(at, now) {
+            Step::Begin(beginning) => Next::Begin(beginning.headers(), beginning.at),
+            Step::Send(range) => inner.turn(range),
+            Step::Wait => Next::Wait,
+            Step::Over => Next::Over,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn write(&mut self, at: u64, laid: &[u8]) -> io::Result<()> {
+        let wanted = self.index.start();
+        while self.reels.get(1).is_some_and(|next| next.start <= wanted) {
+            self.reels.pop_front();
+        }
+        let reel = match self.reels.back() {
+            Some(reel) if at - reel.start < REEL => reel,
+            Some(_) | None => {
+                let file = memfd_create("footlight tape", MFdFlags::MFD_CLOEXEC)?;
+                let file = Arc::new(File::from(file));
+                self.reels.push_back(Reel { start: at, file });
+                return self.write(at, laid);
+            }
+        };
+        reel.file.write_all_at(laid, at - reel.start)
+    }
+
+    /// A reel begins with a message, so a turn may end where a reel does.
+    fn turn(&self, range: Range<u64>) -> Next {
+        let after = self.reels.partition_point(|reel| reel.start <= range.start);
+        let until = self.reels.get(after).map_or(u64::MAX, |reel| reel.start);
+        let reel = after.checked_sub(1).and_then(|at| self.reels.get(at));
+        reel.map_or(Next::Wait, |reel| {
+            Next::Turn(Turn {
+                reel: reel.clone(),
+                left: range.start..range.end.min(until),
+            })
+        })
+    }
+}
+
+impl Turn {
+    /// What is still to be sent.
+    pub(crate) fn left(&self) -> Range<u64> {
+        self.left.clone()
+    }
+
+    /// What is still to be sent, as bytes.
+    pub(crate) fn read(&self) -> io::Result<Bytes> {
+        let mut bytes = vec![0; self.len()];
+        let from = self.left.start - self.reel.start;
+        self.reel.file.read_exact_at(&mut bytes, from)?;
+        Ok(bytes.into())
+    }
+
+    fn len(&self) -> usize {
+        usize::try_from(self.left.end - self.left.start).unwrap_or(usize::MAX)
+    }
+
+    /// Sends as much as the socket takes; answers with the number of bytes.
+    pub(crate) fn send(&mut self, socket: &TcpStream) -> io::Result<usize> {
+        let from = i64::try_from(self.left.start - self.reel.start).unwrap_or(i64::MAX);
+        let count = self.len();
+        let sent = socket.try_io(Interest::WRITABLE, || {
+            let mut from = from;
+            Ok(sendfile(socket, &*self.reel.file, Some(&mut from), count)?)
+        })?;
+        self.left.start += u64::try_from(sent).unwrap_or_default();
+        Ok(sent)
+    }
+}

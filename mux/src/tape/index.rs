@@ -1,0 +1,219 @@
+//! [pure] What lies where on a tape: whole messages, how old they are, and where playing can begin.
+//!
+//! Always true: messages lie in the ring's order, and what the ring let go before it was laid down is followed by a
+//! keyframe. What no player can be sent any more is forgotten: what the ring has let go, and what lies before the newest
+//! keyframe and is older than [`PLAYER_LAG`].
+
+use std::{collections::VecDeque, ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use rtmp::{MessageKind, writer::MediaHeader};
+
+use crate::{
+    cursor::PLAYER_LAG,
+    headers::Headers,
+    media,
+    ring::{Entry, Ring, Seq, Slot},
+    timeline::MediaKind,
+};
+
+/// The message stream that a tape's messages are on: what the first createStream of a connection is answered with.
+pub(crate) const STREAM_ID: u32 = 1;
+/// The chunk size that a tape is written in.
+pub(crate) const CHUNK_SIZE: u32 = 1 << 20;
+/// A turn begins no message beyond so many bytes: about what the kernel takes at a time.
+const TURN: u64 = 256 * 1024;
+
+/// See the module. Positions are bytes since the tape began.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    /// The ring's entry to lay down next; none before the first.
+    next: Option<Seq>,
+    marks: VecDeque<Mark>,
+    /// Where the next message will lie.
+    end: u64,
+    newest_join: Option<Beginning>,
+    /// The configuration in force at the end.
+    headers: Option<Arc<Headers>>,
+    /// Absolute time that is 0 on the players' clock: the low 32 bits of absolute time would wrap in mid-show.
+    base: Option<u64>,
+    over: bool,
+}
+
+/// One message, and the configuration that had to be sent before it.
+#[derive(Debug)]
+struct Mark {
+    at: u64,
+    seq: Seq,
+    /// Wall clock when it came, Unix milliseconds.
+    arrived: u64,
+}
+
+/// A place where decoding can begin.
+#[derive(Debug, Clone)]
+pub(super) struct Beginning {
+    /// The keyframe.
+    pub(super) at: u64,
+    headers: Arc<Headers>,
+    timestamp: u32,
+}
+
+/// What a player is to be sent.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// It begins there, or jumps there.
+    Begin(Beginning),
+    /// Whole messages.
+    Send(Range<u64>),
+    /// Nothing yet.
+    Wait,
+    /// Nothing ever: it had the session's end.
+    Over,
+}
+
+impl Index {
+    /// Lays down what is new in the ring; its bytes are added to `laid`.
+    pub(super) fn extend(&mut self, ring: &Ring, now: u64, laid: &mut Vec<u8>) {
+        let in_ring = self.next.filter(|next| *next >= ring.tail());
+        let begin = || ring.newest_join().filter(|join| self.next <= Some(*join));
+        let Some(mut next) = in_ring.or_else(begin) else {
+            return;
+        };
+        while let Some(slot) = ring.get(next)
+            && !self.over
+        {
+            self.lay(next, slot, laid);
+            next = next.next();
+        }
+        self.next = Some(next);
+        self.forget(ring.tail(), now);
+    }
+
+    /// Where the next message will lie.
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The oldest position that is still known.
+    pub(super) fn start(&self) -> u64 {
+        self.marks.front().map_or(self.end, |mark| mark.at)
+    }
+
+    /// Whether the session's end was laid down.
+    pub(super) const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// What a player gets that has had all before `at`, or nothing.
+    pub(super) fn step(&self, at: Option<u64>, now: u64) -> Step {
+        let first = at.map(|at| self.marks.partition_point(|mark| mark.at < at));
+        // One that begins behind a configuration of its own starts within a mark.
+        let waiting = first.and_then(|first| self.marks.get(first));
+        let gone = at.is_none_or(|at| at < self.start());
+        let late = waiting.is_some_and(|mark| now.saturating_sub(mark.arrived) > PLAYER_LAG);
+        if (gone || late)
+            && let Some(join) = &self.newest_join
+            && at.is_none_or(|at| at < join.at)
+        {
+            return Step::Begin(join.clone());
+        }
+        match at {
+            Some(at) if at < self.end => {
+                let full = self.marks.partition_point(|mark| mark.at <= at + TURN);
+                let until = self.marks.get(full).map_or(self.end, |mark| mark.at);
+                Step::Send(at..until)
+            }
+            Some(_) if self.over => Step::Over,
+            Some(_) | None => Step::Wait,
+        }
+    }
+
+    fn lay(&mut self, seq: Seq, slot: &Slot, laid: &mut Vec<u8>) {
+        let frame = match &slot.entry {
+            Entry::Frame(frame) => frame,
+            Entry::Stamp(_) => return,
+            Entry::End(_) => {
+                self.over = true;
+                return;
+            }
+        };
+        let base = *self.base.get_or_insert(frame.at);
+        let time = frame.at.saturating_sub(base) & u64::from(u32::MAX);
+        let timestamp = u32::try_from(time).unwrap_or_default();
+        self.marks.push_back(Mark {
+            at: self.end,
+            seq,
+            arrived: slot.arrived,
+        });
+        // Whoever begins is given its configuration then.
+        if let Some(held) = self.headers.replace(Arc::clone(&slot.headers))
+            && held.generation() != slot.headers.generation()
+        {
+            self.end += put_headers(&slot.headers, Some(&held), timestamp, laid);
+        }
+        if slot.join {
+            self.newest_join = Some(Beginning {
+                at: self.end,
+                headers: Arc::clone(&slot.headers),
+                timestamp,
+            });
+        }
+        self.end += put(frame.kind, timestamp, &frame.payload, laid);
+    }
+
+    fn forget(&mut self, tail: Seq, now: u64) {
+        let join = self.newest_join.as_ref().map_or(0, |join| join.at);
+        while let Some(oldest) = self.marks.front() {
+            let old = now.saturating_sub(oldest.arrived) > PLAYER_LAG;
+            let before_join = self.marks.get(1).is_some_and(|next| next.at <= join);
+            if oldest.seq >= tail && !(old && before_join) {
+                break;
+            }
+            self.marks.pop_front();
+        }
+        let start = self.start();
+        self.newest_join.take_if(|join| join.at < start);
+    }
+}
+
+impl Beginning {
+    /// What has to be sent before the keyframe, as it is written.
+    pub(super) fn headers(&self) -> Bytes {
+        let mut bytes = Vec::new();
+        put_headers(&self.headers, None, self.timestamp, &mut bytes);
+        bytes.into()
+    }
+}
+
+fn put_headers(
+    headers: &Headers,
+    held: Option<&Arc<Headers>>,
+    timestamp: u32,
+    laid: &mut Vec<u8>,
+) -> u64 {
+    let mut length = 0;
+    for (kind, payload) in headers.missing(held) {
+        let payload = match kind {
+            MediaKind::Data => media::metadata_for_player(&payload),
+            MediaKind::Audio | MediaKind::Video => Some(payload),
+        };
+        if let Some(payload) = payload {
+            length += put(kind, timestamp, &payload, laid);
+        }
+    }
+    length
+}
+
+/// Writes one message; answers with its length.
+fn put(kind: MediaKind, timestamp: u32, payload: &Bytes, laid: &mut Vec<u8>) -> u64 {
+    let before = laid.len();
+    let kind = MessageKind::from(kind);
+    let header = MediaHeader::new(timestamp, kind, payload.len(), STREAM_ID);
+    for piece in header.pieces(payload, CHUNK_SIZE, 0) {
+        laid.extend_from_slice(piece);
+    }
+    u64::try_from(laid.len() - before).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
