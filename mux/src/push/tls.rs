@@ -30,7 +30,7 @@ pub(crate) enum TlsError {
 /// The connection, under TLS if the target's URL says so.
 pub(super) async fn secure(socket: TcpStream, target: &Target) -> Result<Transport, TlsError> {
     if target.url.scheme == Scheme::Rtmp {
-        return Ok(Transport::Plain(socket));
+        return Ok(Transport::plain(socket));
     }
     let host = target.url.address.host().to_owned();
     let name = ServerName::try_from(host).map_err(|_| TlsError::Name)?;
