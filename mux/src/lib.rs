@@ -24,6 +24,7 @@ mod metrics;
 mod numbers;
 mod outbox;
 mod output;
+mod pace;
 mod push;
 mod rate;
 mod ring;
@@ -40,6 +41,7 @@ mod timeline;
 mod transport;
 mod view;
 mod wake;
+mod warm;
 mod wire;
 
 pub use config::{Config, Raw};

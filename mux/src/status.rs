@@ -7,6 +7,7 @@ use rtmp::amf0::{self, Value as Amf};
 use serde_json::{Value, json};
 
 use crate::{
+    election::{PublisherId, Standing},
     headers::Headers,
     key::PublishRole,
     push::Push,
@@ -77,6 +78,9 @@ fn of_core(stream: &Stream, now: u64) -> Value {
     json!({
         "state": state,
         "publishers": stream.publishers(),
+        "standings": stream.standings(now).map(of_standing).collect::<Vec<_>>(),
+        "on_hold": stream.is_suspended(),
+        "warm_bytes": stream.warm_bytes(),
         "publisher": stream.on_air().map(|_| of_publisher(stream, now)),
         "session": stamp.map(|stamp| stamp.session.0),
         "msn": stamp.map(|stamp| stamp.msn.0),
@@ -87,6 +91,16 @@ fn of_core(stream: &Stream, now: u64) -> Value {
         "keyframes_overdue": counters.overdue,
         "takeovers": counters.takeovers,
         "ring": { "bytes": stream.ring().bytes(), "ms": stream.ring().span() },
+    })
+}
+
+/// One publisher: whether it is on the air, else why not.
+fn of_standing((id, role, standing): (PublisherId, PublishRole, Standing)) -> Value {
+    json!({
+        "publisher": id.0,
+        "role": role.as_str(),
+        "standing": standing.as_str(),
+        "text": standing.to_string(),
     })
 }
 

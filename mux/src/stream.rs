@@ -9,29 +9,33 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use live::{
-    MediaTime,
-    cutter::{Cutter, LastNumbers, SegmentTarget, VideoFrame},
-    stamp::{Stamp, StampKind},
+    cutter::{Cutter, LastNumbers, SegmentTarget},
+    stamp::Stamp,
 };
 use rtmp::Message;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    election::{Ballot, Election, PublisherId, Verdict},
+    election::{Election, PublisherId, Standing},
     headers::{Change, Headers, Medium, PartKey},
     key::PublishRole,
     media::{self, Media, MediaError},
     rate::Rate,
-    ring::{Entry, Frame, Ring, RingLimits, Slot},
-    timeline::{MediaKind, Timeline},
+    ring::{Ring, RingLimits},
+    timeline::Timeline,
+    warm::Warm,
 };
 
+mod air;
+mod command;
+mod feed;
 mod hold;
 mod report;
 #[cfg_attr(not(test), expect(dead_code, reason = "nothing saves yet"))]
 mod saved;
 mod telling;
 
+pub(crate) use command::{Command, CommandError};
 pub(crate) use report::{CloseCause, Counters, Event, State};
 
 /// What a stream is told by the configuration.
@@ -74,9 +78,11 @@ pub(crate) struct Stream {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Publisher {
     id: PublisherId,
-    role: PublishRole,
     headers: Headers,
     told_overdue: bool,
+    /// Not saved: it is there again with the next keyframe.
+    #[serde(skip)]
+    warm: Warm,
 }
 
 impl Stream {
@@ -128,9 +134,25 @@ impl Stream {
 
     /// What the key of the publisher on the air is for.
     pub(crate) fn role_on_air(&self) -> Option<PublishRole> {
-        let on_air = self.on_air()?;
-        let publisher = self.publishers.iter().find(|p| p.id == on_air)?;
-        Some(publisher.role)
+        self.election.role(self.on_air()?)
+    }
+
+    /// Every publisher, in order of arrival: its role, and whether it is on the air, else why not.
+    pub(crate) fn standings(
+        &self,
+        now: u64,
+    ) -> impl Iterator<Item = (PublisherId, PublishRole, Standing)> {
+        self.election.standings(now)
+    }
+
+    /// Whether an operator put the stream on hold.
+    pub(crate) const fn is_suspended(&self) -> bool {
+        self.election.is_suspended()
+    }
+
+    /// Bytes kept of publishers that stand by.
+    pub(crate) fn warm_bytes(&self) -> usize {
+        self.publishers.iter().map(|p| p.warm.bytes()).sum()
     }
 
     /// How many publishers are connected.
@@ -155,12 +177,12 @@ impl Stream {
 
     /// A publisher with a valid key has come. Ids must rise.
     pub(crate) fn publisher_joined(&mut self, id: PublisherId, role: PublishRole) {
-        if let Some(gone) = self.election.join(id) {
+        if let Some(gone) = self.election.join(id, role) {
             self.close(gone, CloseCause::Crowded);
         }
         self.publishers.push(Publisher {
             id,
-            role,
+            warm: Warm::default(),
             headers: Headers::default(),
             told_overdue: false,
         });
@@ -184,50 +206,34 @@ impl Stream {
         }
         let length = u64::try_from(message.payload.len()).unwrap_or_default();
         self.counters.received = self.counters.received.saturating_add(length);
-        let sorted = media::sort(message).inspect_err(|_| self.counters.malformed += 1)?;
+        let media = media::sort(message).inspect_err(|_| self.counters.malformed += 1)?;
         if self.on_air() == Some(id) {
             self.rate.add(length, now);
+        }
+        let mut payload = &message.payload;
+        if let Media::Data(inner) = &media {
+            payload = inner;
         }
         let arrival = Arrival {
             id,
             stamp: message.timestamp,
-            payload: &message.payload,
+            payload,
+            came: now,
             now,
         };
-        match sorted {
+        match media {
             Media::Metadata(payload) => self.header(id, None, &payload),
             Media::Header(key, payload) => {
                 if key.medium == Medium::Video {
-                    self.election.message(id, Ballot::Picture, now);
+                    self.election.announce_picture(id);
                 }
                 self.header(id, Some(key), &payload);
             }
-            Media::Video {
-                main,
-                key,
-                composition_time,
-            } => {
-                let ballot = if key && main {
-                    Ballot::Key
-                } else {
-                    Ballot::Picture
-                };
-                if self.vote(arrival, ballot) {
-                    self.video(arrival, main, key, composition_time);
-                }
-            }
-            Media::Audio => {
-                if self.vote(arrival, Ballot::Sound) {
-                    self.audio(arrival);
-                }
-            }
-            Media::Data(payload) => {
-                if self.vote(arrival, Ballot::Other) && self.open {
-                    let arrival = Arrival {
-                        payload: &payload,
-                        ..arrival
-                    };
-                    self.data(arrival);
+            Media::Video { .. } | Media::Audio | Media::Data(_) => {
+                if self.vote(arrival, &media) {
+                    self.feed(arrival, &media);
+                } else if self.election.stands_by(id) {
+                    self.keep_warm(arrival, &media);
                 }
             }
             Media::Nothing => {}
@@ -247,7 +253,11 @@ impl Stream {
         match change {
             Err(flood) => self.close(id, flood.into()),
             Ok(Change::Same) => {}
-            Ok(_) if self.on_air() != Some(id) => {}
+            Ok(_) if self.on_air() != Some(id) => {
+                if key.is_some_and(PartKey::decodes_video) {
+                    self.cool(id);
+                }
+            }
             Ok(change) => {
                 self.publish_headers(id);
                 // A first configuration is a change too for a track whose pictures are on the air already.
@@ -257,181 +267,6 @@ impl Stream {
                     self.shut();
                 }
             }
-        }
-    }
-
-    /// Whether the message's publisher is on the air, which the message may bring about.
-    fn vote(&mut self, arrival: Arrival<'_>, ballot: Ballot) -> bool {
-        match self.election.message(arrival.id, ballot, arrival.now) {
-            Verdict::OnAir => true,
-            Verdict::Waits => false,
-            Verdict::Parked => {
-                self.events.push_back(Event::Parked(arrival.id));
-                false
-            }
-            Verdict::GoesOnAir(older) => {
-                self.go_on_air(arrival);
-                for id in older {
-                    self.close(id, CloseCause::TakenOver);
-                }
-                true
-            }
-        }
-    }
-
-    fn go_on_air(&mut self, arrival: Arrival<'_>) {
-        let Arrival { id, stamp, now, .. } = arrival;
-        let goes_on = self.cutter.session().is_some();
-        if goes_on {
-            let changed = self
-                .publishers
-                .iter()
-                .any(|p| p.id == id && !p.headers.same_decoders(&self.headers));
-            self.cutter.resume(changed);
-            self.counters.takeovers += 1;
-        } else {
-            self.ring.clear();
-            // Of a restored stream the configuration may say something new.
-            self.cutter = Cutter::new(self.settings.target, self.cutter.last_numbers());
-            self.cutter.start(now);
-            self.timeline = Timeline::default();
-            self.state = State::Live;
-            self.counters.sessions += 1;
-        }
-        self.publish_headers(id);
-        let floor = self.cutter.open().map_or(0, |stamp| stamp.pts.millis() + 1);
-        self.timeline.anchor(stamp, now, floor);
-        self.rate = Rate::default();
-        self.shut();
-        if let Some(session) = self.cutter.session() {
-            self.events.push_back(Event::OnAir(id, session));
-        }
-    }
-
-    /// What goes into the ring from now on needs the headers of `id`.
-    fn publish_headers(&mut self, id: PublisherId) {
-        let Some(publisher) = self.publishers.iter().find(|p| p.id == id) else {
-            return;
-        };
-        let generation = self.headers.generation();
-        if publisher.headers.numbered(generation) != *self.headers {
-            self.headers = Arc::new(publisher.headers.numbered(generation.saturating_add(1)));
-        }
-    }
-
-    fn video(&mut self, arrival: Arrival<'_>, main: bool, key: bool, composition_time: i32) {
-        let Some(at) = self.place(arrival, MediaKind::Video) else {
-            return;
-        };
-        if main {
-            let frame = VideoFrame {
-                dts: MediaTime::from_millis(at),
-                pts: MediaTime::from_millis(at.saturating_add_signed(composition_time.into())),
-                key,
-            };
-            self.cutter.video(frame, arrival.now, &mut self.stamps);
-            let overdue = !key && self.stamps.iter().any(opens_media);
-            self.push_stamps(arrival.now);
-            if overdue {
-                self.overdue(arrival.id);
-            }
-        }
-        let join = main && key;
-        self.pictures |= join && self.open;
-        if self.pictures {
-            self.push_frame(arrival, MediaKind::Video, at, join);
-        }
-    }
-
-    fn audio(&mut self, arrival: Arrival<'_>) {
-        let Some(at) = self.place(arrival, MediaKind::Audio) else {
-            return;
-        };
-        self.cutter
-            .audio(MediaTime::from_millis(at), arrival.now, &mut self.stamps);
-        self.push_stamps(arrival.now);
-        let sound_alone = !self.pictures && !self.headers.has_video();
-        self.push_frame(arrival, MediaKind::Audio, at, sound_alone);
-    }
-
-    fn data(&mut self, arrival: Arrival<'_>) {
-        if let Some(at) = self.place(arrival, MediaKind::Data) {
-            self.push_frame(arrival, MediaKind::Data, at, false);
-        }
-    }
-
-    /// The frame's absolute time; `None` when its publisher is thrown out.
-    fn place(&mut self, arrival: Arrival<'_>, kind: MediaKind) -> Option<u64> {
-        match self.timeline.map(kind, arrival.stamp, arrival.now) {
-            Ok(at) => {
-                if kind != MediaKind::Data {
-                    self.since = arrival.now;
-                }
-                Some(at)
-            }
-            Err(too_fast) => {
-                self.close(arrival.id, too_fast.into());
-                None
-            }
-        }
-    }
-
-    fn push_frame(&mut self, arrival: Arrival<'_>, kind: MediaKind, at: u64, join: bool) {
-        if !self.open {
-            return;
-        }
-        self.counters.frames[kind as usize] += 1;
-        let frame = Frame {
-            kind,
-            at,
-            payload: arrival.payload.clone(),
-        };
-        self.push(Entry::Frame(frame), arrival.now, join);
-    }
-
-    fn push_stamps(&mut self, now: u64) {
-        let stamps = std::mem::take(&mut self.stamps);
-        for stamp in &stamps {
-            match stamp.kind {
-                StampKind::Segment => {
-                    self.open = true;
-                    self.state = State::Live;
-                    self.counters.segments += 1;
-                }
-                StampKind::Hold => self.counters.holds += 1,
-            }
-            self.push(Entry::Stamp(*stamp), now, false);
-        }
-        if !stamps.is_empty() {
-            let numbers = self.cutter.last_numbers();
-            self.events.extend(numbers.map(Event::Numbers));
-        }
-        // The buffer is used again: no allocation per frame.
-        self.stamps = stamps;
-        self.stamps.clear();
-    }
-
-    fn push(&mut self, entry: Entry, arrived: u64, join: bool) {
-        self.ring.push(Slot {
-            entry,
-            headers: Arc::clone(&self.headers),
-            arrived,
-            join,
-        });
-    }
-
-    /// Media waits for the segment clock.
-    const fn shut(&mut self) {
-        self.open = false;
-        self.pictures = false;
-    }
-
-    fn overdue(&mut self, id: PublisherId) {
-        self.counters.overdue += 1;
-        if let Some(publisher) = self.publishers.iter_mut().find(|p| p.id == id)
-            && !std::mem::replace(&mut publisher.told_overdue, true)
-        {
-            self.events.push_back(Event::KeyframeOverdue(id));
         }
     }
 
@@ -447,11 +282,9 @@ struct Arrival<'a> {
     id: PublisherId,
     stamp: u32,
     payload: &'a Bytes,
+    /// Wall clock when it came: before `now` when it was kept.
+    came: u64,
     now: u64,
-}
-
-fn opens_media(stamp: &Stamp) -> bool {
-    stamp.kind == StampKind::Segment
 }
 
 #[cfg(test)]

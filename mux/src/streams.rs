@@ -31,7 +31,7 @@ use crate::{
     push::Pushes,
     ring::Seq,
     rows::Rows,
-    stream::{CloseCause, Event, Settings, Stream},
+    stream::{CloseCause, Command, CommandError, Event, Settings, Stream},
     wake::Wake,
 };
 
@@ -47,7 +47,7 @@ pub(crate) struct SharedStream {
     /// The ring's head: whoever waits for it has something to send.
     head: watch::Sender<Seq>,
     numbers: watch::Sender<Option<LastNumbers>>,
-    /// Its deadlines have changed.
+    /// Its next deadline is sooner than it was.
     deadline: Notify,
     next_publisher: AtomicU64,
     /// The RTMP players of this stream, together.
@@ -63,6 +63,8 @@ pub(crate) struct SharedStream {
 struct Inner {
     stream: Stream,
     wake: Wake,
+    /// When the timer will wake up, Unix milliseconds.
+    armed: Option<u64>,
     publishers: BTreeMap<PublisherId, oneshot::Sender<CloseCause>>,
 }
 
@@ -91,6 +93,7 @@ impl SharedStream {
             inner: Mutex::new(Inner {
                 stream: Stream::new(settings, last),
                 wake: Wake::default(),
+                armed: None,
                 publishers: BTreeMap::new(),
             }),
             head: watch::Sender::default(),
@@ -142,11 +145,16 @@ impl SharedStream {
         }
     }
 
+    /// Carries an operator's command out.
+    #[expect(dead_code, reason = "no route leads here yet")]
+    pub(crate) fn command(&self, command: Command) -> Result<(), CommandError> {
+        self.act(|inner, now| inner.stream.command(command, now))
+    }
+
     /// Keeps the stream's deadlines, for ever.
     pub(crate) async fn keep_time(&self) {
         loop {
-            let wait =
-                self.look(|stream, now| stream.poll_timeout().map(|due| due.saturating_sub(now)));
+            let wait = self.arm();
             match wait {
                 None => self.deadline.notified().await,
                 Some(wait) => {
@@ -160,6 +168,13 @@ impl SharedStream {
         }
     }
 
+    /// How long until the stream's next deadline, milliseconds.
+    fn arm(&self) -> Option<u64> {
+        let mut inner = self.lock();
+        inner.armed = inner.stream.poll_timeout();
+        Some(inner.armed?.saturating_sub(self.clock.now()))
+    }
+
     /// Changes the stream and does what follows from it.
     fn act<T>(&self, change: impl FnOnce(&mut Inner, u64) -> T) -> T {
         let mut inner = self.lock();
@@ -169,9 +184,19 @@ impl SharedStream {
         while let Some(event) = inner.stream.poll_event() {
             self.handle(event, &mut inner.publishers);
         }
-        let Inner { stream, wake, .. } = &mut *inner;
+        let Inner {
+            stream,
+            wake,
+            armed,
+            ..
+        } = &mut *inner;
         let (head, due) = (stream.ring().head(), wake.due(stream.ring(), now));
+        let timeout = stream.poll_timeout();
+        let sooner = timeout.is_some_and(|due| armed.is_none_or(|armed| due < armed));
         drop(inner);
+        if sooner {
+            self.deadline.notify_one();
+        }
         if due {
             self.head.send_replace(head);
         }
@@ -205,8 +230,12 @@ impl SharedStream {
             Event::Numbers(numbers) => {
                 self.numbers.send_replace(Some(numbers));
             }
-            Event::OnAir(..) | Event::Held | Event::Ended(_) => self.deadline.notify_one(),
-            Event::Parked(_) | Event::KeyframeOverdue(_) => {}
+            Event::OnAir(..)
+            | Event::Held
+            | Event::Suspended
+            | Event::Ended(_)
+            | Event::Parked(_)
+            | Event::KeyframeOverdue(_) => {}
         }
     }
 

@@ -53,7 +53,7 @@ impl From<MediaKind> for MessageKind {
 #[error("media comes faster than real time; with ffmpeg, publish with -re")]
 pub(crate) struct TooFast;
 
-/// The timeline of one session.
+/// The timeline of one stream, over all its sessions.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Timeline {
     /// Newest time given out, of any kind.
@@ -93,12 +93,20 @@ impl Timeline {
         }
     }
 
+    /// What comes will be later than `at`: a stamp without media was there.
+    pub(crate) fn reach(&mut self, at: u64) {
+        self.newest = self.newest.max(Some(at));
+    }
+
+    /// Where rule 1 sets a frame of wall clock `now`.
+    pub(crate) fn first_at(&self, now: u64, floor: u64) -> u64 {
+        let seam = self.newest.map_or(0, |newest| newest.saturating_add(SEAM));
+        now.max(seam).max(floor)
+    }
+
     /// A publisher goes on the air with a frame stamped `stamp`: rule 1. Nothing will be earlier than `floor`.
     pub(crate) fn anchor(&mut self, stamp: u32, now: u64, floor: u64) {
-        let at = self
-            .newest
-            .map_or(now, |newest| now.max(newest.saturating_add(SEAM)))
-            .max(floor);
+        let at = self.first_at(now, floor);
         self.clock = Some(SourceClock {
             newest: i64::from(stamp),
             offset: signed(at) - i64::from(stamp),

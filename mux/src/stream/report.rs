@@ -3,7 +3,11 @@
 use live::{SessionId, cutter::LastNumbers};
 use serde::{Deserialize, Serialize};
 
-use crate::{election::PublisherId, headers::TooManyHeaders, timeline::TooFast};
+use crate::{
+    election::{Cause, PublisherId},
+    headers::TooManyHeaders,
+    timeline::TooFast,
+};
 
 /// Whether there is a show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,16 +27,18 @@ pub(crate) enum State {
 pub(crate) enum Event {
     /// Close this connection.
     Close(PublisherId, CloseCause),
-    /// This publisher goes on the air; the session is as it says.
-    OnAir(PublisherId, SessionId),
+    /// This publisher goes on the air, for this cause; the session is as it says.
+    OnAir(PublisherId, SessionId, Cause),
     /// This publisher waits although it could go on the air: too many takeovers.
     Parked(PublisherId),
     /// Keep these numbers on disk.
     Numbers(LastNumbers),
     /// No keyframe came in time for the segment. Said once per publisher.
     KeyframeOverdue(PublisherId),
-    /// The stream is held.
+    /// Nobody sends: the stream is held.
     Held,
+    /// An operator holds the stream.
+    Suspended,
     /// The session is over.
     Ended(SessionId),
 }
@@ -43,6 +49,9 @@ pub(crate) enum CloseCause {
     /// A newer one with the same key went on the air.
     #[error("a newer publisher with a key of the same stream went on the air")]
     TakenOver,
+    /// An operator wanted it.
+    #[error("an operator closed it; its key is still valid")]
+    Kicked,
     /// It waited longest of too many.
     #[error("too many publishers of one stream are waiting")]
     Crowded,

@@ -3,7 +3,10 @@
 use live::SessionId;
 
 use super::Event;
-use crate::{election::PublisherId, events::Kind};
+use crate::{
+    election::{Cause, PublisherId},
+    events::Kind,
+};
 
 /// An event for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,21 +35,25 @@ impl Event {
             };
         match self {
             Self::Close(..) | Self::Numbers(_) => None,
-            Self::OnAir(id, session) => {
-                told(Kind::PublisherOnAir, Some(id), Some(session), "on the air")
-            }
+            Self::OnAir(id, session, cause) => told(
+                Kind::PublisherOnAir,
+                Some(id),
+                Some(session),
+                on_air(*cause),
+            ),
+            Self::Suspended => told(
+                Kind::Held,
+                None,
+                None,
+                "the stream is on hold by command: resume it, or end it",
+            ),
             Self::Held => told(
                 Kind::Held,
                 None,
                 None,
-                "no media for 2 s: the stream is held until a publisher comes (back)",
+                "no media comes: the stream is held until a publisher comes (back)",
             ),
-            Self::Ended(session) => told(
-                Kind::Ended,
-                None,
-                Some(session),
-                "the hold is over: the session has ended",
-            ),
+            Self::Ended(session) => told(Kind::Ended, None, Some(session), "the session has ended"),
             Self::Parked(id) => told(
                 Kind::PublisherParked,
                 Some(id),
@@ -60,5 +67,15 @@ impl Event {
                 "keyframes are too far apart for the segments: set the encoder's keyframe interval to 2 s (OBS: Output, Keyframe Interval)",
             ),
         }
+    }
+}
+
+const fn on_air(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Free => "on the air",
+        Cause::Newer => "on the air: it is the newest with a key of its role",
+        Cause::StandsIn => "on the air: it stands in for a publisher that is silent or gone",
+        Cause::HandedBack => "on the air again: the primary has been clean for long enough",
+        Cause::Switched => "on the air: an operator switched to it",
     }
 }

@@ -1,13 +1,18 @@
-use live::{Dsn, Msn};
+use live::{Dsn, Msn, stamp::StampKind};
 use proptest::prelude::*;
 use rtmp::MessageKind;
 
 use super::*;
 use crate::{
     cursor::{Audience, Budget, Cursor, Item},
+    election::Cause,
     key::PublishRole,
-    timeline::TooFast,
+    timeline::{MediaKind, TooFast},
 };
+
+mod backup;
+mod commands;
+mod four_hours;
 
 /// Some Saturday in 2026.
 const NOW: u64 = 1_795_000_000_000;
@@ -65,7 +70,11 @@ impl Stage {
 
     /// A publisher with the usual headers.
     fn join(&mut self, id: PublisherId, avc: &'static [u8]) {
-        self.stream.publisher_joined(id, PublishRole::Primary);
+        self.join_as(id, PublishRole::Primary, avc);
+    }
+
+    fn join_as(&mut self, id: PublisherId, role: PublishRole, avc: &'static [u8]) {
+        self.stream.publisher_joined(id, role);
         self.send(id, MessageKind::DataAmf0, 0, METADATA);
         self.send(id, MessageKind::Video, 0, avc);
         self.send(id, MessageKind::Audio, 0, AAC);
@@ -85,16 +94,15 @@ impl Stage {
     /// Lets time pass, timers included.
     fn wait(&mut self, ms: u64) {
         let until = self.now + ms;
+        let mut wakes = 0;
         while let Some(due) = self.stream.poll_timeout()
             && due <= until
         {
             self.now = self.now.max(due);
             self.stream.handle_timeout(self.now);
             self.drain();
-            assert!(
-                self.stream.poll_timeout().is_none_or(|next| next > due),
-                "a timer does not move"
-            );
+            wakes += 1;
+            assert!(wakes < 10 + ms, "a timer does not move");
         }
         self.now = until;
     }
@@ -114,6 +122,12 @@ impl Stage {
 
     fn leave(&mut self, id: PublisherId) {
         self.stream.publisher_left(id);
+    }
+
+    fn command(&mut self, command: Command) -> Result<(), CommandError> {
+        let result = self.stream.command(command, self.now);
+        self.drain();
+        result
     }
 
     fn take(&self, cursor: &mut Cursor) -> Vec<Item> {
@@ -462,7 +476,8 @@ fn a_held_stream_is_restored_as_held() {
 /// What may happen to a stream.
 #[derive(Debug, Clone)]
 enum Act {
-    Join(bool),
+    Join(PublishRole, bool),
+    Command(Command),
     Leave(usize),
     Send(usize, MessageKind, u32, &'static [u8]),
     Wait(u64),
@@ -480,8 +495,17 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just((MessageKind::Audio, AAC)),
         1 => Just((MessageKind::DataAmf0, METADATA)),
     ];
+    let role = prop_oneof![Just(PublishRole::Primary), Just(PublishRole::Backup)];
+    let command = prop_oneof![
+        Just(Command::Kick),
+        Just(Command::Switch),
+        Just(Command::Hold),
+        Just(Command::Resume),
+        Just(Command::End),
+    ];
     prop_oneof![
-        1 => any::<bool>().prop_map(Act::Join),
+        1 => (role, any::<bool>()).prop_map(|(role, headers)| Act::Join(role, headers)),
+        1 => command.prop_map(Act::Command),
         1 => (0..3_usize).prop_map(Act::Leave),
         20 => (0..3_usize, payload, prop_oneof![9 => 0..30_000_u32, 1 => any::<u32>()])
             .prop_map(|(who, (kind, payload), at)| Act::Send(who, kind, at, payload)),
@@ -498,6 +522,8 @@ struct Watcher {
     has_key: bool,
     skips: u64,
     stamp: Option<Stamp>,
+    /// Newest time of each kind.
+    times: [Option<u32>; 3],
 }
 
 impl Watcher {
@@ -512,8 +538,22 @@ impl Watcher {
                 "avc" | "other avc" => (self.has_headers, self.has_key) = (true, false),
                 "key" => self.has_key = true,
                 "inter" => assert!(self.has_key, "a broken GOP"),
-                "end" => self.has_key = false,
+                "end" => {
+                    *self = Self {
+                        skips: self.skips,
+                        ..Self::default()
+                    }
+                }
                 _ => {}
+            }
+            if let Item::Message {
+                kind, timestamp, ..
+            } = item
+                && matches!(name, "key" | "inter" | "sound")
+            {
+                let before = self.times[*kind as usize].replace(*timestamp);
+                let step = timestamp.wrapping_sub(before.unwrap_or(*timestamp));
+                assert!(step < 1 << 31, "time falls from {before:?} to {timestamp}");
             }
             if let Item::Stamp { stamp, .. } = item {
                 if let Some(before) = self.stamp {
@@ -541,14 +581,17 @@ proptest! {
         let mut next = 0;
         for act in acts {
             match act {
-                Act::Join(with_headers) => {
+                Act::Command(command) => {
+                    let _refused = stage.command(command);
+                }
+                Act::Join(role, with_headers) => {
                     next += 1;
                     ids.insert(0, PublisherId(next));
                     ids.truncate(3);
                     if with_headers {
-                        stage.join(PublisherId(next), AVC);
+                        stage.join_as(PublisherId(next), role, AVC);
                     } else {
-                        stage.stream.publisher_joined(PublisherId(next), PublishRole::Primary);
+                        stage.stream.publisher_joined(PublisherId(next), role);
                     }
                 }
                 Act::Leave(who) => {
@@ -570,6 +613,10 @@ proptest! {
                 }
             }
             prop_assert!(stage.stream.publishers() <= crate::election::MAX_PUBLISHERS);
+            prop_assert!(stage.stream.warm_bytes() <= crate::warm::MAX_BYTES);
+            let told = stage.events.iter().filter(|event| event.told().is_some());
+            prop_assert!(told.count() <= 6, "an event storm: {:?}", stage.events);
+            stage.events.clear();
         }
     }
 }
