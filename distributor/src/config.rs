@@ -7,15 +7,16 @@ use std::{collections::BTreeSet, path::PathBuf};
 use http::{HeaderValue, Uri};
 use live::{
     cluster::{ClusterSecret, Token},
-    daemon::config::{
-        AdminSection, ByteSize, DrainSection, HostPort, Listen, LogSection, Problems, SecretSource,
-        Settings,
+    daemon::{
+        config::{
+            AdminSection, ByteSize, DrainSection, HostPort, Listen, LogSection, Problems,
+            SecretSource, Settings,
+        },
+        tls::{Certificate, CertificateFiles},
     },
     placement::{MAX_MEMBERS, Member},
 };
 use serde::{Deserialize, Serialize};
-
-use crate::tls::Certificate;
 
 /// What may be written in `/etc/footlight/distributor.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,7 +177,11 @@ impl Config {
     pub fn resolve(raw: &Raw, problems: &mut Problems<'_>) -> Option<Self> {
         problems.within("cache.memory", raw.cache.memory, MEMORY_LEAST..=MEMORY_MOST);
         let settings = Settings::resolve(&raw.admin, &raw.log, &raw.drain, problems);
-        let certificate = certificate(&raw.https, problems);
+        let files = CertificateFiles {
+            certificate: raw.https.certificate.clone(),
+            key: raw.https.key.clone(),
+        };
+        let certificate = files.load("https", problems);
         let token = token(&raw.cluster, problems);
         let origins = origins(&raw.transcoder, problems);
         let cors = cors(&raw.cors, problems);
@@ -209,15 +214,6 @@ impl Config {
                 other.memory,
             )
     }
-}
-
-fn certificate(https: &HttpsSection, problems: &mut Problems<'_>) -> Option<Certificate> {
-    let chain = problems.file("https.certificate", &https.certificate);
-    let key = problems.file("https.key", &https.key);
-    let parsed = Certificate::parse(&chain?, &key?);
-    parsed
-        .map_err(|error| problems.refuse("https.certificate", error))
-        .ok()
 }
 
 fn token(cluster: &ClusterSection, problems: &mut Problems<'_>) -> Option<Token> {

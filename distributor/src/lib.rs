@@ -9,8 +9,9 @@
 use std::{sync::Arc, time::Instant};
 
 use live::daemon::{
-    Chassis, ConnectionLimit, Daemon, StartError,
+    Chassis, ConnectionLimit, Daemon, Process, StartError,
     config::{Problems, Settings},
+    tls::{self, Shown},
 };
 use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
@@ -30,7 +31,6 @@ mod redirect;
 mod response;
 mod route;
 mod slots;
-mod tls;
 mod upstream;
 
 pub mod config;
@@ -43,7 +43,6 @@ use fill::Objects;
 use metrics::Metrics;
 use origin::Origins;
 use response::Cors;
-use tls::Shown;
 use upstream::Upstream;
 
 /// Viewers' connections at once. 25,000 viewers with two each are what a box with 100 Gb/s can feed; they take about
@@ -55,7 +54,6 @@ const PLAIN_MAX: usize = 1024;
 /// The running daemon.
 pub struct Distributor {
     shown: Shown,
-    metrics: Metrics,
     /// What it was started with, to tell what a reload cannot change.
     config: Config,
 }
@@ -81,8 +79,7 @@ impl Daemon for Distributor {
     }
 
     async fn reload(&mut self, config: Config) -> Result<(), String> {
-        self.shown.replace(&config.certificate);
-        self.metrics.expires(config.certificate.expires());
+        self.shown.replace(config.certificate.clone());
         if config.is_served_alike(&self.config) {
             Ok(())
         } else {
@@ -98,10 +95,14 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
     let https = chassis.bind("https", config.https.addresses())?;
     let http = chassis.bind("http", config.http.addresses())?;
     let metrics = Metrics::register(chassis);
-    metrics.expires(config.certificate.expires());
-    let shown = Shown::new(&config.certificate);
-    let tls = tls::server_config(shown.clone())
+    let shown = Shown::new(config.certificate.clone());
+    let tls = tls::server_config(shown.clone(), &[b"h2", b"http/1.1"])
         .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;
+    chassis.register(|registry| registry.register_collector(Box::new(shown.clone())));
+    chassis.spawn_essential(
+        "certificate",
+        shown.clone().keep(Process, chassis.shutdown().clone()),
+    );
     let objects = objects(&config, chassis, &metrics);
     let answers = Answers::new(
         objects.clone(),
@@ -130,12 +131,8 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
             });
         }
     }
-    report(chassis, &config, objects, metrics.clone());
-    Ok(Distributor {
-        shown,
-        metrics,
-        config,
-    })
+    report(chassis, &config, objects, metrics, shown.clone());
+    Ok(Distributor { shown, config })
 }
 
 fn objects(config: &Config, chassis: &Chassis, metrics: &Metrics) -> Arc<Objects> {
@@ -168,7 +165,13 @@ fn objects(config: &Config, chassis: &Chassis, metrics: &Metrics) -> Arc<Objects
 }
 
 /// The distributor's part of `/status`.
-fn report(chassis: &Chassis, config: &Config, objects: Arc<Objects>, metrics: Metrics) {
+fn report(
+    chassis: &Chassis,
+    config: &Config,
+    objects: Arc<Objects>,
+    metrics: Metrics,
+    shown: Shown,
+) {
     let origins = config.origins.clone();
     chassis.report(move || {
         let known = objects.origins();
@@ -187,7 +190,7 @@ fn report(chassis: &Chassis, config: &Config, objects: Arc<Objects>, metrics: Me
             "origins": origins,
             "waiters": metrics.waiters(),
             "stalled": metrics.stalls(),
-            "certificate_expiry": metrics.expiry(),
+            "certificate_expiry": shown.expires(),
             "streams": Value::Object(streams.collect()),
             "cache": { "bytes": cache.bytes(), "entries": cache.entries(), "capacity": cache.capacity() },
         })

@@ -71,7 +71,6 @@ pub(crate) struct Metrics {
     waiters: Gauge,
     handshakes: Family<Label, Counter>,
     stalled: Counter,
-    expiry: Gauge,
 }
 
 impl Metrics {
@@ -116,11 +115,6 @@ impl Metrics {
                 "connections_stalled",
                 "Connections closed because their viewer took too little",
                 m.stalled.clone(),
-            );
-            registry.register(
-                "certificate_expiry_timestamp_seconds",
-                "When the certificate expires, in unix seconds",
-                m.expiry.clone(),
             );
         });
         metrics
@@ -176,11 +170,6 @@ impl Metrics {
         self.stalled.get()
     }
 
-    /// When the certificate in use expires, in unix seconds.
-    pub(crate) fn expiry(&self) -> i64 {
-        self.expiry.get()
-    }
-
     /// A handshake came to nothing.
     pub(crate) fn handshake_failed(&self, why: &'static str) {
         self.handshakes.get_or_create(&[("class", why)]).inc();
@@ -189,11 +178,6 @@ impl Metrics {
     /// A connection was closed for taking too little.
     pub(crate) fn stalled(&self) {
         self.stalled.inc();
-    }
-
-    /// The certificate in use expires then, in unix seconds.
-    pub(crate) fn expires(&self, unix: i64) {
-        self.expiry.set(unix);
     }
 }
 

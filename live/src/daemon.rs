@@ -116,6 +116,8 @@ mod readiness;
 mod run;
 mod telemetry;
 pub mod terminal;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use accept::ConnectionLimit;
 pub use chassis::Chassis;
@@ -204,7 +206,8 @@ impl StartError {
 }
 
 /// The files and the environment of this process.
-struct Process;
+#[derive(Debug, Clone, Copy)]
+pub struct Process;
 
 impl Sources for Process {
     fn file(&self, path: &Path) -> io::Result<String> {

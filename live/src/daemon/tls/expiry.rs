@@ -1,6 +1,6 @@
 //! [pure] When a certificate expires: the few bytes of X.509 (RFC 5280 §4.1.2.5) that say so.
 //!
-//! Nothing is verified here; that is the viewer's affair. A certificate whose end cannot be read is malformed.
+//! Nothing is verified here; that is the peer's affair. A certificate whose end cannot be read is malformed.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
