@@ -10,8 +10,8 @@ use live::{
     cluster::ClusterSecret,
     cutter::SegmentTarget,
     daemon::config::{
-        AdminSection, ByteSize, DrainSection, HostPort, Listen, LogSection, Problems, SecretSource,
-        Settings, Timespan,
+        AddressRange, AdminSection, ByteSize, DrainSection, HostPort, Listen, LogSection, Problems,
+        SecretSource, Settings, Timespan,
     },
     placement::{MAX_MEMBERS, Member},
 };
@@ -26,17 +26,24 @@ use crate::{
 };
 
 mod key;
+mod memory;
 mod players;
 mod push;
+mod rtmps;
 
 use key::RawKey;
+use memory::RawMemory;
 use players::RawPlayers;
 use push::RawPush;
+use rtmps::RawRtmps;
+pub(crate) use rtmps::Rtmps;
 
 /// Where the admin listener is by default, on loopback.
 pub(crate) const ADMIN_PORT: u16 = 9101;
 /// Most streams: each may hold a full ring.
 const MAX_STREAMS: usize = 256;
+/// Most ranges of proxies.
+const MAX_PROXIES: usize = 100;
 
 /// What may be written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,8 +51,10 @@ const MAX_STREAMS: usize = 256;
 pub struct Raw {
     state_directory: PathBuf,
     rtmp: RawRtmp,
+    rtmps: RawRtmps,
     segment: RawSegment,
     ring: RawRing,
+    memory: RawMemory,
     players: RawPlayers,
     cluster: RawCluster,
     admin: AdminSection,
@@ -63,6 +72,7 @@ struct RawRtmp {
     listen: Listen,
     app: String,
     connections: u32,
+    proxy_from: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -115,8 +125,10 @@ impl Default for Raw {
         Self {
             state_directory: "/var/lib/footlight/mux".into(),
             rtmp: RawRtmp::default(),
+            rtmps: RawRtmps::default(),
             segment: RawSegment::default(),
             ring: RawRing::default(),
+            memory: RawMemory::default(),
             players: RawPlayers::default(),
             cluster: RawCluster::default(),
             admin: AdminSection::on_port(ADMIN_PORT),
@@ -134,6 +146,7 @@ impl Default for RawRtmp {
             listen: Listen::one((std::net::Ipv6Addr::UNSPECIFIED, 1935).into()),
             app: "live".to_owned(),
             connections: 2_000,
+            proxy_from: Vec::new(),
         }
     }
 }
@@ -163,6 +176,9 @@ pub struct Config {
     pub(crate) listen: Listen,
     pub(crate) app: String,
     pub(crate) connections: usize,
+    pub(crate) proxies: Vec<AddressRange>,
+    pub(crate) rtmps: Option<Rtmps>,
+    pub(crate) memory: u64,
     pub(crate) state_directory: PathBuf,
     pub(crate) stream: stream::Settings,
     pub(crate) streams: Vec<StreamName>,
@@ -178,9 +194,15 @@ impl Config {
         let sections = [
             (
                 "[rtmp]",
-                (&self.listen, &self.app, self.connections)
-                    != (&newer.listen, &newer.app, newer.connections),
+                (&self.listen, &self.app, self.connections, &self.proxies)
+                    != (&newer.listen, &newer.app, newer.connections, &newer.proxies),
             ),
+            (
+                "[rtmps] listen",
+                self.rtmps.as_ref().map(|rtmps| &rtmps.listen)
+                    != newer.rtmps.as_ref().map(|rtmps| &rtmps.listen),
+            ),
+            ("[memory]", self.memory != newer.memory),
             (
                 "state_directory",
                 self.state_directory != newer.state_directory,
@@ -233,6 +255,9 @@ impl Raw {
         if !self.state_directory.is_absolute() {
             problems.refuse("state_directory", "give an absolute path");
         }
+        let proxies = self.resolve_proxies(problems);
+        let rtmps = self.rtmps.resolve(problems);
+        let memory = self.memory.resolve(self.ring.size, problems);
         let chassis = Settings::resolve(&self.admin, &self.log, &self.drain, problems);
         let (streams, keys) = self.resolve_streams(problems);
         let pushes = self.resolve_pushes(problems);
@@ -243,6 +268,9 @@ impl Raw {
             listen: self.rtmp.listen.clone(),
             app: self.rtmp.app.clone(),
             connections: usize::try_from(self.rtmp.connections).unwrap_or(usize::MAX),
+            proxies,
+            rtmps,
+            memory,
             state_directory: self.state_directory.clone(),
             stream,
             streams,
@@ -250,6 +278,20 @@ impl Raw {
             pushes,
             transcoders: transcoders?,
         })
+    }
+
+    fn resolve_proxies(&self, problems: &mut Problems<'_>) -> Vec<AddressRange> {
+        let given = &self.rtmp.proxy_from;
+        if given.len() > MAX_PROXIES {
+            problems.refuse(
+                "rtmp.proxy_from",
+                format_args!("there may be {MAX_PROXIES} at most"),
+            );
+        }
+        let range = |(index, text): (usize, &String)| {
+            problems.parse(format!("rtmp.proxy_from[{index}]"), text)
+        };
+        given.iter().enumerate().filter_map(range).collect()
     }
 
     fn resolve_stream(&self, problems: &mut Problems<'_>) -> Option<stream::Settings> {

@@ -8,13 +8,15 @@ use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Durat
 use live::daemon::Shutdown;
 use rtmp::{
     CloseReason, Message,
-    server::{Refusal, Request, ServerAction, ServerConfig, ServerSession},
+    server::{Refusal, Request, RequestId, ServerAction, ServerConfig, ServerSession},
 };
 use serde_json::json;
-use tokio::{net::TcpStream, time::timeout};
-use tracing::{debug, info};
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
 
 use crate::{
+    admission::Place,
+    budget::{self, Budget, Spent},
     clock::{self, WallClock},
     consumer::Consumer,
     cursor::Audience,
@@ -22,6 +24,7 @@ use crate::{
     key::{Found, Use},
     keyring::{Grant, Keyring},
     metrics::Ends,
+    notices::Notices,
     socket,
     stream::CloseCause,
     streams::{Publishing, Streams},
@@ -29,6 +32,10 @@ use crate::{
     transport::Transport,
     wire::{Ready, Wire, WireError},
 };
+
+mod wrong_port;
+
+pub(crate) use wrong_port::{Ports, TLS_BEGINS};
 
 /// A session of a peer that sends nothing at all for this long is over. The kernel gives a vanished one up long before;
 /// this is for one that is stopped, and leaves time to a player whose answers queue behind its own backlog.
@@ -44,6 +51,9 @@ pub(crate) struct Server {
     pub(crate) streams: Arc<Streams>,
     pub(crate) ends: Ends,
     pub(crate) events: Events,
+    pub(crate) notices: Notices,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) ports: Ports,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -70,6 +80,7 @@ pub(crate) enum End {
 struct Connection {
     server: Arc<Server>,
     peer: SocketAddr,
+    place: Place,
     wire: Wire,
     session: ServerSession,
     activity: Activity,
@@ -109,12 +120,13 @@ impl Activity {
     }
 }
 
-/// Serves one peer.
-pub(crate) async fn serve(server: Arc<Server>, socket: TcpStream, peer: SocketAddr) {
-    if let Err(error) = socket::prepare(&socket, socket::PUBLISHER_TIMEOUT) {
-        debug!(%error, "the connection ended before it began");
-        return;
-    }
+/// Serves one peer that was let in.
+pub(crate) async fn serve(
+    server: Arc<Server>,
+    transport: Transport,
+    peer: SocketAddr,
+    place: Place,
+) {
     let config = ServerConfig {
         dead_after: DEAD_AFTER,
         ..ServerConfig::default()
@@ -122,7 +134,8 @@ pub(crate) async fn serve(server: Arc<Server>, socket: TcpStream, peer: SocketAd
     let mut connection = Connection {
         server,
         peer,
-        wire: Wire::new(Transport::plain(socket)),
+        place,
+        wire: Wire::new(transport),
         session: ServerSession::new(config, clock::monotonic()),
         activity: Activity::Asking,
         grant: None,
@@ -225,8 +238,15 @@ impl Connection {
             self.session.refuse(request.id, Refusal::Unavailable);
             return;
         };
+        let publishing = self
+            .place
+            .admit(budget::PUBLISHER)
+            .and_then(|()| stream.publish(found.role, &server.budget));
+        let Ok(publishing) = publishing else {
+            self.refuse_for_memory(request.id);
+            return;
+        };
         self.session.accept_publish(request.id, clock::monotonic());
-        let publishing = stream.publish(found.role);
         info!(
             stream = %found.stream, publisher = publishing.id().0, role = found.role.as_str(), key = %found.key,
             software = ?request.flash_ver, "publishes"
@@ -255,11 +275,16 @@ impl Connection {
             self.session.refuse(request.id, Refusal::NotFound);
             return Ok(());
         };
+        if self.place.admit(budget::PLAYER).is_err() {
+            self.refuse_for_memory(request.id);
+            return Ok(());
+        }
         socket::prepare_consumer(self.wire.socket()).map_err(WireError::from)?;
         let Some(grant) = self.session.accept_play(request.id, clock::monotonic()) else {
             return Ok(());
         };
         debug!(stream = %found.stream, key = %found.key, software = ?request.flash_ver, "plays");
+        self.grant = Some(Grant::new(found));
         let on_tape = (grant.stream_id, grant.chunk_size) == (tape::STREAM_ID, tape::CHUNK_SIZE);
         if on_tape && self.wire.sit(stream) {
             self.activity = Activity::Seated;
@@ -271,7 +296,6 @@ impl Connection {
             Arc::clone(&stream.players),
             (grant.stream_id, grant.chunk_size),
         ));
-        self.grant = Some(Grant::new(found));
         Ok(())
     }
 
@@ -303,6 +327,13 @@ impl Connection {
         }
     }
 
+    fn refuse_for_memory(&mut self, request: RequestId) {
+        if self.server.notices.is_news("no_memory") {
+            warn!("refused: {Spent}");
+        }
+        self.session.refuse(request, Refusal::Unavailable);
+    }
+
     /// Tells a player that the show is over, once it has all of it.
     fn end_show(&mut self) -> Result<(), End> {
         let over = match &self.activity {
@@ -325,6 +356,11 @@ impl Connection {
                 info!(publisher = publishing.id().0, "publishes no more: {end}")
             }
             Activity::Playing(_) | Activity::Seated | Activity::Asking => debug!("closed: {end}"),
+        }
+        if let Some(advice) = self.server.ports.advice(end, &self.server.app)
+            && self.server.notices.is_news("wrong_port")
+        {
+            info!("{advice}");
         }
     }
 }

@@ -5,22 +5,28 @@ use std::sync::Arc;
 use live::{
     StreamName,
     daemon::{
-        Chassis, ConnectionLimit, Daemon, Exit, StartError,
+        Chassis, ConnectionLimit, Daemon, Exit, Process, StartError,
         command::{CommandHelp, CommandLine},
-        config::{Problems, Settings},
+        config::{AddressRange, Problems, Settings},
+        tls::{self, Shown},
     },
     placement::{self, Member},
 };
 use rtmp::Secret;
+use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::{
+    admission::{Admission, Strangers},
+    budget::Budget,
     clock::WallClock,
     config::{Config, Raw, Transcoders},
-    connection::{self, Server},
+    connection::{Ports, Server},
     control,
     events::Events,
     keyring::Keyring,
-    metrics::{Ends, StreamMetrics},
+    metrics::{Ends, MemoryMetrics, StreamMetrics},
+    notices::Notices,
     numbers::NumbersFile,
     output::{Output, OutputStatus},
     status, status_command,
@@ -34,7 +40,8 @@ const RANKS: usize = 2;
 pub struct Mux {
     server: Arc<Server>,
     chassis: Chassis,
-    /// What it runs with; keys and push targets are those of the newest that was read.
+    shown: Option<Shown>,
+    /// What it runs with; keys, the certificate and push targets are those of the newest that was read.
     config: Config,
 }
 
@@ -63,6 +70,12 @@ impl Daemon for Mux {
 
     async fn start(config: Config, chassis: &Chassis) -> Result<Self, StartError> {
         let listeners = chassis.bind("rtmp", config.listen.addresses())?;
+        let rtmps = config.rtmps.as_ref();
+        let tls_listeners = match rtmps {
+            Some(rtmps) => chassis.bind("rtmps", rtmps.listen.addresses())?,
+            None => Vec::new(),
+        };
+        let shown = rtmps.map(|rtmps| Shown::new(rtmps.certificate.clone()));
         let directory = &config.state_directory;
         std::fs::create_dir_all(directory).map_err(|error| {
             let directory = directory.display();
@@ -84,31 +97,45 @@ impl Daemon for Mux {
             streams: Arc::clone(&streams),
             ends: Ends::default(),
             events,
+            notices: Notices::default(),
+            budget: Budget::new(config.memory),
+            ports: Ports {
+                rtmp: chassis.address("rtmp").map(|address| address.port()),
+                rtmps: chassis.address("rtmps").map(|address| address.port()),
+            },
             shutdown: chassis.shutdown().clone(),
         });
         chassis.register(|registry| {
             server.ends.register(registry);
             registry.register_collector(Box::new(StreamMetrics(Arc::clone(&streams))));
+            registry.register_collector(Box::new(MemoryMetrics(Arc::clone(&server.budget))));
         });
-        chassis.report(move || status::status(&streams));
-        let limit = ConnectionLimit::new(config.connections);
-        for listener in listeners {
-            let server = Arc::clone(&server);
-            chassis.serve("rtmp", listener, &limit, move |socket, peer| {
-                connection::serve(Arc::clone(&server), socket, peer)
-            });
+        report(chassis, &server, shown.clone());
+        let doors = Doors {
+            limit: ConnectionLimit::new(config.connections),
+            strangers: Arc::default(),
+            proxies: config.proxies.clone(),
+            server: Arc::clone(&server),
+        };
+        doors.open("rtmp", listeners, None, chassis);
+        if let Some(shown) = &shown {
+            doors.open_tls(tls_listeners, shown, chassis)?;
         }
         Ok(Self {
             server,
             chassis: chassis.clone(),
+            shown,
             config,
         })
     }
 
-    /// Keys and push targets of known streams are taken over: whose key is gone is closed, a target that is not changed
-    /// is not touched. Anything else waits for a restart.
+    /// Keys and push targets of known streams are taken over, and the certificate: whose key is gone is closed, a target
+    /// that is not changed is not touched. Anything else waits for a restart.
     async fn reload(&mut self, config: Config) -> Result<(), String> {
         self.server.keys.replace(config.keys.clone());
+        if let (Some(shown), Some(rtmps)) = (&self.shown, &config.rtmps) {
+            shown.replace(rtmps.certificate.clone());
+        }
         for (name, stream) in self.server.streams.iter() {
             let targets = config.pushes.get(name).map_or(&[][..], Vec::as_slice);
             stream.pushes.replace(targets, stream, &self.chassis);
@@ -123,6 +150,68 @@ impl Daemon for Mux {
             ))
         }
     }
+}
+
+/// What all listeners share.
+struct Doors {
+    limit: ConnectionLimit,
+    strangers: Arc<Strangers>,
+    proxies: Vec<AddressRange>,
+    server: Arc<Server>,
+}
+
+impl Doors {
+    fn open(
+        &self,
+        name: &'static str,
+        listeners: Vec<TcpListener>,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        chassis: &Chassis,
+    ) {
+        let admission = Arc::new(Admission {
+            server: Arc::clone(&self.server),
+            proxies: self.proxies.clone(),
+            tls,
+            strangers: Arc::clone(&self.strangers),
+        });
+        for listener in listeners {
+            let admission = Arc::clone(&admission);
+            chassis.serve(name, listener, &self.limit, move |socket, peer| {
+                Arc::clone(&admission).serve(socket, peer)
+            });
+        }
+    }
+
+    fn open_tls(
+        &self,
+        listeners: Vec<TcpListener>,
+        shown: &Shown,
+        chassis: &Chassis,
+    ) -> Result<(), StartError> {
+        let config = tls::server_config(shown.clone(), &[])
+            .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;
+        self.open("rtmps", listeners, Some(config), chassis);
+        chassis.register(|registry| registry.register_collector(Box::new(shown.clone())));
+        let keep = shown.clone().keep(Process, chassis.shutdown().clone());
+        chassis.spawn_essential("certificate", keep);
+        Ok(())
+    }
+}
+
+/// Mux's part of `/status`.
+fn report(chassis: &Chassis, server: &Arc<Server>, shown: Option<Shown>) {
+    let server = Arc::clone(server);
+    chassis.report(move || {
+        let mut value = status::status(&server.streams);
+        if let Some(fields) = value.as_object_mut() {
+            let memory = json!({ "budget": server.budget.total(), "used": server.budget.used() });
+            fields.insert("memory".to_owned(), memory);
+            if let Some(shown) = &shown {
+                fields.insert("certificate_expiry".to_owned(), shown.expires().into());
+            }
+        }
+        value
+    });
 }
 
 /// All streams with their timers, keepers and outputs.

@@ -4,7 +4,9 @@
 //! files decide (`key`, `election`, `timeline`, `headers`, `ring`, `cursor`, tied together in `stream`); the shells
 //! (`connection`, `output`, `wire`, `streams`) own sockets and locks, `clock` the time, `numbers` the disk.
 
+mod admission;
 mod backoff;
+mod budget;
 mod clock;
 mod config;
 mod connection;
@@ -21,10 +23,12 @@ mod keyring;
 mod link;
 mod media;
 mod metrics;
+mod notices;
 mod numbers;
 mod outbox;
 mod output;
 mod pace;
+mod proxy;
 mod push;
 mod rate;
 mod ring;
@@ -37,7 +41,6 @@ mod stream;
 mod streams;
 mod tape;
 mod timeline;
-#[cfg_attr(not(test), allow(dead_code, reason = "no listener is under TLS yet"))]
 mod transport;
 mod view;
 mod wake;

@@ -21,7 +21,9 @@ use live::daemon::prometheus_client::{
 use rtmp::CloseReason;
 
 use crate::{
-    connection::End,
+    admission::TurnedAway,
+    budget::Budget,
+    connection::{End, TLS_BEGINS},
     consumer::ConsumerStats,
     key::Refused,
     output::OutputState,
@@ -60,6 +62,15 @@ impl Ends {
             End::Revoked => "revoked",
             End::Shutdown => "shutdown",
         };
+        self.end(class);
+    }
+
+    /// Counts a peer that was not let in at all.
+    pub(crate) fn turned_away(&self, reason: &TurnedAway) {
+        self.end(reason.class());
+    }
+
+    fn end(&self, class: &'static str) {
         self.ends.get_or_create(&[("class", class)]).inc();
     }
 
@@ -92,12 +103,38 @@ impl Ends {
 fn class_of(reason: &CloseReason) -> &'static str {
     match reason {
         CloseReason::Ended => "closed_by_peer",
+        CloseReason::NotRtmp(TLS_BEGINS) => "tls_on_rtmp",
         CloseReason::NotRtmp(_) => "not_rtmp",
         CloseReason::Read(_) => "malformed",
         CloseReason::Flood => "flood",
         CloseReason::Deadline => "too_slow",
         CloseReason::Silent => "silent",
         CloseReason::Refused { .. } => "refused",
+    }
+}
+
+/// Reads the memory budget at each scrape.
+#[derive(Debug)]
+pub(crate) struct MemoryMetrics(pub(crate) Arc<Budget>);
+
+impl Collector for MemoryMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for (name, help, bytes) in [
+            (
+                "memory_budget_bytes",
+                "The most that mux may come to",
+                self.0.total(),
+            ),
+            (
+                "memory_used_bytes",
+                "What connections and streams may come to now",
+                self.0.used(),
+            ),
+        ] {
+            let gauge = ConstGauge::new(float(bytes));
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
     }
 }
 

@@ -129,6 +129,11 @@ impl Ring {
         ring
     }
 
+    /// The most it may hold, bytes.
+    pub(crate) const fn capacity(&self) -> usize {
+        self.limits.bytes
+    }
+
     /// The number that the next slot will bear.
     pub(crate) fn head(&self) -> Seq {
         Seq(self

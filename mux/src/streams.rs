@@ -22,6 +22,7 @@ use tokio::{
 use tracing::{debug, info};
 
 use crate::{
+    budget::{Budget, Share, Spent, on_air},
     clock::WallClock,
     consumer::ConsumerStats,
     election::PublisherId,
@@ -31,7 +32,7 @@ use crate::{
     push::Pushes,
     ring::Seq,
     rows::Rows,
-    stream::{CloseCause, Command, CommandError, Event, Settings, Stream},
+    stream::{CloseCause, Command, CommandError, Event, Settings, State, Stream},
     wake::Wake,
 };
 
@@ -66,6 +67,8 @@ struct Inner {
     /// When the timer will wake up, Unix milliseconds.
     armed: Option<u64>,
     publishers: BTreeMap<PublisherId, oneshot::Sender<CloseCause>>,
+    /// From its first publisher until there is none and the ring is empty.
+    memory: Option<Share>,
 }
 
 /// One publisher's place in its stream. Dropping it leaves the stream.
@@ -95,6 +98,7 @@ impl SharedStream {
                 wake: Wake::default(),
                 armed: None,
                 publishers: BTreeMap::new(),
+                memory: None,
             }),
             head: watch::Sender::default(),
             numbers: watch::Sender::default(),
@@ -128,21 +132,29 @@ impl SharedStream {
         look(&inner.stream, self.clock.now())
     }
 
-    /// Lets a publisher in.
-    pub(crate) fn publish(self: &Arc<Self>, role: PublishRole) -> Publishing {
+    /// Lets a publisher in, if there is memory for the stream to be on the air.
+    pub(crate) fn publish(
+        self: &Arc<Self>,
+        role: PublishRole,
+        budget: &Arc<Budget>,
+    ) -> Result<Publishing, Spent> {
         let (close, closed) = oneshot::channel();
         let id = self.act(|inner, _now| {
+            if inner.memory.is_none() {
+                let ring = inner.stream.ring().capacity();
+                inner.memory = Some(budget.take(on_air(ring, self.outputs.len()))?);
+            }
             // Under the lock, so that ids rise in the order of joining.
             let id = PublisherId(self.next_publisher.fetch_add(1, Ordering::Relaxed));
             inner.publishers.insert(id, close);
             inner.stream.publisher_joined(id, role);
-            id
-        });
-        Publishing {
+            Ok(id)
+        })?;
+        Ok(Publishing {
             stream: Arc::clone(self),
             id,
             closed,
-        }
+        })
     }
 
     /// Carries an operator's command out.
@@ -183,6 +195,9 @@ impl SharedStream {
         let result = change(&mut inner, now);
         while let Some(event) = inner.stream.poll_event() {
             self.handle(event, &mut inner.publishers);
+        }
+        if inner.publishers.is_empty() && inner.stream.state() == State::Idle {
+            inner.memory = None;
         }
         let Inner {
             stream,

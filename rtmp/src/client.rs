@@ -10,6 +10,7 @@ use crate::amf0::{self, Value};
 use crate::close::words;
 use crate::command::{Command, call};
 use crate::connection::{Action, Connection, Event, Side};
+use crate::reader::Limits;
 use crate::saved::{self, Kind};
 use crate::{CloseReason, Message, MessageKind, Secret, handshake};
 
@@ -288,6 +289,7 @@ impl ClientSession {
         match (text("code").unwrap_or_default(), self.stage) {
             ("NetStream.Publish.Start", Stage::Starting { stream_id, .. }) => {
                 let chunk_size = self.connection.chunk_size();
+                self.connection.admit(Limits::LISTENER);
                 self.connection.push(ClientAction::Publishing {
                     stream_id,
                     chunk_size,
@@ -295,7 +297,7 @@ impl ClientSession {
                 self.stage = Stage::Running { stream_id };
             }
             ("NetStream.Play.Start", Stage::Starting { stream_id, .. }) => {
-                self.connection.admit();
+                self.connection.admit(Limits::ADMITTED);
                 self.connection.push(ClientAction::Playing);
                 self.stage = Stage::Running { stream_id };
             }

@@ -111,9 +111,9 @@ impl<A: Action> Connection<A> {
         self.last_heard
     }
 
-    /// The peer's key was right.
-    pub(crate) fn admit(&mut self) {
-        self.reader.set_limits(Limits::ADMITTED);
+    /// Publish or play was accepted.
+    pub(crate) fn admit(&mut self, limits: Limits) {
+        self.reader.set_limits(limits);
     }
 
     pub(crate) fn next_action(&mut self) -> Option<A> {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::amf0::Value;
 use crate::command::{Command, amf0_payload, call, information, status};
 use crate::connection::{Connection, Event, Side, WINDOW};
+use crate::reader::Limits;
 use crate::saved::{self, Kind};
 use crate::{CloseReason, Message, MessageKind, Secret};
 
@@ -249,7 +250,12 @@ impl ServerSession {
 
     fn admit(&mut self, role: Role, stream_id: u32, now: Duration) {
         self.role = role;
-        self.connection.admit();
+        let speaks = matches!(role, Role::Publishing { .. });
+        self.connection.admit(if speaks {
+            Limits::ADMITTED
+        } else {
+            Limits::LISTENER
+        });
         self.connection.hear(now);
         self.next_ping = now.saturating_add(self.config.ping_interval);
         self.connection

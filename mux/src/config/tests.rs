@@ -24,6 +24,14 @@ fn parse(text: &str) -> Result<(Raw, Config), ConfigError> {
     given
         .files
         .insert("/etc/footlight/ca.pem".into(), CERTIFICATE.to_owned());
+    let made = rcgen::generate_simple_self_signed(["mux.example".to_owned()]).unwrap();
+    given
+        .files
+        .insert("/etc/footlight/certificate.pem".into(), made.cert.pem());
+    given.files.insert(
+        "/etc/footlight/key.pem".into(),
+        made.signing_key.serialize_pem(),
+    );
     read(file, &given, Raw::resolve)
 }
 

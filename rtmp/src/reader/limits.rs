@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a peer may make us hold. Two sets: before and after publish or play is accepted.
+/// What a peer may make us hold. One set before publish or play is accepted, and one for each way the media goes then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// All bytes of the connection, if they are limited.
@@ -26,7 +26,12 @@ impl Limits {
         unfinished: 8,
         chunk_streams: 16,
     };
-    /// A peer whose key was right. A keyframe of 8 MiB is 4K at an absurd quality; while one arrives,
+    /// A peer that is sent media, and sends commands and acknowledgements for as long as it likes.
+    pub const LISTENER: Self = Self {
+        total: None,
+        ..Self::STRANGER
+    };
+    /// A peer whose media we take. A keyframe of 8 MiB is 4K at an absurd quality; while one arrives,
     /// 128 KiB of audio and data may stand beside it.
     pub const ADMITTED: Self = Self {
         total: None,

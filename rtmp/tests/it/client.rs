@@ -43,6 +43,27 @@ fn it_publishes_as_obs_does_and_stops_in_good_order() {
 }
 
 #[test]
+fn it_publishes_all_day() {
+    let mut pair = Pair::new(client_config(Purpose::Publish));
+    pair.settle().advance(seconds(86_400));
+    assert_eq!(pair.client_actions.len(), 1, "{:?}", pair.client_actions);
+    assert!(pair.to_client.len() > 64 << 10);
+}
+
+#[test]
+fn a_player_is_not_given_the_room_of_a_publisher() {
+    for (purpose, held) in [(Purpose::Publish, true), (Purpose::Play, false)] {
+        let mut pair = Pair::new(client_config(purpose));
+        pair.settle();
+        let long = media(0, MessageKind::Video, &[0; 100_000]);
+        pair.write_to_server(&wire(&long, 1 << 20)[..4096]);
+        pair.settle();
+        let closed = |action: &ServerAction| matches!(action, ServerAction::Closed(_));
+        assert_eq!(pair.server_actions.iter().any(closed), !held);
+    }
+}
+
+#[test]
 fn it_plays() {
     let mut pair = Pair::new(client_config(Purpose::Play));
     pair.settle();
