@@ -247,6 +247,7 @@ impl Connection {
             return;
         };
         self.session.accept_publish(request.id, clock::monotonic());
+        publishing.introduce(request.flash_ver.clone(), self.peer);
         info!(
             stream = %found.stream, publisher = publishing.id().0, role = found.role.as_str(), key = %found.key,
             software = ?request.flash_ver, "publishes"

@@ -1,7 +1,7 @@
 //! What mux measures. Streams keep plain counters; they are read when somebody asks.
 //!
 //! Names get the prefix `footlight_mux_`. Labels are `stream`, `output` (a transcoder's or push target's name, or
-//! `players`) and `class`.
+//! `players`), `class`, `role` and `finding`.
 
 use std::{
     fmt,
@@ -33,6 +33,10 @@ use crate::{
     transport::TransportError,
     wire::WireError,
 };
+
+mod publishers;
+
+use publishers::PublisherReading;
 
 /// The output that all RTMP players of a stream are together.
 pub(crate) const PLAYERS: &str = "players";
@@ -156,7 +160,7 @@ struct Reading<'a> {
     counters: Counters,
     ring_bytes: usize,
     ring_ms: u64,
-    bits_per_second: u64,
+    connected: Vec<PublisherReading<'a>>,
 }
 
 type Labels<'a> = &'a [(&'static str, &'a str)];
@@ -165,6 +169,7 @@ impl Collector for StreamMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let readings: Vec<Reading<'_>> = self.0.values().map(|stream| read(stream)).collect();
         encode_publishers(&mut encoder, &readings)?;
+        publishers::encode(&mut encoder, &readings)?;
         encode_clock(&mut encoder, &readings)?;
         encode_ring(&mut encoder, &readings)?;
         encode_consumers(&mut encoder, &readings)?;
@@ -180,7 +185,7 @@ fn read(stream: &SharedStream) -> Reading<'_> {
         counters: core.counters(),
         ring_bytes: core.ring().bytes(),
         ring_ms: core.ring().span(),
-        bits_per_second: core.bits_per_second(now),
+        connected: publishers::read(stream, core, now),
     })
 }
 
@@ -250,15 +255,6 @@ fn encode_publishers(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading<'_
         ("publishers", "Publishers connected, on the air or waiting"),
         readings,
         |reading| float(reading.publishers),
-    )?;
-    gauges(
-        encoder,
-        (
-            "publisher_bits_per_second",
-            "Media of the publisher on the air",
-        ),
-        readings,
-        |reading| float(reading.bits_per_second),
     )?;
     counters(
         encoder,

@@ -1,17 +1,18 @@
-//! What `/status` says of the streams, for people and for tests. No key, no session's peer, no secret.
+//! What `/status` says of the streams, for people and for tests. No key, no secret. Addresses of publishers are shown:
+//! the admin listener is private.
 
 use std::sync::atomic::Ordering;
 
 use live::stamp::StampKind;
-use rtmp::amf0::{self, Value as Amf};
 use serde_json::{Value, json};
 
 use crate::{
     election::{PublisherId, Standing},
-    headers::Headers,
+    health::{Finding, Health},
     key::PublishRole,
+    metadata::Metadata,
     push::Push,
-    stream::{State, Stream},
+    stream::{Publisher, State, Stream},
     streams::{SharedStream, Streams},
 };
 
@@ -75,13 +76,21 @@ fn of_core(stream: &Stream, now: u64) -> Value {
     };
     let stamp = stream.newest_stamp();
     let counters = stream.counters();
+    let on_air = stream
+        .connected()
+        .iter()
+        .find(|p| stream.on_air() == Some(p.id));
+    let connected: Vec<Value> = stream
+        .standings(now)
+        .map(|standing| of_connected(stream, now, standing))
+        .collect();
     json!({
         "state": state,
         "publishers": stream.publishers(),
-        "standings": stream.standings(now).map(of_standing).collect::<Vec<_>>(),
         "on_hold": stream.is_suspended(),
         "warm_bytes": stream.warm_bytes(),
-        "publisher": stream.on_air().map(|_| of_publisher(stream, now)),
+        "publisher": on_air.map(|publisher| of_publisher(stream, publisher, now)),
+        "publishing": connected,
         "session": stamp.map(|stamp| stamp.session.0),
         "msn": stamp.map(|stamp| stamp.msn.0),
         "dsn": stamp.map(|stamp| stamp.dsn.0),
@@ -94,51 +103,50 @@ fn of_core(stream: &Stream, now: u64) -> Value {
     })
 }
 
-/// One publisher: whether it is on the air, else why not.
-fn of_standing((id, role, standing): (PublisherId, PublishRole, Standing)) -> Value {
+/// One of those that are connected: whether it is on the air, else why not.
+fn of_connected(
+    stream: &Stream,
+    now: u64,
+    (id, role, standing): (PublisherId, PublishRole, Standing),
+) -> Value {
+    let publisher = stream.connected().iter().find(|p| p.id == id);
+    let who = publisher.and_then(|publisher| publisher.who.as_ref());
     json!({
-        "publisher": id.0,
+        "id": id.0,
         "role": role.as_str(),
         "standing": standing.as_str(),
         "text": standing.to_string(),
+        "software": who.map(|who| &who.software),
+        "address": who.map(|who| who.address.to_string()),
+        "connected_since_ms": who.map(|who| who.since_ms),
+        "health": publisher.map(|publisher| of_health(&publisher.health, now)),
     })
 }
 
-fn of_publisher(stream: &Stream, now: u64) -> Value {
-    let metadata = Metadata::of(stream.headers());
+fn of_health(health: &Health, now: u64) -> Value {
+    let format = health.format();
+    let findings: Vec<&Finding> = health.findings().collect();
+    json!({
+        "figures": health.figures(now),
+        "video": format.video,
+        "audio": format.audio,
+        "findings": findings,
+    })
+}
+
+/// The one on the air, in short.
+fn of_publisher(stream: &Stream, publisher: &Publisher, now: u64) -> Value {
+    let payload = publisher.headers.metadata();
+    let metadata = payload.map_or_else(Metadata::default, |payload| Metadata::parse(payload));
     let whole = |name: &str| metadata.number(name).map(f64::round);
     json!({
-        "role": stream.role_on_air().map(PublishRole::as_str),
+        "id": publisher.id.0,
+        "role": stream.role_of(publisher.id).map(PublishRole::as_str),
         "bits_per_second": stream.bits_per_second(now),
         "width": whole("width"),
         "height": whole("height"),
         "frame_rate": metadata.number("framerate"),
         "encoder": metadata.text("encoder"),
+        "findings": publisher.health.findings().collect::<Vec<_>>(),
     })
-}
-
-/// What the publisher says of itself; not checked, but it costs nothing.
-struct Metadata(Option<Amf>);
-
-impl Metadata {
-    fn of(headers: &Headers) -> Self {
-        let values = headers
-            .metadata()
-            .and_then(|payload| amf0::decode(payload).ok());
-        Self(values.and_then(|values| {
-            values
-                .into_iter()
-                .find(|value| value.properties().is_some())
-        }))
-    }
-
-    fn number(&self, name: &str) -> Option<f64> {
-        let value = self.0.as_ref()?.get(name)?.as_number()?;
-        value.is_finite().then_some(value)
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        let text = self.0.as_ref()?.get(name)?.as_str()?;
-        Some(text.chars().take(64).collect())
-    }
 }

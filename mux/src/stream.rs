@@ -13,11 +13,11 @@ use live::{
     stamp::Stamp,
 };
 use rtmp::Message;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    election::{Election, PublisherId, Standing},
+    election::{Election, PublisherId},
     headers::{Change, Headers, Medium, PartKey},
+    health::Health,
     key::PublishRole,
     media::{self, Media, MediaError},
     rate::Rate,
@@ -30,12 +30,14 @@ mod air;
 mod command;
 mod feed;
 mod hold;
+mod publisher;
 mod report;
 #[cfg_attr(not(test), expect(dead_code, reason = "nothing saves yet"))]
 mod saved;
 mod telling;
 
 pub(crate) use command::{Command, CommandError};
+pub(crate) use publisher::{Publisher, Who};
 pub(crate) use report::{CloseCause, Counters, Event, State};
 
 /// What a stream is told by the configuration.
@@ -75,16 +77,6 @@ pub(crate) struct Stream {
     stamps: Vec<Stamp>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Publisher {
-    id: PublisherId,
-    headers: Headers,
-    told_overdue: bool,
-    /// Not saved: it is there again with the next keyframe.
-    #[serde(skip)]
-    warm: Warm,
-}
-
 impl Stream {
     /// A stream without a show; `last` are the numbers that it used last, as far as that is known.
     pub(crate) fn new(settings: Settings, last: Option<LastNumbers>) -> Self {
@@ -122,44 +114,6 @@ impl Stream {
         self.cutter.open()
     }
 
-    /// The set of the publisher on the air, or of the last one.
-    pub(crate) fn headers(&self) -> &Headers {
-        &self.headers
-    }
-
-    /// The publisher on the air.
-    pub(crate) const fn on_air(&self) -> Option<PublisherId> {
-        self.election.on_air()
-    }
-
-    /// What the key of the publisher on the air is for.
-    pub(crate) fn role_on_air(&self) -> Option<PublishRole> {
-        self.election.role(self.on_air()?)
-    }
-
-    /// Every publisher, in order of arrival: its role, and whether it is on the air, else why not.
-    pub(crate) fn standings(
-        &self,
-        now: u64,
-    ) -> impl Iterator<Item = (PublisherId, PublishRole, Standing)> {
-        self.election.standings(now)
-    }
-
-    /// Whether an operator put the stream on hold.
-    pub(crate) const fn is_suspended(&self) -> bool {
-        self.election.is_suspended()
-    }
-
-    /// Bytes kept of publishers that stand by.
-    pub(crate) fn warm_bytes(&self) -> usize {
-        self.publishers.iter().map(|p| p.warm.bytes()).sum()
-    }
-
-    /// How many publishers are connected.
-    pub(crate) fn publishers(&self) -> usize {
-        self.election.len()
-    }
-
     /// Bits per second of the publisher on the air, over the last second or two.
     pub(crate) const fn bits_per_second(&self, now: u64) -> u64 {
         self.rate.bits_per_second(now)
@@ -185,6 +139,8 @@ impl Stream {
             warm: Warm::default(),
             headers: Headers::default(),
             told_overdue: false,
+            who: None,
+            health: Health::new(self.settings.target.into()),
         });
     }
 
@@ -201,12 +157,15 @@ impl Stream {
         message: &Message,
         now: u64,
     ) -> Result<(), MediaError> {
-        if !self.publishers.iter().any(|publisher| publisher.id == id) {
+        let Some(publisher) = self.publishers.iter_mut().find(|p| p.id == id) else {
             return Ok(());
-        }
+        };
         let length = u64::try_from(message.payload.len()).unwrap_or_default();
         self.counters.received = self.counters.received.saturating_add(length);
         let media = media::sort(message).inspect_err(|_| self.counters.malformed += 1)?;
+        let changes = publisher.health.message(&media, message, now).into_iter();
+        let changes = changes.map(|change| Event::Health(id, change));
+        self.events.extend(changes);
         if self.on_air() == Some(id) {
             self.rate.add(length, now);
         }

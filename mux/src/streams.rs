@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -27,12 +28,13 @@ use crate::{
     consumer::ConsumerStats,
     election::PublisherId,
     events::{Events, Kind},
+    health::Code,
     key::PublishRole,
     output::OutputStatus,
     push::Pushes,
     ring::Seq,
     rows::Rows,
-    stream::{CloseCause, Command, CommandError, Event, Settings, State, Stream},
+    stream::{CloseCause, Command, CommandError, Event, Settings, State, Stream, Who},
     wake::Wake,
 };
 
@@ -227,9 +229,9 @@ impl SharedStream {
         if let Some(told) = event.told() {
             let publisher = told.publisher.map(|id| id.0);
             let session = told.session.map(|session| session.0);
-            info!(%stream, publisher, session, "{}", told.text);
-            let fields = json!({ "publisher": publisher, "session": session });
-            self.tell(told.kind, told.text, fields);
+            let finding = told.finding.map(Code::as_str);
+            info!(%stream, publisher, session, finding, "{}", told.text);
+            self.tell(told.kind, told.text, told.fields);
         }
         match event {
             Event::Close(id, cause) => {
@@ -250,7 +252,8 @@ impl SharedStream {
             | Event::Suspended
             | Event::Ended(_)
             | Event::Parked(_)
-            | Event::KeyframeOverdue(_) => {}
+            | Event::KeyframeOverdue(_)
+            | Event::Health(..) => {}
         }
     }
 
@@ -268,6 +271,18 @@ impl Publishing {
     /// Its number in the log.
     pub(crate) const fn id(&self) -> PublisherId {
         self.id
+    }
+
+    /// Says who it is, for the status.
+    pub(crate) fn introduce(&self, software: String, address: SocketAddr) {
+        self.stream.act(|inner, now| {
+            let who = Who {
+                software,
+                address,
+                since_ms: now,
+            };
+            inner.stream.introduce(self.id, who);
+        });
     }
 
     /// Media messages have come.

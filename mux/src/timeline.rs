@@ -143,7 +143,7 @@ impl Timeline {
 impl SourceClock {
     /// Rules 2 to 5.
     fn read(&mut self, stamp: u32, now: u64, newest_out: u64) -> u64 {
-        let unwrapped = self.unwrap(stamp);
+        let unwrapped = unwrap(self.newest, stamp);
         let step = unwrapped - self.newest;
         let at = unsigned(unwrapped + self.offset);
         let believed = (-BACK..=STEP_AHEAD).contains(&step)
@@ -161,32 +161,9 @@ impl SourceClock {
 
     /// Data never sets the clock: encoders stamp it carelessly.
     fn read_data(&self, stamp: u32) -> Option<u64> {
-        let unwrapped = self.unwrap(stamp);
+        let unwrapped = unwrap(self.newest, stamp);
         let plain = (-BACK..=STEP_AHEAD).contains(&(unwrapped - self.newest));
         plain.then(|| unsigned(unwrapped + self.offset))
-    }
-
-    /// The stamp nearest to the newest one that looks like `stamp` in its low 32 bits; in its low 24 only where that
-    /// alone makes it plain progress.
-    fn unwrap(&self, stamp: u32) -> i64 {
-        const WRAP_32: i64 = 1 << 32;
-        const WRAP_24: i64 = 1 << 24;
-        let nearest = |wrap: i64| {
-            let behind = (self.newest - i64::from(stamp)).rem_euclid(wrap);
-            if behind <= wrap / 2 {
-                self.newest - behind
-            } else {
-                self.newest - behind + wrap
-            }
-        };
-        let plain = |at: i64| (-BACK..=STEP_AHEAD).contains(&(at - self.newest));
-        let full = nearest(WRAP_32);
-        let short = nearest(WRAP_24);
-        if !plain(full) && plain(short) && stamp < 1 << 24 {
-            short
-        } else {
-            full
-        }
     }
 
     fn too_fast(&self, at: u64, now: u64) -> bool {
@@ -194,6 +171,29 @@ impl SourceClock {
         let elapsed = now.saturating_sub(begun);
         let surplus = at.saturating_sub(begun_at).saturating_sub(elapsed);
         surplus > MAX_SURPLUS && surplus > elapsed / SURPLUS_SHARE
+    }
+}
+
+/// The stamp nearest to `newest` that looks like `stamp` in its low 32 bits; in its low 24 only where that alone makes
+/// it plain progress.
+pub(crate) fn unwrap(newest: i64, stamp: u32) -> i64 {
+    const WRAP_32: i64 = 1 << 32;
+    const WRAP_24: i64 = 1 << 24;
+    let nearest = |wrap: i64| {
+        let behind = (newest - i64::from(stamp)).rem_euclid(wrap);
+        if behind <= wrap / 2 {
+            newest - behind
+        } else {
+            newest - behind + wrap
+        }
+    };
+    let plain = |at: i64| (-BACK..=STEP_AHEAD).contains(&(at - newest));
+    let full = nearest(WRAP_32);
+    let short = nearest(WRAP_24);
+    if !plain(full) && plain(short) && stamp < 1 << 24 {
+        short
+    } else {
+        full
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     election::{Cause, PublisherId},
     headers::TooManyHeaders,
+    health,
     timeline::TooFast,
 };
 
@@ -35,6 +36,8 @@ pub(crate) enum Event {
     Numbers(LastNumbers),
     /// No keyframe came in time for the segment. Said once per publisher.
     KeyframeOverdue(PublisherId),
+    /// Something about a publisher's media has become worth a word, or is so no more.
+    Health(PublisherId, health::Change),
     /// Nobody sends: the stream is held.
     Held,
     /// An operator holds the stream.

@@ -1,6 +1,7 @@
 //! What an operator can have a stream do.
 
 use super::*;
+use crate::election::Standing;
 
 #[test]
 fn nothing_can_be_done_without_a_show() {
