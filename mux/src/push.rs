@@ -139,10 +139,6 @@ impl Push {
         self.view().why.clone()
     }
 
-    #[allow(
-        dead_code,
-        reason = "ordered by the admin routes, which are about to land"
-    )]
     /// Pushes from now on, whenever there is a show; one that was parked or waits is tried at once.
     pub(crate) fn start(&self) {
         self.orders.send_modify(|orders| {
@@ -151,10 +147,6 @@ impl Push {
         });
     }
 
-    #[allow(
-        dead_code,
-        reason = "ordered by the admin routes, which are about to land"
-    )]
     /// Ends the push in good order; it stays so until [`Self::start`], over sessions too.
     pub(crate) fn stop(&self) {
         self.orders.send_modify(|orders| orders.wish.on = false);
@@ -193,10 +185,6 @@ impl Pushes {
         self.lock().clone()
     }
 
-    #[allow(
-        dead_code,
-        reason = "ordered by the admin routes, which are about to land"
-    )]
     /// The one of this name.
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Push>> {
         self.lock().iter().find(|push| push.name() == name).cloned()

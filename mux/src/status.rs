@@ -24,7 +24,8 @@ pub(crate) fn status(streams: &Streams) -> Value {
     json!({ "streams": Value::Object(streams.collect()) })
 }
 
-fn of_stream(stream: &SharedStream) -> Value {
+/// One stream.
+pub(crate) fn of_stream(stream: &SharedStream) -> Value {
     let outputs = stream.outputs.iter().map(|output| {
         json!({
             "name": output.name,
@@ -54,7 +55,8 @@ fn of_stream(stream: &SharedStream) -> Value {
     value
 }
 
-fn of_push(push: &Push) -> Value {
+/// One push target.
+pub(crate) fn of_push(push: &Push) -> Value {
     json!({
         "name": push.name(),
         "target": push.label(),

@@ -160,7 +160,6 @@ impl SharedStream {
     }
 
     /// Carries an operator's command out.
-    #[expect(dead_code, reason = "no route leads here yet")]
     pub(crate) fn command(&self, command: Command) -> Result<(), CommandError> {
         self.act(|inner, now| inner.stream.command(command, now))
     }

@@ -14,7 +14,7 @@ pub(crate) use status::Status;
 
 use figure::{bit_rate, bytes, millis, plot, seconds, short};
 use line::{Cell, Line, Tone, table, wrapped};
-use status::{Output, Players, Publisher, Stream};
+use status::{Health, Memory, Output, Players, Publisher, Stream};
 
 /// Bit rates that are plotted: a minute, at one a second.
 const PLOTTED: usize = 60;
@@ -50,21 +50,15 @@ impl History {
 /// The whole view, a string for each line.
 pub(crate) fn draw(status: &Status, history: &History, paper: Paper) -> Vec<String> {
     let mut lines = vec![head(status)];
-    lines.extend(status.memory.as_ref().map(|memory| {
-        let text = format!(
-            "memory {} of {}",
-            bytes(memory.used_bytes),
-            bytes(memory.budget_bytes)
-        );
-        Line::default().with(Tone::Faint, text)
-    }));
+    lines.extend(status.memory.as_ref().map(memory));
     if status.streams.is_empty() {
         let text = "no [[stream]] is configured: nothing can be published";
         lines.push(Line::default().with(Tone::Odd, text));
     }
     let name_width = status.streams.keys().map(|name| name.chars().count()).max();
     for (name, stream) in &status.streams {
-        let has_show = matches!(stream.state.as_str(), "live" | "held");
+        let has_show =
+            matches!(stream.state.as_str(), "live" | "held") || !stream.publishing.is_empty();
         let title = title(name, name_width.unwrap_or_default(), stream);
         if has_show {
             lines.push(Line::default());
@@ -104,34 +98,36 @@ fn head(status: &Status) -> Line {
         .with(tone, state)
 }
 
+/// Once it is spent nobody else is let in.
+fn memory(memory: &Memory) -> Line {
+    let percent = u128::from(memory.used) * 100 / u128::from(memory.budget.max(1));
+    let tone = match percent {
+        0..75 => Tone::Faint,
+        75..90 => Tone::Odd,
+        90.. => Tone::Bad,
+    };
+    let (used, budget) = (bytes(memory.used), bytes(memory.budget));
+    Line::default().with(tone, format!("memory {used} of {budget}, {percent} %"))
+}
+
 fn title(name: &str, width: usize, stream: &Stream) -> Line {
     let (tone, what) = match stream.state.as_str() {
         "live" => (Tone::Good, "LIVE"),
+        "held" if stream.on_hold => (Tone::Odd, "ON HOLD by command: resume it to go on"),
         "held" => (Tone::Odd, "HELD: viewers wait for a publisher"),
         "ended" => (Tone::Faint, "ended"),
         "idle" => (Tone::Faint, "idle"),
         other => (Tone::Plain, other),
     };
-    let waiting = stream
-        .publishers
-        .saturating_sub(u64::from(stream.publisher.is_some()));
-    let line = Line::default()
+    Line::default()
         .with(Tone::Strong, format!("{name:width$}  "))
-        .with(tone, what);
-    match waiting {
-        0 => line,
-        1 => line.with(Tone::Plain, "  1 more publisher waits"),
-        more => line.with(Tone::Plain, format!("  {more} more publishers wait")),
-    }
+        .with(tone, what)
 }
 
-/// A stream that is on the air or held, below its title.
+/// A stream that somebody publishes or that is held, below its title.
 fn show(name: &str, stream: &Stream, history: &History, paper: Paper, lines: &mut Vec<Line>) {
-    if let Some(publisher) = &stream.publisher {
-        lines.push(labelled("from").with(Tone::Plain, describe(publisher)));
-        for finding in &publisher.findings {
-            lines.extend(wrapped(INDENT, (Tone::Odd, "! "), &finding.text, paper));
-        }
+    for publisher in &stream.publishing {
+        from(publisher, paper, lines);
     }
     if let Some(plot) = history.plot(name) {
         lines.push(labelled("rate").with(Tone::Good, plot));
@@ -147,32 +143,80 @@ fn show(name: &str, stream: &Stream, history: &History, paper: Paper, lines: &mu
         lines.extend(table(INDENT, &rows));
     }
     for output in outputs {
-        if let Some(reason) = &output.reason {
-            let text = format!("{}: {reason}", output.name);
+        if let Some(why) = &output.why {
+            let text = format!("{}: {why}", output.name);
             lines.extend(wrapped(INDENT, (Tone::Odd, "! "), &text, paper));
         }
     }
+}
+
+/// A publisher: who it is and how it stands, what it sends, what is wrong with that.
+fn from(publisher: &Publisher, paper: Paper, lines: &mut Vec<Line>) {
+    let who = [
+        Some(&publisher.role),
+        publisher.software.as_ref(),
+        publisher.address.as_ref(),
+    ];
+    let mut line = labelled("from").with(Tone::Plain, listed(who.into_iter().flatten()));
+    if publisher.standing != "on_air" {
+        line = line.with(Tone::Odd, format!(": {}", publisher.text));
+    }
+    lines.push(line);
+    let Some(health) = &publisher.health else {
+        return;
+    };
+    lines.push(labelled("    ").with(Tone::Plain, listed(media(health).iter())));
+    for finding in &health.findings {
+        let tone = match finding.severity.as_str() {
+            "info" => Tone::Plain,
+            _ => Tone::Odd,
+        };
+        lines.extend(wrapped(INDENT, (tone, "! "), &finding.text, paper));
+    }
+}
+
+/// `1920x1080 H.264`, `30 fps`, `AAC 48 kHz stereo`, `4.1 Mb/s`, `keyframe every 2.0 s`.
+fn media(health: &Health) -> Vec<String> {
+    let figures = &health.figures;
+    let video = health.video.as_ref().map(|video| {
+        let size = video.width.zip(video.height);
+        let size = size.map(|(width, height)| format!("{width}x{height} "));
+        size.unwrap_or_default() + &video.codec
+    });
+    let audio = health.audio.as_ref().map(|audio| {
+        #[expect(clippy::cast_precision_loss, reason = "a figure of two digits")]
+        let rate = audio
+            .sample_rate
+            .map(|rate| format!(" {} kHz", short(rate as f64 / 1_000.0)));
+        let channels = match audio.channels {
+            Some(1) => " mono".to_owned(),
+            Some(2) => " stereo".to_owned(),
+            Some(more) => format!(" {more} channels"),
+            None => String::new(),
+        };
+        format!("{}{}{channels}", audio.codec, rate.unwrap_or_default())
+    });
+    let rate = figures
+        .frame_rate
+        .map(|rate| format!("{} fps", short(rate)));
+    let keyframes = figures.keyframe_interval_ms;
+    let keyframes = keyframes.map(|interval| format!("keyframe every {}", millis(interval)));
+    let bits = Some(bit_rate(figures.bits_per_second));
+    [video, rate, audio, bits, keyframes]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn listed<'a>(parts: impl Iterator<Item = &'a String>) -> String {
+    let parts = parts.filter(|part| !part.is_empty());
+    parts.map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 const INDENT: usize = 2;
 
 fn labelled(label: &str) -> Line {
     Line::default().with(Tone::Faint, format!("  {label}  "))
-}
-
-/// `primary, obs-output module (libobs 30.2.3), 1920x1080, 30 fps, 4.1 Mb/s`.
-fn describe(publisher: &Publisher) -> String {
-    let size = publisher.width.zip(publisher.height);
-    let parts = [
-        publisher.role.clone(),
-        publisher.encoder.clone(),
-        size.map(|(width, height)| format!("{}x{}", short(width), short(height))),
-        publisher
-            .frame_rate
-            .map(|rate| format!("{} fps", short(rate))),
-        Some(bit_rate(publisher.bits_per_second)),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn kept(stream: &Stream) -> String {

@@ -293,7 +293,7 @@ fn metrics(chassis: &Chassis) -> Answer {
 }
 
 fn refuse(refusal: &Refusal) -> Answer {
-    let mut answer = json(refusal.status, &refusal.json());
+    let mut answer = content(refusal.status, "application/json", refusal.json());
     let headers = answer.headers_mut();
     let allow = refusal.allow.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(allow)) = allow {

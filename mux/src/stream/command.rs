@@ -8,7 +8,6 @@ use crate::election::NoSwitch;
 
 /// See each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "no route leads here yet"))]
 pub(crate) enum Command {
     /// Close the publisher on the air. Its key stays valid: it may come again. Another that is clean stands in at once.
     Kick,

@@ -21,8 +21,10 @@ pub(crate) struct Status {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Memory {
-    pub(super) used_bytes: u64,
-    pub(super) budget_bytes: u64,
+    /// Bytes.
+    pub(super) used: u64,
+    /// Bytes.
+    pub(super) budget: u64,
 }
 
 /// One of `streams`.
@@ -30,8 +32,9 @@ pub(super) struct Memory {
 #[serde(default)]
 pub(super) struct Stream {
     pub(super) state: String,
-    pub(super) publishers: u64,
-    pub(super) publisher: Option<Publisher>,
+    pub(super) on_hold: bool,
+    pub(super) publisher: Option<OnAir>,
+    pub(super) publishing: Vec<Publisher>,
     pub(super) msn: Option<u64>,
     pub(super) keyframes_overdue: u64,
     pub(super) takeovers: u64,
@@ -41,23 +44,69 @@ pub(super) struct Stream {
     pub(super) players: Players,
 }
 
-/// The publisher on the air.
+/// The publisher on the air, in short.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OnAir {
+    pub(super) bits_per_second: u64,
+}
+
+/// A publisher that is connected.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Publisher {
-    pub(super) role: Option<String>,
-    pub(super) bits_per_second: u64,
-    pub(super) width: Option<f64>,
-    pub(super) height: Option<f64>,
-    pub(super) frame_rate: Option<f64>,
-    pub(super) encoder: Option<String>,
+    pub(super) role: String,
+    /// `on_air`, or why not.
+    pub(super) standing: String,
+    /// The same as a sentence without its subject.
+    pub(super) text: String,
+    pub(super) software: Option<String>,
+    pub(super) address: Option<String>,
+    pub(super) health: Option<Health>,
+}
+
+/// What it sends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Health {
+    pub(super) figures: Figures,
+    pub(super) video: Option<Video>,
+    pub(super) audio: Option<Audio>,
     pub(super) findings: Vec<Finding>,
+}
+
+/// How it comes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Figures {
+    pub(super) bits_per_second: u64,
+    pub(super) frame_rate: Option<f64>,
+    pub(super) keyframe_interval_ms: Option<u64>,
+}
+
+/// The picture.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Video {
+    pub(super) codec: String,
+    pub(super) width: Option<u64>,
+    pub(super) height: Option<u64>,
+}
+
+/// The sound.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Audio {
+    pub(super) codec: String,
+    pub(super) sample_rate: Option<u64>,
+    pub(super) channels: Option<u64>,
 }
 
 /// One thing that is not as it should be.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Finding {
+    pub(super) severity: String,
     pub(super) text: String,
 }
 
@@ -75,7 +124,8 @@ pub(super) struct Ring {
 pub(super) struct Output {
     pub(super) name: String,
     pub(super) state: String,
-    pub(super) reason: Option<String>,
+    /// A sentence on why it stands so.
+    pub(super) why: Option<String>,
     pub(super) lag_ms: u64,
     pub(super) sent_bytes: u64,
     pub(super) skips: u64,

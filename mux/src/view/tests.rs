@@ -16,20 +16,35 @@ fn venue() -> Status {
         "uptime_seconds": 12_345,
         "draining": false,
         "missing": [],
+        "memory": { "used": 163_577_856, "budget": 1_073_741_824 },
         "listeners": { "rtmp": "[::]:1935" },
         "streams": {
             "stage": {
                 "state": "live",
-                "publishers": 2,
-                "publisher": {
-                    "role": "primary",
-                    "bits_per_second": 4_123_456,
-                    "width": 1920.0,
-                    "height": 1080.0,
-                    "frame_rate": 29.97,
-                    "encoder": "obs-output module (libobs version 30.2.3)",
-                    "findings": [{ "text": "Keyframes come every 8.3 s; set 'Keyframe interval' to 2 s in OBS, Output, Streaming." }],
-                },
+                "publisher": { "bits_per_second": 4_123_456 },
+                "publishing": [
+                    {
+                        "role": "primary",
+                        "standing": "on_air",
+                        "text": "is on the air",
+                        "software": "obs-output module (libobs version 30.2.3)",
+                        "address": "10.0.0.5",
+                        "health": {
+                            "figures": { "bits_per_second": 4_123_456, "frame_rate": 29.97, "keyframe_interval_ms": 8_340 },
+                            "video": { "codec": "H.264", "width": 1920, "height": 1080 },
+                            "audio": { "codec": "AAC", "sample_rate": 44_100, "channels": 2 },
+                            "findings": [{ "severity": "warning", "text": "Keyframes come every 8.3 s; set 'Keyframe interval' to 2 s in OBS, Output, Streaming." }],
+                        },
+                    },
+                    {
+                        "role": "backup",
+                        "standing": "stands_by",
+                        "text": "stands by for the one on the air",
+                        "software": null,
+                        "address": "10.0.0.6",
+                        "health": { "figures": { "bits_per_second": 0 } },
+                    },
+                ],
                 "msn": 1_790_000_042,
                 "takeovers": 1,
                 "keyframes_overdue": 0,
@@ -37,6 +52,9 @@ fn venue() -> Status {
                 "outputs": [
                     { "name": "transcoder-1", "state": "publishing", "lag_ms": 7, "sent_bytes": 1_288_490_189, "skips": 0, "failures": 0 },
                     { "name": "transcoder-2", "state": "waiting", "lag_ms": 0, "sent_bytes": 0, "skips": 0, "failures": 12 },
+                ],
+                "pushes": [
+                    { "name": "youtube", "state": "refused", "why": "it says that the key is wrong: copy it anew from the platform", "failures": 1 },
                 ],
                 "players": { "connected": 3, "sent_bytes": 3_221_225_472_u64, "skips": 2 },
             },
@@ -59,20 +77,26 @@ fn drawn(status: &Status, paper: Paper) -> String {
 fn a_venue_at_a_glance() {
     let shown = "\
 footlight-mux 0.1.0  up 3 h 25 min  ready
+memory 156 MiB of 1.0 GiB, 15 %
 
 foyer  HELD: viewers wait for a publisher
   kept  4.0 s in 1.0 MiB
 hall   idle
 
-stage  LIVE  1 more publisher waits
-  from  primary, obs-output module (libobs version 30.2.3), 1920x1080, 30 fps…
+stage  LIVE
+  from  primary, obs-output module (libobs version 30.2.3), 10.0.0.5
+        1920x1080 H.264, 30 fps, AAC 44.1 kHz stereo, 4.1 Mb/s, keyframe ever…
   ! Keyframes come every 8.3 s; set 'Keyframe interval' to 2 s in OBS, Output,
     Streaming.
+  from  backup, 10.0.0.6: stands by for the one on the air
+        0 b/s
   kept  12.0 s in 5.8 MiB, segment 1790000042, 1 takeovers
   to            state         lag     sent  skips  failures
   transcoder-1  publishing   7 ms  1.2 GiB
   transcoder-2  waiting      0 ms      0 B               12
-  players       3 connected        3.0 GiB      2";
+  youtube       refused      0 ms      0 B                1
+  players       3 connected        3.0 GiB      2
+  ! youtube: it says that the key is wrong: copy it anew from the platform";
     assert_eq!(drawn(&venue(), PLAIN), shown);
 }
 
@@ -118,9 +142,9 @@ fn what_another_version_does_not_say_is_left_out() {
     let empty: Status = serde_json::from_value(json!({ "new": [1] })).unwrap();
     let shown = drawn(&empty, PLAIN);
     assert!(shown.contains("no [[stream]] is configured"), "{shown}");
-    let text = r#"{"streams":{"a":{"state":"live","publisher":{"bits_per_second":5}}}}"#;
+    let text = r#"{"streams":{"a":{"state":"live","publishing":[{"health":{"figures":{"bits_per_second":5}}}]}}}"#;
     let little: Status = serde_json::from_str(text).unwrap();
-    assert!(drawn(&little, PLAIN).contains("from  5 b/s"));
+    assert!(drawn(&little, PLAIN).contains("        5 b/s"));
 }
 
 #[test]

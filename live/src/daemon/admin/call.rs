@@ -94,7 +94,9 @@ impl Refusal {
         Self::new(StatusCode::CONFLICT, error, advice)
     }
 
-    pub(super) fn json(&self) -> Value {
-        json!({ "error": self.error, "advice": self.advice })
+    /// What is wrong comes first.
+    pub(super) fn json(&self) -> String {
+        let (error, advice) = (json!(self.error), json!(self.advice));
+        format!("{{\"error\":{error},\"advice\":{advice}}}\n")
     }
 }
