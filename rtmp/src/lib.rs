@@ -14,6 +14,7 @@ mod connection;
 pub mod flv;
 pub mod fuzzing;
 mod handshake;
+pub mod login;
 mod message;
 pub mod reader;
 mod saved;

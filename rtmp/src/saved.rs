@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 const MAGIC: [u8; 4] = *b"FLRT";
 /// Goes up with every change of any type that is part of a session.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HEADER: usize = 10;
 
 /// Which session it is.

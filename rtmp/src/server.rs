@@ -132,6 +132,12 @@ impl ServerSession {
         self.connection.next_action()
     }
 
+    /// Whether the peer still waits for the answer to this request: it may have given it up meanwhile.
+    #[must_use]
+    pub fn is_asking(&self, id: RequestId) -> bool {
+        self.asked(id).is_some()
+    }
+
     /// Lets the publisher begin. An `id` nobody waits for any more changes nothing.
     pub fn accept_publish(&mut self, id: RequestId, now: Duration) {
         let Some((stream_id, false)) = self.asked(id) else {
@@ -280,7 +286,7 @@ impl ServerSession {
 
     fn handle_command(&mut self, stream_id: u32, command: Command, now: Duration) {
         match command.name.as_str() {
-            "connect" => self.handle_connect(&command),
+            "connect" => self.handle_connect(&command, now),
             _ if self.connect.is_none() => self.connection.ignore(),
             "createStream" => self.create_stream(command.transaction),
             "publish" | "play" => self.handle_request(stream_id, &command),
@@ -308,11 +314,14 @@ impl ServerSession {
         }
     }
 
-    fn handle_connect(&mut self, command: &Command) {
+    fn handle_connect(&mut self, command: &Command, now: Duration) {
         if self.connect.is_some() {
             return self.connection.ignore();
         }
-        self.connect = Some(Connect::parse(&command.object));
+        match Connect::parse(&command.object, self.config.login.as_ref(), now) {
+            Ok(connect) => self.connect = Some(connect),
+            Err(words) => return self.reject(command.transaction, &words),
+        }
         self.connection.send_window();
         self.connection.send_control(RtmpMessage::SetPeerBandwidth {
             size: WINDOW,
@@ -321,6 +330,16 @@ impl ServerSession {
         self.connection.set_chunk_size(self.config.chunk_size);
         let reply = connect::success(command.transaction, &command.object);
         self.connection.send_command(0, &reply);
+    }
+
+    /// Has the peer come again with its user, or with the answer to a challenge: on a connection of its own.
+    fn reject(&mut self, transaction: f64, words: &str) {
+        let reply = connect::rejection(transaction, words);
+        self.connection.send_command(0, &reply);
+        self.connection.close(CloseReason::Refused {
+            code: connect::REJECTED.to_owned(),
+            description: "it has to log in first".to_owned(),
+        });
     }
 
     fn create_stream(&mut self, transaction: f64) {
@@ -353,6 +372,7 @@ impl ServerSession {
         let request = Request {
             id,
             app: connect.app.clone(),
+            login: connect.login.clone(),
             key: Secret::new(key),
             tc_url: connect.tc_url.clone(),
             flash_ver: connect.flash_ver.clone(),

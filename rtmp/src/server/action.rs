@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Action;
+use crate::login::{Login, LoginConfig};
 use crate::{CloseReason, Message, Secret};
 
 /// How a server session behaves.
@@ -21,6 +22,8 @@ pub struct ServerConfig {
     pub ping_interval: Duration,
     /// A publisher or player that sends nothing at all for this long is dead. 6 s by default: three pings.
     pub dead_after: Duration,
+    /// An application whose publishers give user and password instead of a key; none by default.
+    pub login: Option<LoginConfig>,
 }
 
 impl Default for ServerConfig {
@@ -30,6 +33,7 @@ impl Default for ServerConfig {
             deadline: Duration::from_secs(5),
             ping_interval: Duration::from_secs(2),
             dead_after: Duration::from_secs(6),
+            login: None,
         }
     }
 }
@@ -55,6 +59,8 @@ pub struct Request {
     pub key: Secret,
     /// tcUrl, verbatim; may hold a query with secrets.
     pub tc_url: Secret,
+    /// How the peer proves who it is, if it came by the login's application; then its key says nothing.
+    pub login: Option<Login>,
     /// flashVer, for the log: what software the peer says it is; at most 256 bytes.
     pub flash_ver: String,
 }

@@ -1,5 +1,7 @@
 //! [pure] connect: what the peer says of itself, and our answer, enhanced RTMP included.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -7,28 +9,54 @@ use crate::Secret;
 use crate::amf0::{self, Value};
 use crate::close::words;
 use crate::command::information;
+use crate::login::{self, Login, LoginConfig, Step};
 
 /// What is kept of a connect command.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Connect {
     pub(super) app: String,
+    pub(super) login: Option<Login>,
     pub(super) tc_url: Secret,
     pub(super) flash_ver: String,
 }
 
 impl Connect {
     /// What is missing is empty: no encoder leaves out `app`, and an empty one is refused like a wrong one.
-    pub(super) fn parse(object: &Value) -> Self {
+    /// `Err` holds the words for a peer that has to log in first.
+    pub(super) fn parse(
+        object: &Value,
+        login: Option<&LoginConfig>,
+        now: Duration,
+    ) -> Result<Self, String> {
         let text = |name| object.get(name).and_then(Value::as_str).unwrap_or_default();
         let app = text("app");
-        let app = app.split_once('?').map_or(app, |(app, _query)| app);
-        Self {
-            app: app.trim_matches('/').to_owned(),
+        let (app, query) = app.split_once('?').unwrap_or((app, ""));
+        let app = app.trim_matches('/');
+        let login = match login.filter(|login| login.app == app) {
+            Some(config) => match login::step(config, query, now) {
+                Step::Answered(login) => Some(login),
+                Step::Ask(words) | Step::Challenge(words) | Step::Failed(words) => {
+                    return Err(words);
+                }
+            },
+            None => None,
+        };
+        Ok(Self {
+            app: app.to_owned(),
+            login,
             tc_url: Secret::new(text("tcUrl")),
             flash_ver: words(text("flashVer")),
-        }
+        })
     }
 }
+
+/// `_error` for a connect.
+pub(super) fn rejection(transaction: f64, description: &str) -> Bytes {
+    let reason = information("error", REJECTED, description);
+    amf0::encode(&["_error".into(), transaction.into(), Value::Null, reason])
+}
+
+pub(super) const REJECTED: &str = "NetConnection.Connect.Rejected";
 
 /// FourCcInfoMask::CanForward of E-RTMP v2.
 const CAN_FORWARD: f64 = 4.0;
