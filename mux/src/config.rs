@@ -18,7 +18,7 @@ use live::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    key::{Keys, Use},
+    key::{DEFAULT_FILE, KeyOrigin, Keys, Use},
     metrics::PLAYERS,
     push::Target,
     ring::RingLimits,
@@ -31,6 +31,7 @@ mod players;
 mod push;
 mod rtmps;
 
+pub(crate) use key::KeysView;
 use key::RawKey;
 use memory::RawMemory;
 use players::RawPlayers;
@@ -50,6 +51,7 @@ const MAX_PROXIES: usize = 100;
 #[serde(deny_unknown_fields, default)]
 pub struct Raw {
     state_directory: PathBuf,
+    keys_file: PathBuf,
     rtmp: RawRtmp,
     rtmps: RawRtmps,
     segment: RawSegment,
@@ -71,6 +73,7 @@ pub struct Raw {
 struct RawRtmp {
     listen: Listen,
     app: String,
+    login_app: String,
     connections: u32,
     proxy_from: Vec<String>,
 }
@@ -124,6 +127,7 @@ impl Default for Raw {
     fn default() -> Self {
         Self {
             state_directory: "/var/lib/footlight/mux".into(),
+            keys_file: DEFAULT_FILE.into(),
             rtmp: RawRtmp::default(),
             rtmps: RawRtmps::default(),
             segment: RawSegment::default(),
@@ -145,6 +149,7 @@ impl Default for RawRtmp {
         Self {
             listen: Listen::one((std::net::Ipv6Addr::UNSPECIFIED, 1935).into()),
             app: "live".to_owned(),
+            login_app: "login".to_owned(),
             connections: 2_000,
             proxy_from: Vec::new(),
         }
@@ -183,6 +188,8 @@ pub struct Config {
     pub(crate) stream: stream::Settings,
     pub(crate) streams: Vec<StreamName>,
     pub(crate) keys: Keys,
+    pub(crate) key_origin: KeyOrigin,
+    pub(crate) login_app: String,
     /// Where else each stream is published to.
     pub(crate) pushes: BTreeMap<StreamName, Vec<Target>>,
     pub(crate) transcoders: Option<Transcoders>,
@@ -194,8 +201,19 @@ impl Config {
         let sections = [
             (
                 "[rtmp]",
-                (&self.listen, &self.app, self.connections, &self.proxies)
-                    != (&newer.listen, &newer.app, newer.connections, &newer.proxies),
+                (
+                    &self.listen,
+                    &self.app,
+                    &self.login_app,
+                    self.connections,
+                    &self.proxies,
+                ) != (
+                    &newer.listen,
+                    &newer.app,
+                    &newer.login_app,
+                    newer.connections,
+                    &newer.proxies,
+                ),
             ),
             (
                 "[rtmps] listen",
@@ -249,17 +267,39 @@ impl Raw {
     pub(crate) fn resolve(&self, problems: &mut Problems<'_>) -> Option<Config> {
         problems.within("rtmp.connections", self.rtmp.connections, 1..=100_000);
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-        if !(1..=64).contains(&self.rtmp.app.len()) || !self.rtmp.app.bytes().all(plain) {
-            problems.refuse("rtmp.app", "use 1 to 64 letters, digits, '-', '_' and '.'");
+        for (key, app) in [
+            ("rtmp.app", &self.rtmp.app),
+            ("rtmp.login_app", &self.rtmp.login_app),
+        ] {
+            if !(1..=64).contains(&app.len()) || !app.bytes().all(plain) {
+                problems.refuse(key, "use 1 to 64 letters, digits, '-', '_' and '.'");
+            }
         }
-        if !self.state_directory.is_absolute() {
-            problems.refuse("state_directory", "give an absolute path");
+        if self.rtmp.app == self.rtmp.login_app {
+            problems.refuse(
+                "rtmp.login_app",
+                "is the same as rtmp.app; give it another name",
+            );
+        }
+        for (key, path) in [
+            ("state_directory", &self.state_directory),
+            ("keys_file", &self.keys_file),
+        ] {
+            if !path.is_absolute() {
+                problems.refuse(key, "give an absolute path");
+            }
         }
         let proxies = self.resolve_proxies(problems);
         let rtmps = self.rtmps.resolve(problems);
         let memory = self.memory.resolve(self.ring.size, problems);
         let chassis = Settings::resolve(&self.admin, &self.log, &self.drain, problems);
-        let (streams, keys) = self.resolve_streams(problems);
+        let (streams, inline) = self.resolve_streams(problems);
+        let key_origin = KeyOrigin {
+            inline,
+            file: self.keys_file.clone(),
+            streams: streams.clone(),
+        };
+        let keys = key::load(&key_origin, problems);
         let pushes = self.resolve_pushes(problems);
         let transcoders = self.resolve_transcoders(problems);
         let stream = self.resolve_stream(problems)?;
@@ -267,6 +307,7 @@ impl Raw {
             chassis,
             listen: self.rtmp.listen.clone(),
             app: self.rtmp.app.clone(),
+            login_app: self.rtmp.login_app.clone(),
             connections: usize::try_from(self.rtmp.connections).unwrap_or(usize::MAX),
             proxies,
             rtmps,
@@ -274,7 +315,8 @@ impl Raw {
             state_directory: self.state_directory.clone(),
             stream,
             streams,
-            keys,
+            keys: keys?,
+            key_origin,
             pushes,
             transcoders: transcoders?,
         })

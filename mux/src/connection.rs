@@ -8,6 +8,7 @@ use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Durat
 use live::daemon::Shutdown;
 use rtmp::{
     CloseReason, Message,
+    login::LoginConfig,
     server::{Refusal, Request, RequestId, ServerAction, ServerConfig, ServerSession},
 };
 use serde_json::json;
@@ -21,7 +22,7 @@ use crate::{
     consumer::Consumer,
     cursor::Audience,
     events::{Events, Kind},
-    key::{Found, Use},
+    key::{Found, Presented, Use},
     keyring::{Grant, Keyring},
     metrics::Ends,
     notices::Notices,
@@ -46,7 +47,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What all connections share.
 pub(crate) struct Server {
     pub(crate) app: String,
-    pub(crate) keys: Keyring,
+    pub(crate) keys: Arc<Keyring>,
+    pub(crate) login: LoginConfig,
     pub(crate) clock: Arc<WallClock>,
     pub(crate) streams: Arc<Streams>,
     pub(crate) ends: Ends,
@@ -129,6 +131,7 @@ pub(crate) async fn serve(
 ) {
     let config = ServerConfig {
         dead_after: DEAD_AFTER,
+        login: Some(server.login.clone()),
         ..ServerConfig::default()
     };
     let mut connection = Connection {
@@ -303,7 +306,7 @@ impl Connection {
     /// What the request's key opens. If nothing, it is refused and said why.
     fn authorize(&mut self, request: &Request, usage: Use) -> Option<Found> {
         let app = &self.server.app;
-        if request.app != *app {
+        if request.login.is_none() && request.app != *app {
             let asked: String = request.app.chars().take(64).collect();
             info!("refused: app {asked:?} is not served; use {app:?}, as in rtmp://HOST/{app}");
             self.server.ends.refused_app.inc();
@@ -312,7 +315,11 @@ impl Connection {
         }
         let keys = self.server.keys.load();
         let now = self.server.clock.now();
-        match keys.find(request.key.expose(), usage, self.peer.ip(), now) {
+        let presented = match &request.login {
+            Some(login) => Presented::Login(login),
+            None => Presented::Key(request.key.expose()),
+        };
+        match keys.find(presented, usage, self.peer.ip(), now) {
             Ok(found) => Some(found),
             Err(refused) => {
                 info!("refused: {refused}");

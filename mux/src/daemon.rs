@@ -12,7 +12,7 @@ use live::{
     },
     placement::{self, Member},
 };
-use rtmp::Secret;
+use rtmp::{Secret, login::LoginConfig};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -25,11 +25,12 @@ use crate::{
     control,
     events::Events,
     keyring::Keyring,
+    keys_command,
     metrics::{Ends, MemoryMetrics, StreamMetrics},
     notices::Notices,
     numbers::NumbersFile,
     output::{Output, OutputStatus},
-    status, status_command,
+    random, status, status_command,
     streams::{SharedStream, Streams},
 };
 
@@ -49,12 +50,13 @@ impl Daemon for Mux {
     const NAME: &'static str = "mux";
     const ABOUT: &'static str = "Takes streams from encoders over RTMP, keeps their time, and sends them to the transcoders.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const COMMANDS: &'static [CommandHelp] = &[status_command::HELP];
+    const COMMANDS: &'static [CommandHelp] = &[keys_command::HELP, status_command::HELP];
     type Raw = Raw;
     type Config = Config;
 
     fn command(name: &str, line: &CommandLine) -> Exit {
         match name {
+            "keys" => keys_command::run(line),
             "status" => status_command::run(line),
             _ => line.refuse::<Self>(name, "there is no such command"),
         }
@@ -92,7 +94,8 @@ impl Daemon for Mux {
         control::add_routes(chassis, &streams, &events);
         let server = Arc::new(Server {
             app: config.app.clone(),
-            keys: Keyring::new(config.keys.clone()),
+            keys: Arc::new(Keyring::new(config.keys.clone(), config.key_origin.clone())),
+            login: login(&config)?,
             clock,
             streams: Arc::clone(&streams),
             ends: Ends::default(),
@@ -109,6 +112,14 @@ impl Daemon for Mux {
             server.ends.register(registry);
             registry.register_collector(Box::new(StreamMetrics(Arc::clone(&streams))));
             registry.register_collector(Box::new(MemoryMetrics(Arc::clone(&server.budget))));
+        });
+        let watch = Arc::clone(&server.keys).watch(server.events.clone());
+        let shutdown = chassis.shutdown().clone();
+        chassis.spawn_essential("key file", async move {
+            tokio::select! {
+                () = watch => {}
+                () = shutdown.triggered() => {}
+            }
         });
         report(chassis, &server, shown.clone());
         let doors = Doors {
@@ -132,7 +143,8 @@ impl Daemon for Mux {
     /// Keys and push targets of known streams are taken over, and the certificate: whose key is gone is closed, a target
     /// that is not changed is not touched. Anything else waits for a restart.
     async fn reload(&mut self, config: Config) -> Result<(), String> {
-        self.server.keys.replace(config.keys.clone());
+        let keys = &self.server.keys;
+        keys.replace(config.keys.clone(), config.key_origin.clone());
         if let (Some(shown), Some(rtmps)) = (&self.shown, &config.rtmps) {
             shown.replace(rtmps.certificate.clone());
         }
@@ -150,6 +162,17 @@ impl Daemon for Mux {
             ))
         }
     }
+}
+
+/// How publishers log in by user and password.
+fn login(config: &Config) -> Result<LoginConfig, StartError> {
+    let seal = random::bytes().map_err(|error| {
+        StartError::System(format!("the system gives no random numbers: {error}"))
+    })?;
+    Ok(LoginConfig {
+        app: config.login_app.clone(),
+        seal,
+    })
 }
 
 /// What all listeners share.

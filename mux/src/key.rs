@@ -9,15 +9,22 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use live::{StreamName, daemon::config::AddressRange};
+use rtmp::login::Login;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 mod expiry;
+pub(crate) mod file;
+mod login;
 mod name;
+mod origin;
+pub(crate) mod secret;
 
 pub(crate) use expiry::Expiry;
+pub(crate) use login::Verifier;
 pub(crate) use name::{KeyId, Label};
+pub(crate) use origin::{DEFAULT_FILE, KeyOrigin};
 
 /// SHA-256 of a stream key, as the configuration states it. `Debug` hides it: a weak key could be guessed from it.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +114,17 @@ pub(crate) struct Entry {
     pub(crate) from: Vec<AddressRange>,
     /// Words for people.
     pub(crate) label: Option<Label>,
+    /// What a login by this key is checked against; a SHA-256 alone allows none.
+    pub(crate) login: Option<Verifier>,
+}
+
+/// How a peer shows which key it has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Presented<'a> {
+    /// It says it. What stands behind a `?` is not part of the key (OBS and the platforms send options there).
+    Key(&'a str),
+    /// It proves that it has a key of the stream that it named as the user.
+    Login(&'a Login),
 }
 
 /// What the right key opens, and by which key it was opened.
@@ -165,17 +183,21 @@ impl Keys {
         Ok(())
     }
 
-    /// What `presented` opens for somebody at `peer` who wants to use it at `now`, Unix milliseconds. What stands behind
-    /// a `?` is not part of the key (OBS and the platforms send options there).
+    /// What `presented` opens for somebody at `peer` who wants to use it at `now`, Unix milliseconds.
     pub(crate) fn find(
         &self,
-        presented: &str,
+        presented: Presented<'_>,
         usage: Use,
         peer: IpAddr,
         now: u64,
     ) -> Result<Found, Refused> {
-        let key = presented.split('?').next().unwrap_or(presented);
-        let entry = self.lookup(KeyHash::of(key), usage);
+        let entry = match presented {
+            Presented::Key(key) => {
+                let key = key.split('?').next().unwrap_or(key);
+                self.lookup(KeyHash::of(key), usage)
+            }
+            Presented::Login(login) => self.prove(login, usage),
+        };
         let entry = entry.ok_or(Refused::Unknown(usage))?;
         if let Some(expires) = entry.expires.filter(|expires| expires.is_past(now)) {
             return Err(Refused::Expired(entry.id.clone(), expires));
@@ -198,14 +220,34 @@ impl Keys {
             .is_some_and(|entry| entry.stream == found.stream)
     }
 
+    /// All of them, in no order that means anything.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.0
+    }
+
     fn lookup(&self, hash: KeyHash, usage: Use) -> Option<&Entry> {
+        self.select(|entry| entry.hash.0.ct_eq(&hash.0) & is(entry.usage == usage))
+    }
+
+    fn prove(&self, login: &Login, usage: Use) -> Option<&Entry> {
+        self.select(|entry| {
+            let proved = entry.login.is_some_and(|stored| stored.is_proved_by(login));
+            is(proved) & is(entry.usage == usage && entry.stream.as_str() == login.user)
+        })
+    }
+
+    /// The entry that is right; all of them are asked.
+    fn select(&self, right: impl Fn(&Entry) -> Choice) -> Option<&Entry> {
         let mut found = u64::MAX;
         for (index, entry) in (0_u64..).zip(&self.0) {
-            let right = entry.hash.0.ct_eq(&hash.0) & Choice::from(u8::from(entry.usage == usage));
-            found.conditional_assign(&index, right);
+            found.conditional_assign(&index, right(entry));
         }
         self.0.get(usize::try_from(found).ok()?)
     }
+}
+
+fn is(condition: bool) -> Choice {
+    Choice::from(u8::from(condition))
 }
 
 #[cfg(test)]

@@ -144,6 +144,11 @@ impl Problems<'_> {
         loaded.map_err(|error| self.refuse(key, error)).ok()
     }
 
+    /// Where files and variables are read from.
+    pub fn sources(&self) -> &dyn Sources {
+        self.sources
+    }
+
     /// Reads a text file, or notes why it cannot be.
     pub fn file(&mut self, key: impl Into<String>, path: &Path) -> Option<String> {
         let read = self.sources.file(path);

@@ -1,17 +1,21 @@
 //! [pure] Keys as a stream's `publish` and `play` state them.
 
+use std::net::SocketAddr;
+
 use live::{
     StreamName,
-    daemon::config::{AddressRange, Problems},
+    daemon::config::{AddressRange, Listen, Problems},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::key::{Entry, Expiry, KeyHash, KeyId, Keys, Label, PublishRole, Use};
+use crate::key::{
+    Entry, Expiry, KeyHash, KeyId, KeyOrigin, Keys, Label, PublishRole, Use, file::MAX_RANGES,
+};
+
+use super::Raw;
 
 /// Most keys of one stream for one use.
 const MAX_KEYS: usize = 32;
-/// Most networks of one key.
-pub(crate) const MAX_RANGES: usize = 16;
 
 /// One key.
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,9 +78,50 @@ pub(super) fn resolve(
             expires: raw.expires,
             from: raw.from.clone(),
             label: raw.label.clone(),
+            login: None,
         };
         if let Err(error) = keys.insert(entry) {
             problems.refuse(at, error);
         }
+    }
+}
+
+/// All keys. A key file that is wrong is told line by line.
+pub(super) fn load(origin: &KeyOrigin, problems: &mut Problems<'_>) -> Option<Keys> {
+    let loaded = origin.load(problems.sources());
+    let told = |error: &str| problems.refuse("keys_file", error);
+    loaded
+        .map_err(|error| error.to_string().lines().for_each(told))
+        .ok()
+}
+
+/// What the commands of keys want to know: they need no secret of any other section.
+#[derive(Debug)]
+pub(crate) struct KeysView {
+    pub(crate) origin: KeyOrigin,
+    pub(crate) app: String,
+    pub(crate) login_app: String,
+    /// Where encoders connect.
+    pub(crate) port: u16,
+    /// The same under TLS, if anybody listens there.
+    pub(crate) tls_port: Option<u16>,
+}
+
+impl Raw {
+    /// In place of [`Raw::resolve`]. The key file itself is not looked at.
+    pub(crate) fn resolve_keys(&self, problems: &mut Problems<'_>) -> Option<KeysView> {
+        let (streams, inline) = self.resolve_streams(problems);
+        let port = |listen: &Listen| listen.addresses().first().map(SocketAddr::port);
+        Some(KeysView {
+            origin: KeyOrigin {
+                inline,
+                file: self.keys_file.clone(),
+                streams,
+            },
+            app: self.rtmp.app.clone(),
+            login_app: self.rtmp.login_app.clone(),
+            port: port(&self.rtmp.listen).unwrap_or(1935),
+            tls_port: self.rtmps.port(),
+        })
     }
 }

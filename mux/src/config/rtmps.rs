@@ -35,6 +35,15 @@ pub(crate) struct Rtmps {
 }
 
 impl RawRtmps {
+    /// Where encoders connect, if they may.
+    pub(super) fn port(&self) -> Option<u16> {
+        self.certificate.as_ref()?;
+        self.listen
+            .addresses()
+            .first()
+            .map(std::net::SocketAddr::port)
+    }
+
     /// Nothing where no certificate is given, or after noting what is wrong.
     pub(super) fn resolve(&self, problems: &mut Problems<'_>) -> Option<Rtmps> {
         let (certificate, key) = match (self.certificate.clone(), self.key.clone()) {

@@ -31,6 +31,13 @@ impl KeyId {
     }
 }
 
+impl KeyId {
+    /// As it is typed.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl FromStr for KeyId {
     type Err = NameError;
 

@@ -16,6 +16,7 @@ fn entry(key: &str, usage: Use, stream: &str) -> Entry {
         expires: None,
         from: Vec::new(),
         label: None,
+        login: None,
     }
 }
 
@@ -39,7 +40,7 @@ fn a_key_opens_its_stream_for_its_use_and_nothing_else() {
         entry("three", Use::Publish, "hall"),
     ]);
     let opens = |key: &str, usage| {
-        let found = keys.find(key, usage, here(), NOW);
+        let found = keys.find(Presented::Key(key), usage, here(), NOW);
         found.map(|found| found.stream.to_string())
     };
     assert_eq!(opens("one", Use::Publish).unwrap(), "stage");
@@ -73,7 +74,14 @@ fn a_key_is_good_until_it_expires_and_from_its_networks_alone() {
     };
     let id = entry.id.clone();
     let keys = keys([entry]);
-    let find = |from: &str, now| keys.find("one", Use::Publish, from.parse().unwrap(), now);
+    let find = |from: &str, now| {
+        keys.find(
+            Presented::Key("one"),
+            Use::Publish,
+            from.parse().unwrap(),
+            now,
+        )
+    };
     for from in ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8::7"] {
         assert_eq!(find(from, NOW - 1).unwrap().role, PublishRole::Backup);
     }
@@ -90,7 +98,9 @@ fn a_key_is_good_until_it_expires_and_from_its_networks_alone() {
 #[test]
 fn who_came_by_a_key_stays_while_it_is_there() {
     let before = keys([entry("one", Use::Publish, "stage")]);
-    let found = before.find("one", Use::Publish, here(), NOW).unwrap();
+    let found = before
+        .find(Presented::Key("one"), Use::Publish, here(), NOW)
+        .unwrap();
     let expired = Entry {
         expires: Some(Expiry::at(0)),
         ..entry("one", Use::Publish, "stage")
