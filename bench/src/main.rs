@@ -23,13 +23,14 @@ use nix::unistd::Pid;
 
 const HELP: &str = "Footlight beside nginx and nginx-rtmp, in the same run
 
-usage: bench [--row rtmp|https] [--rounds N] [--seconds N] [--json FILE]
+usage: bench [--row NAME] [--rounds N] [--seconds N] [--json FILE]
 
-  --row NAME     only this row; both without
-  --rounds N     interleaved rounds, the best of which counts (default 3)
+  --row NAME     only this row: rtmp (players served), idle (memory of players), takeover, https; all without
+  --rounds N     interleaved rounds, the best of which counts (default 2)
   --seconds N    length of one measurement (default 5)
   --json FILE    keep the numbers as JSON too
 
+FOOTLIGHT_BENCH_SRS names a binary of SRS; without it SRS is left out. FOOTLIGHT_PORT_BASE moves all ports (20000).
 Servers run on CPU 0, the load on the others; CPU time is the unit, so a busy machine does not spoil it.
 Traffic stays on the loopback.";
 
@@ -42,21 +43,50 @@ pub(crate) struct Plan {
     pub(crate) window: Duration,
     json: Option<PathBuf>,
     binaries: PathBuf,
+    /// Where peers are installed that are there for the bench alone.
+    pub(crate) peers: PathBuf,
+    /// A binary of SRS.
+    pub(crate) srs: Option<PathBuf>,
+    port_base: u16,
+}
+
+/// The kernel floor as a program of its own: see `fan_out::floor`.
+struct Floor {
+    from_file: bool,
+    port: u16,
+    dir: PathBuf,
+}
+
+/// What was asked for.
+enum Order {
+    Help,
+    Run(Plan),
+    Floor(Floor),
 }
 
 impl Plan {
-    fn from_arguments() -> Result<Option<Self>> {
+    fn from_arguments() -> Result<Order> {
         use lexopt::prelude::{Long, Short, Value, ValueExt};
         let binaries = std::env::current_exe()?
             .parent()
             .map(Path::to_owned)
             .context("no folder of binaries")?;
+        let peers = binaries.parent().map(|target| target.join("bench-peers"));
+        let port_base = std::env::var("FOOTLIGHT_PORT_BASE").unwrap_or_else(|_| "20000".into());
+        let mut floor = Floor {
+            from_file: false,
+            port: 0,
+            dir: PathBuf::new(),
+        };
         let mut plan = Self {
             row: None,
-            rounds: 3,
+            rounds: 2,
             window: Duration::from_secs(5),
             json: None,
             binaries,
+            peers: peers.context("no folder to install peers in")?,
+            srs: std::env::var_os("FOOTLIGHT_BENCH_SRS").map(PathBuf::from),
+            port_base: port_base.parse().context("FOOTLIGHT_PORT_BASE")?,
         };
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
@@ -68,17 +98,30 @@ impl Plan {
                         Duration::from_secs(arguments.value()?.parse::<u64>()?.clamp(1, 120));
                 }
                 Long("json") => plan.json = Some(arguments.value()?.into()),
-                Long("help") => return Ok(None),
+                Long("floor") => floor.from_file = arguments.value()? == "sendfile",
+                Long("port") => floor.port = arguments.value()?.parse()?,
+                Long("clip") => floor.dir = arguments.value()?.into(),
+                Long("help") => return Ok(Order::Help),
                 Short(_) | Long(_) | Value(_) => return Err(argument.unexpected().into()),
             }
         }
+        if floor.port != 0 {
+            return Ok(Order::Floor(floor));
+        }
         match plan.row.as_deref() {
-            None | Some("rtmp" | "https") => Ok(Some(plan)),
-            Some(other) => bail!("there is no row '{other}'; rows are rtmp and https"),
+            None | Some("rtmp" | "idle" | "takeover" | "https") => Ok(Order::Run(plan)),
+            Some(other) => {
+                bail!("there is no row '{other}'; rows are rtmp, idle, takeover and https")
+            }
         }
     }
 
-    fn wants(&self, row: &str) -> bool {
+    /// A port of the bench's own.
+    pub(crate) const fn port(&self, offset: u16) -> u16 {
+        self.port_base.saturating_add(offset)
+    }
+
+    pub(crate) fn wants(&self, row: &str) -> bool {
         self.row.as_deref().is_none_or(|wanted| wanted == row)
     }
 
@@ -96,9 +139,16 @@ impl Plan {
 }
 
 fn main() -> Result<ExitCode> {
-    let Some(plan) = Plan::from_arguments()? else {
-        println!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
+    let plan = match Plan::from_arguments()? {
+        Order::Run(plan) => plan,
+        Order::Floor(floor) => {
+            fan_out::floor::run(floor.port, &floor.dir, floor.from_file)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Order::Help => {
+            println!("{HELP}");
+            return Ok(ExitCode::SUCCESS);
+        }
     };
     // With one CPU the load shares it with the server: CPU time per request still holds.
     let _one_cpu = server::pin(Pid::from_raw(0), 1);
@@ -115,7 +165,8 @@ fn main() -> Result<ExitCode> {
     plan.progress("done");
     println!("{}", table::text(&rows));
     println!(
-        "1.00x is the peer of the same run; above is better. CPU time by the scheduler's count."
+        "1.00x is the best peer of the same run; above is better. Each figure is that of its best round.\n\
+         CPU time by the scheduler's count. The floors are no servers: they only write the same bytes."
     );
     if let Some(file) = &plan.json {
         std::fs::write(file, serde_json::to_string_pretty(&table::json(&rows))?)?;
@@ -125,9 +176,7 @@ fn main() -> Result<ExitCode> {
 
 async fn run(plan: &Plan, dir: &Path) -> Result<Vec<table::Row>> {
     let mut rows = Vec::new();
-    if plan.wants("rtmp") {
-        rows.extend(fan_out::run(plan, dir).await?);
-    }
+    rows.extend(fan_out::run(plan, dir).await?);
     if plan.wants("https") {
         rows.extend(https::run(plan, dir).await?);
     }

@@ -89,9 +89,18 @@ impl Server {
 
     /// Largest resident memory so far, KiB, the sum over its processes.
     pub(crate) fn peak_kib(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// Resident memory now, KiB, the sum over its processes.
+    pub(crate) fn rss_kib(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, field: &str) -> u64 {
         self.each_process(|dir| {
             let status = fs::read_to_string(dir.join("status")).unwrap_or_default();
-            let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+            let line = status.lines().find(|line| line.starts_with(field));
             line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
                 .unwrap_or(0)
         })

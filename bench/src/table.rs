@@ -63,19 +63,43 @@ pub(crate) fn text(rows: &[Row]) -> String {
     text
 }
 
-/// How many times better Footlight's `figure` is than the peer's; none in the peer's own row.
+/// How many times better Footlight's `figure` is than the best peer's; none in a peer's own row.
 fn ratio(rows: &[Row], row: &Row, figure: &Figure) -> Option<f64> {
-    let of_case = |other: &&Row| other.case == row.case && !other.server.starts_with("footlight");
-    let peer = rows
+    let is_ours = |row: &Row| row.server.starts_with("footlight");
+    let peers = rows
         .iter()
-        .find(of_case)
-        .filter(|_| row.server.starts_with("footlight"))?;
-    let peers = peer.figures.iter().find(|f| f.name == figure.name)?.value;
-    Some(if figure.more_is_better {
-        figure.value / peers
+        .filter(|other| other.case == row.case && !is_ours(other) && !other.is_floor())
+        .filter_map(|peer| peer.figures.iter().find(|f| f.name == figure.name))
+        .map(|figure| figure.value);
+    let best = if figure.more_is_better {
+        peers.reduce(f64::max)
     } else {
-        peers / figure.value
+        peers.reduce(f64::min)
+    };
+    let best = best.filter(|_| is_ours(row))?;
+    Some(if figure.more_is_better {
+        figure.value / best
+    } else {
+        best / figure.value
     })
+}
+
+impl Row {
+    /// Whether it is what the kernel alone costs.
+    fn is_floor(&self) -> bool {
+        self.server.starts_with("floor")
+    }
+}
+
+impl Figure {
+    /// The better one of the two.
+    pub(crate) fn better(self, other: Self) -> Self {
+        if (self.value < other.value) == self.more_is_better {
+            other
+        } else {
+            self
+        }
+    }
 }
 
 #[cfg(test)]
