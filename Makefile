@@ -97,7 +97,7 @@ e2e: page tests/browser/node_modules/.package-lock.json ## the three real daemon
 rehearse: deps build ## a show under the systemd units, on a systemd of its own (as root)
 	@systemd/rehearse target/release
 
-bench: deps page ## beside nginx and nginx-rtmp; RESULT=file.json keeps the numbers
+bench: deps page ## beside nginx, nginx-rtmp and others, about ten minutes; RESULT=file.json keeps the numbers
 	@$(call install,$(DEBIAN_BENCH))
 	$(call say,building the daemons and the load)
 	@cargo build --release -p mux -p distributor -p bench

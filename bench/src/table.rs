@@ -77,7 +77,10 @@ fn ratio(rows: &[Row], row: &Row, figure: &Figure) -> Option<f64> {
         peers.reduce(f64::min)
     };
     let best = best.filter(|_| is_ours(row))?;
-    Some(if figure.more_is_better {
+    // Nothing and nothing are equal, too.
+    Some(if figure.value.to_bits() == best.to_bits() {
+        1.0
+    } else if figure.more_is_better {
         figure.value / best
     } else {
         best / figure.value

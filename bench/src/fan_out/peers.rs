@@ -57,6 +57,10 @@ impl Peer {
         }
     }
 
+    pub(super) const fn is_ours(self) -> bool {
+        matches!(self, Self::Mux | Self::MuxMerged)
+    }
+
     pub(super) const fn is_floor(self) -> bool {
         matches!(self, Self::FloorWritev | Self::FloorSendfile)
     }
