@@ -2,10 +2,13 @@
 //!
 //! One set per generation: a set that was published never changes, a change makes a new one with the next number. Each
 //! frame in the ring points to the set it belongs to, so that a consumer can be given what it lacks at any place.
+//! Enhanced RTMP configures tracks one by one or several in one message; messages are kept as they came, and one goes
+//! when newer ones of its kind have configured all of its tracks.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use rtmp::flv::TrackSet;
 use serde::{Deserialize, Serialize};
 
 use crate::timeline::MediaKind;
@@ -20,16 +23,30 @@ const MAX_BYTES: usize = 256 * 1024;
 pub(crate) struct PartKey {
     /// Picture before sound.
     pub(crate) medium: Medium,
-    /// Track number of Enhanced RTMP, 0 where the publisher has but one; none for a message of several tracks.
-    pub(crate) track: Option<u8>,
     /// What it configures.
     pub(crate) part: Part,
+    /// Track numbers of Enhanced RTMP; 0 where the publisher has but one.
+    pub(crate) tracks: TrackSet,
 }
 
 impl PartKey {
     /// Whether pictures cannot be decoded without it.
     pub(crate) fn decodes_video(self) -> bool {
         self.medium == Medium::Video && self.part == Part::Decoder
+    }
+
+    /// Whether it says something of what `other` says something of.
+    fn overlaps(self, other: Self) -> bool {
+        self.is_kind(other) && self.tracks.overlaps(other.tracks)
+    }
+
+    /// Whether nothing of it counts once `other` has come.
+    fn is_within(self, other: Self) -> bool {
+        self.is_kind(other) && self.tracks.is_within(other.tracks)
+    }
+
+    fn is_kind(self, other: Self) -> bool {
+        (self.medium, self.part) == (other.medium, other.part)
     }
 }
 
@@ -61,7 +78,8 @@ pub(crate) struct TooManyHeaders;
 pub(crate) struct Headers {
     generation: u64,
     metadata: Option<Bytes>,
-    parts: BTreeMap<PartKey, Bytes>,
+    /// In the order in which they count.
+    parts: Vec<(PartKey, Bytes)>,
 }
 
 /// What a configuration message changed.
@@ -97,7 +115,9 @@ impl Headers {
 
     /// Whether some track shows pictures.
     pub(crate) fn has_video(&self) -> bool {
-        self.parts.keys().any(|key| key.medium == Medium::Video)
+        self.parts
+            .iter()
+            .any(|(key, _)| key.medium == Medium::Video)
     }
 
     /// New metadata has come.
@@ -112,21 +132,34 @@ impl Headers {
 
     /// A track's configuration has come.
     pub(crate) fn set(&mut self, key: PartKey, payload: &Bytes) -> Result<Change, TooManyHeaders> {
-        let before = self.parts.get(&key);
-        if before == Some(payload) {
+        if self.in_force(key, payload) {
             return Ok(Change::Same);
         }
-        if before.is_none() && self.parts.len() >= MAX_PARTS {
+        self.make_room(payload.len())?;
+        let place = self.parts.iter().position(|(old, _)| old.is_within(key));
+        if place.is_none() && self.parts.len() >= MAX_PARTS {
             return Err(TooManyHeaders);
         }
-        let change = if before.is_some() && key.part == Part::Decoder {
+        let known = self.parts.iter().any(|(old, _)| old.overlaps(key));
+        self.parts.retain(|(old, _)| !old.is_within(key));
+        // In the old one's place, so that tracks keep their order, unless one behind it would count instead.
+        let last = self.parts.iter().rposition(|(old, _)| old.overlaps(key));
+        let place = place
+            .filter(|place| last.is_none_or(|last| last < *place))
+            .unwrap_or(usize::MAX)
+            .min(self.parts.len());
+        self.parts.insert(place, (key, payload.clone()));
+        Ok(if known && key.part == Part::Decoder {
             Change::Decoder
         } else {
             Change::Added
-        };
-        self.make_room(payload.len())?;
-        self.parts.insert(key, payload.clone());
-        Ok(change)
+        })
+    }
+
+    /// Whether the newest that was said of all these tracks is this.
+    fn in_force(&self, key: PartKey, payload: &Bytes) -> bool {
+        let newest = self.parts.iter().rfind(|(old, _)| old.overlaps(key));
+        newest.is_some_and(|(old, said)| *old == key && said == payload)
     }
 
     /// Whether what was decoded under `other` goes on to decode under this set.
@@ -141,25 +174,32 @@ impl Headers {
             .iter()
             .filter(|mine| held.and_then(|held| held.metadata.as_ref()) != Some(mine))
             .map(|mine| (MediaKind::Data, mine.clone()));
-        let parts = self
-            .parts
-            .iter()
-            .filter(|(key, mine)| held.and_then(|held| held.parts.get(key)) != Some(mine))
+        let lacks =
+            |(key, mine): &&(PartKey, Bytes)| !held.is_some_and(|held| held.in_force(*key, mine));
+        let mut parts: Vec<_> = self.parts.iter().filter(lacks).collect();
+        parts.sort_by_key(|(key, _)| (key.medium, key.part));
+        let parts = parts
+            .into_iter()
             .map(|(key, mine)| (key.medium.into(), mine.clone()));
         metadata.chain(parts).collect()
     }
 
-    /// The decoder configurations, in sending order.
+    /// The decoder configurations, in an order that does not depend on which came first.
     pub(crate) fn decoders(&self) -> impl Iterator<Item = (&PartKey, &Bytes)> {
-        self.parts
+        let decoders = self
+            .parts
             .iter()
-            .filter(|(key, _)| key.part == Part::Decoder)
+            .filter(|(key, _)| key.part == Part::Decoder);
+        let mut decoders: Vec<_> = decoders.map(|(key, payload)| (key, payload)).collect();
+        decoders.sort_by_key(|(key, _)| **key);
+        decoders.into_iter()
     }
 
     fn make_room(&self, more: usize) -> Result<(), TooManyHeaders> {
         let held: usize = self
             .parts
-            .values()
+            .iter()
+            .map(|(_, payload)| payload)
             .chain(&self.metadata)
             .map(Bytes::len)
             .sum();
@@ -184,10 +224,10 @@ impl From<Medium> for MediaKind {
 mod tests {
     use super::*;
 
-    const fn key(medium: Medium, part: Part) -> PartKey {
+    fn key(medium: Medium, part: Part) -> PartKey {
         PartKey {
             medium,
-            track: Some(0),
+            tracks: TrackSet::one(0),
             part,
         }
     }
@@ -240,12 +280,45 @@ mod tests {
     }
 
     #[test]
+    fn the_newest_configuration_of_each_track_counts_however_they_are_grouped() {
+        let say = |headers: &mut Headers, tracks: &[u8], payload: &'static str| {
+            let read: Vec<u8> = tracks.iter().flat_map(|track| [*track, 0, 0, 0]).collect();
+            let message = [&b"\x96\x10avc1"[..], &read].concat();
+            let tracks = match rtmp::flv::video(&message).unwrap().track {
+                rtmp::flv::Track::Many(tracks) => tracks,
+                rtmp::flv::Track::One(_) => panic!("not many"),
+            };
+            let key = PartKey {
+                tracks,
+                ..key(Medium::Video, Part::Decoder)
+            };
+            headers.set(key, &Bytes::from_static(payload.as_bytes()))
+        };
+        let sent = |headers: &Headers, held: Option<&Arc<Headers>>| -> Vec<Bytes> {
+            headers.missing(held).into_iter().map(|m| m.1).collect()
+        };
+        let mut headers = Headers::default();
+        assert_eq!(say(&mut headers, &[0, 1], "01"), Ok(Change::Added));
+        assert_eq!(say(&mut headers, &[2, 3], "23"), Ok(Change::Added));
+        assert_eq!(say(&mut headers, &[1], "1"), Ok(Change::Decoder));
+        assert_eq!(sent(&headers, None), ["01", "23", "1"]);
+        let held = Arc::new(headers.clone());
+        assert_eq!(say(&mut headers, &[0, 1], "01"), Ok(Change::Decoder));
+        assert_eq!(say(&mut headers, &[0, 1], "01"), Ok(Change::Same));
+        assert_eq!(sent(&headers, None), ["01", "23"]);
+        assert_eq!(sent(&headers, Some(&held)), ["01"], "it counts again");
+        assert_eq!(say(&mut headers, &[3], "3"), Ok(Change::Decoder));
+        assert_eq!(say(&mut headers, &[2, 3], "23 anew"), Ok(Change::Decoder));
+        assert_eq!(sent(&headers, None), ["01", "23 anew"]);
+    }
+
+    #[test]
     fn a_flood_of_headers_is_refused_and_leaves_the_set_whole() {
         let mut headers = Headers::default();
         for track in 0..=u8::MAX {
             let key = PartKey {
                 medium: Medium::Video,
-                track: Some(track),
+                tracks: TrackSet::one(track),
                 part: Part::Decoder,
             };
             let fits = usize::from(track) < MAX_PARTS;

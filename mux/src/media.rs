@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use live::stamp::{ON_END, ON_HOLD, ON_SEGMENT};
 use rtmp::{
     Message, MessageKind,
-    flv::{self, Class, Tag, TagError, Track},
+    flv::{self, Class, Tag, TagError, Track, TrackSet},
 };
 
 use crate::headers::{Medium, Part, PartKey};
@@ -89,7 +89,7 @@ fn sort_video(payload: &Bytes, tag: Tag<'_>) -> Media {
             Media::Header(part_key(Medium::Video, tag), payload.clone())
         }
         Class::Key | Class::Inter | Class::Disposable => Media::Video {
-            main: matches!(tag.track, Track::One(0) | Track::Many),
+            main: tracks(tag).contains(0),
             key: tag.class == Class::Key,
             composition_time: tag.composition_time,
         },
@@ -113,15 +113,19 @@ fn sort_audio(payload: &Bytes, tag: Tag<'_>) -> Media {
 fn part_key(medium: Medium, tag: Tag<'_>) -> PartKey {
     PartKey {
         medium,
-        track: match tag.track {
-            Track::One(track) => Some(track),
-            Track::Many => None,
-        },
+        tracks: tracks(tag),
         part: if tag.class == Class::SequenceHeader {
             Part::Decoder
         } else {
             Part::Extra
         },
+    }
+}
+
+fn tracks(tag: Tag<'_>) -> TrackSet {
+    match tag.track {
+        Track::One(track) => TrackSet::one(track),
+        Track::Many(tracks) => tracks,
     }
 }
 

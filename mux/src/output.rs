@@ -133,14 +133,16 @@ impl Output {
     /// Until mux stops.
     pub(crate) async fn run(self) {
         let mut backoff = Backoff::new(WAITS.0, WAITS.1);
+        // The transcoder has part of a session whose end it has not heard.
+        let mut owes_end = false;
         loop {
             self.status.set(OutputState::Idle);
             tokio::select! {
-                () = self.show() => {}
+                () = self.show(owes_end) => {}
                 () = self.shutdown.triggered() => return,
             }
             let begun = clock::monotonic();
-            let end = match self.publish().await {
+            let end = match self.publish(&mut owes_end).await {
                 Ok(never) => match never {},
                 Err(end) => end,
             };
@@ -148,6 +150,7 @@ impl Output {
             match end {
                 End::Shutdown => return,
                 End::Over => {
+                    owes_end = false;
                     info!(stream = %self.stream.name(), transcoder = %self.status.name, "the stream's end was delivered")
                 }
                 End::Dial(_) | End::Link(_) => {
@@ -163,10 +166,14 @@ impl Output {
         }
     }
 
-    /// Returns while there is a show.
-    async fn show(&self) {
+    /// Returns while there is a show, or the end of one that is owed.
+    async fn show(&self, owes_end: bool) {
         let mut head = self.stream.head();
-        let on = |state| matches!(state, State::Live | State::Held);
+        let on = |state| match state {
+            State::Live | State::Held => true,
+            State::Ended => owes_end,
+            State::Idle => false,
+        };
         while !on(self.stream.look(|stream, _now| stream.state())) {
             // The stream lives as long as `self`, so waiting cannot fail.
             let _closed = head.changed().await;
@@ -184,7 +191,7 @@ impl Output {
         }
     }
 
-    async fn publish(&self) -> Result<Infallible, End> {
+    async fn publish(&self, owes_end: &mut bool) -> Result<Infallible, End> {
         self.status.set(OutputState::Connecting);
         let mut stop = pin!(self.shutdown.triggered());
         let socket = tokio::select! {
@@ -219,6 +226,7 @@ impl Output {
                 Turn::Publishing => {
                     info!(stream = %self.stream.name(), transcoder = %self.status.name, "the transcoder takes the stream");
                     self.status.set(OutputState::Publishing);
+                    *owes_end = true;
                 }
                 Turn::Moved => self.status.lag.store(link.lag(), Ordering::Relaxed),
                 Turn::Over => {

@@ -12,10 +12,12 @@ mod bits;
 mod config;
 mod hevc;
 mod picture;
+mod tracks;
 
 pub use avc_sps::AvcSps;
 pub use config::{AacConfig, AvcConfig};
 pub use picture::Picture;
+pub use tracks::TrackSet;
 
 /// What a message is to somebody who fans it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,8 +76,8 @@ impl Codec {
 pub enum Track {
     /// One track; 0 where none is named.
     One(u8),
-    /// Several in one message.
-    Many,
+    /// Several in one message, as far as it can be read.
+    Many(TrackSet),
 }
 
 /// One parsed audio or video payload.
@@ -198,7 +200,14 @@ pub fn audio(payload: &[u8]) -> Result<Tag<'_>, TagError> {
 
 fn enhanced_video<'a>(frame: u8, packet: u8, mut rest: &'a [u8]) -> Result<Tag<'a>, TagError> {
     let mut packet = skip_mod_ex(packet, &mut rest)?;
-    if packet != packet::CONFIGURATION && frame == frame::COMMAND {
+    // A track's colour may come as a command too, bare or behind a multitrack header; other commands are one byte.
+    let colour = packet == packet::CONFIGURATION
+        || (packet == packet::MULTITRACK_VIDEO
+            && rest.len() > 1
+            && rest
+                .first()
+                .is_some_and(|kind| kind & 0x0F == packet::CONFIGURATION));
+    if frame == frame::COMMAND && !colour {
         let codec = Codec::Legacy(0);
         let track = Track::One(0);
         return Ok(Tag {
@@ -218,7 +227,7 @@ fn enhanced_video<'a>(frame: u8, packet: u8, mut rest: &'a [u8]) -> Result<Tag<'
         _ => return Err(TagError::Undefined),
     };
     let timed = packet == packet::CODED_FRAMES && codec.has_composition_time();
-    let composition_time = if timed && track != Track::Many {
+    let composition_time = if timed && matches!(track, Track::One(_)) {
         signed_24(fixed(&mut rest)?)
     } else {
         0
@@ -281,7 +290,9 @@ fn tracks(packet: &mut u8, multitrack: u8, rest: &mut &[u8]) -> Result<(Codec, T
             let [track] = fixed(rest)?;
             Ok((codec, Track::One(track)))
         }
-        1 | 2 => Ok((codec, Track::Many)),
+        // Each track after the first names its own codec, or none does.
+        1 => Ok((codec, Track::Many(TrackSet::read(rest, 0)))),
+        2 => Ok((codec, Track::Many(TrackSet::read(rest, 4)))),
         _ => Err(TagError::Undefined),
     }
 }

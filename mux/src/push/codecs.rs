@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-use rtmp::flv::{self, Codec};
+use rtmp::flv::{self, Codec, TrackSet};
 
 use crate::headers::{Headers, Medium};
 
@@ -71,7 +71,7 @@ impl Codecs {
     /// The first thing in `headers` that the target does not take.
     pub(crate) fn unfit(&self, headers: &Headers) -> Option<Unfit> {
         headers.decoders().find_map(|(key, payload)| {
-            if key.track != Some(0) && !self.has(MULTITRACK) {
+            if key.tracks != TrackSet::one(0) && !self.has(MULTITRACK) {
                 return Some(Unfit::Tracks(key.medium));
             }
             let tag = match key.medium {
@@ -152,7 +152,7 @@ mod tests {
         for (medium, track, payload) in parts {
             let key = PartKey {
                 medium: *medium,
-                track: Some(*track),
+                tracks: TrackSet::one(*track),
                 part: Part::Decoder,
             };
             headers.set(key, &Bytes::from_static(payload)).unwrap();

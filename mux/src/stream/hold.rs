@@ -10,8 +10,9 @@ use crate::ring::Entry;
 const HOLD_AFTER: u64 = 2_000;
 /// Longest hold by command, milliseconds: a day's break, not a stream that was forgotten.
 const LONGEST_HOLD: u64 = 12 * 60 * 60 * 1_000;
-/// How long the ring of an ended session is kept for consumers to read its end, milliseconds.
-const END_KEPT: u64 = 10_000;
+/// How long the ring of an ended session is kept for consumers to read its end, milliseconds: longer than a transcoder's
+/// output waits before it tries again.
+const END_KEPT: u64 = 30_000;
 
 impl Stream {
     /// When [`Self::handle_timeout`] wants to be called, Unix milliseconds.

@@ -13,6 +13,7 @@ use crate::{
 mod backup;
 mod commands;
 mod four_hours;
+mod tracks;
 
 /// Some Saturday in 2026.
 const NOW: u64 = 1_795_000_000_000;
@@ -331,7 +332,7 @@ fn a_session_ends_when_its_hold_is_over_and_the_next_one_has_higher_numbers() {
     let items = stage.take(&mut cursor);
     assert_eq!(names(&items).last(), Some(&"end"));
     let last = stamps(&items).last().unwrap().msn;
-    stage.wait(20_000);
+    stage.wait(40_000);
     assert_eq!(stage.stream.state(), State::Idle);
     assert_eq!(stage.stream.ring().bytes(), 0);
     stage.join(B, AVC);

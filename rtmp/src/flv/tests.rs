@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{AacConfig, AvcConfig, Class, Codec, Tag, TagError, Track, audio, video};
+use super::{AacConfig, AvcConfig, Class, Codec, Tag, TagError, Track, TrackSet, audio, video};
 
 const AV1: Codec = Codec::FourCc(*b"av01");
 const OPUS: Codec = Codec::FourCc(*b"Opus");
@@ -64,6 +64,14 @@ fn enhanced_video_as_ffmpeg_and_obs_send_it() {
         b"\xD4hvc1colour",
         tag(Class::Configuration, Codec::Hevc, b"colour"),
     );
+    check_video(
+        b"\xD6\x04hvc1\x01colour",
+        Tag {
+            track: Track::One(1),
+            ..tag(Class::Configuration, Codec::Hevc, b"colour")
+        },
+    );
+    check_video(b"\xD6\x04", tag(Class::Command, Codec::Legacy(0), b"\x04"));
     check_video(b"\x92avc1", tag(Class::SequenceEnd, Codec::Avc, b""));
     check_video(b"\xD1\x00", tag(Class::Command, Codec::Legacy(0), b"\x00"));
     check_video(
@@ -84,7 +92,7 @@ fn enhanced_video_as_ffmpeg_and_obs_send_it() {
     check_video(
         b"\x96\x11avc1\x00\x00\x00\x01n",
         Tag {
-            track: Track::Many,
+            track: Track::Many(TrackSet::one(0)),
             ..tag(Class::Key, Codec::Avc, b"\x00\x00\x00\x01n")
         },
     );

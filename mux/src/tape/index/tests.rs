@@ -1,5 +1,6 @@
 use live::SessionId;
 use proptest::prelude::*;
+use rtmp::flv::TrackSet;
 
 use super::*;
 use crate::{
@@ -69,7 +70,7 @@ impl Stage {
         let mut headers = self.headers.numbered(self.headers.generation() + 1);
         let key = PartKey {
             medium: Medium::Video,
-            track: Some(0),
+            tracks: TrackSet::one(0),
             part: Part::Decoder,
         };
         headers.set(key, &Bytes::from_static(payload)).unwrap();
