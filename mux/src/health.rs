@@ -276,7 +276,7 @@ impl Health {
 
 fn is_main_audio(payload: &[u8]) -> bool {
     let tag = flv::audio(payload);
-    tag.is_ok_and(|tag| matches!(tag.track, flv::Track::One(0) | flv::Track::Many))
+    tag.is_ok_and(|tag| matches!(tag.track, flv::Track::One(0) | flv::Track::Many(_)))
 }
 
 #[cfg(test)]
