@@ -8,6 +8,7 @@ mod hostile;
 mod obs;
 mod onebox;
 mod redundancy;
+mod relay;
 mod requests;
 mod show;
 
