@@ -4,6 +4,7 @@
 
 mod browser;
 mod clients;
+mod health;
 mod hostile;
 mod obs;
 mod onebox;

@@ -96,11 +96,12 @@ impl Seconds {
 
     /// How many of the last `count` whole seconds there are from the oldest one on whose offset is known.
     pub(super) fn with_offsets(&self, count: usize) -> usize {
-        let window = self.closed.iter().take(count).enumerate();
-        window
-            .filter(|(_, second)| second.offset.is_some())
-            .last()
-            .map_or(0, |(oldest, _)| oldest + 1)
+        let oldest = self
+            .closed
+            .iter()
+            .take(count)
+            .rposition(|second| second.offset.is_some());
+        oldest.map_or(0, |oldest| oldest + 1)
     }
 
     /// The source's clock was set anew: offsets from before say nothing.

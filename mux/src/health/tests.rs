@@ -134,19 +134,19 @@ impl Show {
             if next_picture.min(next_sound) >= end {
                 break;
             }
-            if next_sound < next_picture && encoder.sound.is_some() {
+            if next_sound < next_picture {
                 sounds += 1;
-                let mut payload = vec![0; encoder.sound.unwrap()];
-                payload[..2].copy_from_slice(b"\xaf\x01");
-                self.frame(
-                    encoder,
-                    MessageKind::Audio,
-                    next_sound,
-                    encoder.skew,
-                    payload,
-                );
-            } else if next_sound < next_picture {
-                sounds += 1;
+                if let Some(length) = encoder.sound {
+                    let mut payload = vec![0; length];
+                    payload[..2].copy_from_slice(b"\xaf\x01");
+                    self.frame(
+                        encoder,
+                        MessageKind::Audio,
+                        next_sound,
+                        encoder.skew,
+                        payload,
+                    );
+                }
             } else {
                 let number = pictures;
                 pictures += 1;
