@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps test-deps build page run test check unit e2e rehearse bench fuzz advisories
+.PHONY: help deps test-deps build page run test check unit e2e rehearse cable bench fuzz advisories
 
 # Where Rust's installer puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -96,6 +96,9 @@ e2e: page tests/browser/node_modules/.package-lock.json ## the three real daemon
 
 rehearse: deps build ## a show under the systemd units, on a systemd of its own (as root)
 	@systemd/rehearse target/release
+
+cable: deps build ## a publisher's cable is pulled: mux must notice within 8 s (as root)
+	@tests/cable/pull target/release
 
 bench: deps page ## beside nginx, nginx-rtmp and others, about ten minutes; RESULT=file.json keeps the numbers
 	@$(call install,$(DEBIAN_BENCH))

@@ -19,6 +19,8 @@ use std::sync::{
 
 use rtmp::reader::Limits;
 
+use crate::warm;
+
 const KIB: u64 = 1024;
 
 /// The program, its tasks, its log and its admin listener; measured 15 MiB with 1,000 connections' worth of allocator.
@@ -42,12 +44,13 @@ pub(crate) const PUBLISHER: u64 =
 /// One that plays.
 pub(crate) const PLAYER: u64 = STRANGER + TURN;
 
-/// A stream on the air with `outputs`: its ring twice, since a hand-over to the next process writes it down while the
-/// first still holds it, and a turn for each output.
+/// A stream on the air with `outputs`: its ring, the same again on the tape of its players, and again when a hand-over
+/// writes it down for the next process; the newest pictures of an encoder that waits; and a turn for each output.
 pub(crate) fn on_air(ring: usize, outputs: usize) -> u64 {
     let whole = |count| u64::try_from(count).unwrap_or(u64::MAX);
     whole(ring)
-        .saturating_mul(2)
+        .saturating_mul(3)
+        .saturating_add(whole(warm::MAX_BYTES))
         .saturating_add(whole(outputs).saturating_mul(SESSION + ANSWERS + TURN + TLS))
 }
 

@@ -6,8 +6,8 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 /// The kernel gives a publisher up that has not acknowledged anything for this long. Together with a ping every 2 s it
-/// closes the socket of one that vanished in under 8 s.
-pub(crate) const PUBLISHER_TIMEOUT: Duration = Duration::from_secs(6);
+/// closes the socket of one that vanished in under 8 s; a second is for the kernel's own timers.
+pub(crate) const PUBLISHER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for a consumer; it is also what one may take to read on when its window is closed.
 pub(crate) const CONSUMER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a consumer that the kernel may hold: by default it would swallow megabytes, which is seconds of delay.

@@ -2,6 +2,7 @@
 //!
 //! Each test has a box of its own on free ports. None waits for a time to pass; all wait for media to appear.
 
+mod attack;
 mod browser;
 mod clients;
 mod health;
@@ -9,8 +10,8 @@ mod hostile;
 mod obs;
 mod onebox;
 mod redundancy;
-mod relay;
 mod requests;
+mod rtmps;
 mod show;
 
 use anyhow::Result;

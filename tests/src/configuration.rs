@@ -69,9 +69,13 @@ fn chassis(admin: u16, directory: &Path) -> String {
 
 pub(crate) fn mux(plan: &Plan, directory: &Path, members: &[Member]) -> String {
     let mut out = format!(
-        "state_directory = {}\n\n[rtmp]\nlisten = \"127.0.0.1:{}\"\n\n{}",
+        "state_directory = {}\n\n[rtmp]\nlisten = \"127.0.0.1:{}\"\n\n\
+         [rtmps]\nlisten = \"127.0.0.1:{}\"\ncertificate = {}\nkey = {}\n\n{}",
         quote(&directory.join("mux-state")),
         plan.ports.mux_rtmp,
+        plan.ports.mux_rtmps,
+        quote(&directory.join(CERTIFICATE)),
+        quote(&directory.join(KEY)),
         chassis(plan.ports.mux_admin, directory),
     );
     for member in members {

@@ -236,6 +236,14 @@ impl Daemon {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// The most memory that it has had at one time, bytes (VmHWM).
+    pub fn peak_memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(kib.context("VmHWM")?.trim().parse::<u64>()? * 1024)
+    }
+
     /// Sends a signal to it alone.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         let id = i32::try_from(self.child.id())?;

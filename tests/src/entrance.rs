@@ -61,6 +61,11 @@ impl Entrance {
         Encoder::publish(clip, &self.url(key)?, self.directory.path())
     }
 
+    /// The same to anywhere.
+    pub fn publish_to(&self, url: &str, clip: &Clip) -> Result<Encoder> {
+        Encoder::publish(clip, url, self.directory.path())
+    }
+
     /// Where everything of this run is.
     pub fn directory(&self) -> &Path {
         self.directory.path()

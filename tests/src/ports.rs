@@ -9,6 +9,8 @@ use anyhow::{Result, bail};
 pub struct Ports {
     /// Where OBS publishes.
     pub mux_rtmp: u16,
+    /// The same under TLS.
+    pub mux_rtmps: u16,
     /// Where mux publishes.
     pub transcoder_rtmp: u16,
     /// Where the distributor fetches.
@@ -29,6 +31,7 @@ impl Ports {
     /// The ports that the documentation names.
     pub const USUAL: Self = Self {
         mux_rtmp: 1935,
+        mux_rtmps: 1936,
         transcoder_rtmp: 1945,
         origin: 8080,
         https: 8443,
@@ -44,6 +47,7 @@ impl Ports {
         base.checked_add(443).filter(|_| base > 0)?;
         Some(Self {
             mux_rtmp: base + 35,
+            mux_rtmps: base + 36,
             transcoder_rtmp: base + 45,
             origin: base + 80,
             https: base + 443,
@@ -54,9 +58,10 @@ impl Ports {
         })
     }
 
-    fn named(self) -> [(u16, &'static str); 8] {
+    fn named(self) -> [(u16, &'static str); 9] {
         [
             (self.mux_rtmp, "RTMP"),
+            (self.mux_rtmps, "RTMPS"),
             (self.transcoder_rtmp, "the transcoder's RTMP"),
             (self.origin, "the origin"),
             (self.https, "HTTPS"),

@@ -21,7 +21,7 @@ use crate::{
     output::random,
     push::{
         Orders, Push, PushState, Target,
-        failure::{EARNEST, Failure, PushError},
+        failure::{Failure, PushError},
         policy::{Next, Outcome, Policy, Show, TRIES, WINDOW},
         tls,
     },
@@ -157,11 +157,12 @@ impl Task {
             match turn {
                 Turn::Publishing => {
                     since = Some(clock::monotonic());
-                    self.taken();
+                    self.policy.accepted();
+                    (self.told, self.told_spent) = (None, false);
+                    self.say(PushState::Live, "the target takes the stream".to_owned());
                 }
                 Turn::Moved => {
-                    if let Some(since) = since {
-                        self.settle(since);
+                    if since.is_some() {
                         self.note_lag(link.lag());
                     }
                     if self.is_over() {
@@ -200,29 +201,6 @@ impl Task {
         )
     }
 
-    /// The target says that it takes the stream. One that refused it before is believed later: it may do so again.
-    fn taken(&self) {
-        match &self.told {
-            Some((PushState::Refused, why)) => self.change(PushState::Live, Some(why.clone())),
-            _ => self.say_live(),
-        }
-    }
-
-    /// It has taken it since then.
-    fn settle(&mut self, since: Duration) {
-        if clock::monotonic().saturating_sub(since) >= EARNEST {
-            self.policy.accepted();
-            self.told_spent = false;
-            if self.told.take().is_some() && self.push.state() == PushState::Live {
-                self.say_live();
-            }
-        }
-    }
-
-    fn say_live(&self) {
-        self.say(PushState::Live, "the target takes the stream".to_owned());
-    }
-
     /// Whether there is nothing more for this connection: no show, or one that the target does not take.
     fn is_over(&self) -> bool {
         let codecs = &self.push.target.codecs;
@@ -238,7 +216,10 @@ impl Task {
             let why = "the target takes the stream too slowly: what it misses is left out up to the newest keyframe; lower the encoder's bit rate, or choose a nearer server of the platform";
             self.say(PushState::Stalled, why.to_owned());
         } else if !live && lag < RECOVERED {
-            self.say_live();
+            self.say(
+                PushState::Live,
+                "the target takes the stream again".to_owned(),
+            );
         }
     }
 
@@ -270,7 +251,7 @@ impl Task {
             Next::Parked => {
                 let why = last().unwrap_or_default();
                 let why = format!(
-                    "{why}; it is left alone until it is started again, changed, or a new session begins"
+                    "{why} It is left alone until it is started again, changed, or a new session begins."
                 );
                 self.say(PushState::Parked, why);
             }
@@ -279,7 +260,7 @@ impl Task {
                     let minutes = WINDOW.as_secs() / 60;
                     let why = last().unwrap_or_default();
                     let why = format!(
-                        "{why}; {TRIES} tries within {minutes} minutes are enough: the next one waits"
+                        "{TRIES} tries within {minutes} minutes: the next one waits. {why}"
                     );
                     self.say(self.push.state(), why);
                 }
@@ -294,12 +275,12 @@ impl Task {
         if !self.push.set(state, why) {
             return;
         }
-        let (stream, output, address) = (self.stream.name(), self.push.name(), self.push.label());
+        let (stream, output, target) = (self.stream.name(), self.push.name(), self.push.label());
         let as_str = state.as_str();
         if state == PushState::Live {
-            info!(%stream, output, address, state = as_str, "{text}");
+            info!(%stream, output, target, state = as_str, "{text}");
         } else {
-            warn!(%stream, output, address, state = as_str, "{text}");
+            warn!(%stream, output, target, state = as_str, "{text}");
         }
         self.tell(state, text);
     }

@@ -71,6 +71,7 @@ fn tell(what: fmt::Arguments<'_>) {
 
 fn welcome(stage: &Stage, show: bool) -> Result<()> {
     let rtmp = stage.mux.listener("rtmp")?;
+    let rtmps = stage.mux.listener("rtmps")?.port();
     let https = stage.https()?.port();
     let name = STAGE.name;
     let first = if show {
@@ -82,7 +83,7 @@ fn welcome(stage: &Stage, show: bool) -> Result<()> {
         "
 {first}
 
-    Server      rtmp://{rtmp}/live
+    Server      rtmp://{rtmp}/live   (or rtmps://localhost:{rtmps}/live, for one that trusts the authority)
     Stream Key  {}
 
     Watch       https://localhost:{https}/watch/{name}
