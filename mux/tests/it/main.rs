@@ -8,4 +8,5 @@ mod peer;
 mod players;
 mod pushes;
 mod running;
+mod takeover;
 mod transcoders;

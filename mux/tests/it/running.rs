@@ -20,15 +20,20 @@ pub(crate) const KEY: &str = "stage-dev";
 /// Its hash, as it stands in the configuration.
 pub(crate) const KEY_HASH: &str =
     "bae9f911debeef2b8a183b6973989a4829536a1c0f7b50fbd192267b3faf16d4";
+/// The key of its backup encoder.
+pub(crate) const BACKUP_KEY: &str = "backup-dev";
 /// The key that plays it.
 pub(crate) const PLAY_KEY: &str = "watch-dev";
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
-/// The two keys above.
+/// The three keys above.
 const STREAM: &str = r#"
 [[stream]]
 name = "stage"
-publish = [{ sha256 = "bae9f911debeef2b8a183b6973989a4829536a1c0f7b50fbd192267b3faf16d4" }]
+publish = [
+    { sha256 = "bae9f911debeef2b8a183b6973989a4829536a1c0f7b50fbd192267b3faf16d4" },
+    { sha256 = "03ae1df20779bad4043ceab398b73dddad813f2ba3ed29a509d563d9bc226310", role = "backup" },
+]
 play = [{ sha256 = "e8e758a95d88d21fcb3c592553943195019a53fbeab9b66784f7d924403c7f28" }]
 "#;
 
