@@ -25,12 +25,14 @@ use crate::{
     stream,
 };
 
+mod hooks;
 mod key;
 mod memory;
 mod players;
 mod push;
 mod rtmps;
 
+use hooks::RawHooks;
 pub(crate) use key::KeysView;
 use key::RawKey;
 use memory::RawMemory;
@@ -54,6 +56,7 @@ pub struct Raw {
     keys_file: PathBuf,
     rtmp: RawRtmp,
     rtmps: RawRtmps,
+    hooks: RawHooks,
     segment: RawSegment,
     ring: RawRing,
     memory: RawMemory,
@@ -130,6 +133,7 @@ impl Default for Raw {
             keys_file: DEFAULT_FILE.into(),
             rtmp: RawRtmp::default(),
             rtmps: RawRtmps::default(),
+            hooks: RawHooks::default(),
             segment: RawSegment::default(),
             ring: RawRing::default(),
             memory: RawMemory::default(),
@@ -183,6 +187,7 @@ pub struct Config {
     pub(crate) connections: usize,
     pub(crate) proxies: Vec<AddressRange>,
     pub(crate) rtmps: Option<Rtmps>,
+    pub(crate) hooks: crate::hooks::Settings,
     pub(crate) memory: u64,
     pub(crate) state_directory: PathBuf,
     pub(crate) stream: stream::Settings,
@@ -221,6 +226,7 @@ impl Config {
                     != newer.rtmps.as_ref().map(|rtmps| &rtmps.listen),
             ),
             ("[memory]", self.memory != newer.memory),
+            ("[hooks]", self.hooks != newer.hooks),
             (
                 "state_directory",
                 self.state_directory != newer.state_directory,
@@ -291,6 +297,7 @@ impl Raw {
         }
         let proxies = self.resolve_proxies(problems);
         let rtmps = self.rtmps.resolve(problems);
+        let hooks = self.hooks.resolve(problems);
         let memory = self.memory.resolve(self.ring.size, problems);
         let chassis = Settings::resolve(&self.admin, &self.log, &self.drain, problems);
         let (streams, inline) = self.resolve_streams(problems);
@@ -311,6 +318,7 @@ impl Raw {
             connections: usize::try_from(self.rtmp.connections).unwrap_or(usize::MAX),
             proxies,
             rtmps,
+            hooks,
             memory,
             state_directory: self.state_directory.clone(),
             stream,

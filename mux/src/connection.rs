@@ -3,7 +3,13 @@
 //! The session decides what the peer may do, the stream what becomes of its media; this moves bytes. Reading never
 //! waits for writing, nor for any consumer.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use live::daemon::Shutdown;
 use rtmp::{
@@ -22,10 +28,13 @@ use crate::{
     consumer::Consumer,
     cursor::Audience,
     events::{Events, Kind},
-    key::{Found, Presented, Use},
+    guess::Guesses,
+    hooks::Hooks,
+    key::{Found, Use},
     keyring::{Grant, Keyring},
     metrics::Ends,
     notices::Notices,
+    request::{Admitted, Farewell, Pending, Verdict},
     socket,
     stream::CloseCause,
     streams::{Publishing, Streams},
@@ -49,6 +58,8 @@ pub(crate) struct Server {
     pub(crate) app: String,
     pub(crate) keys: Arc<Keyring>,
     pub(crate) login: LoginConfig,
+    pub(crate) guesses: Mutex<Guesses>,
+    pub(crate) hooks: Hooks,
     pub(crate) clock: Arc<WallClock>,
     pub(crate) streams: Arc<Streams>,
     pub(crate) ends: Ends,
@@ -88,6 +99,10 @@ struct Connection {
     activity: Activity,
     /// What let it in, while it publishes or plays.
     grant: Option<Grant>,
+    /// Said when it publishes no more.
+    farewell: Option<Farewell>,
+    /// A request that is not decided.
+    pending: Option<Pending>,
     /// Media of the read under way.
     media: Vec<Message>,
 }
@@ -142,6 +157,8 @@ pub(crate) async fn serve(
         session: ServerSession::new(config, clock::monotonic()),
         activity: Activity::Asking,
         grant: None,
+        farewell: None,
+        pending: None,
         media: Vec::new(),
     };
     let end = match connection.run().await {
@@ -152,9 +169,18 @@ pub(crate) async fn serve(
     connection.server.ends.count(&end);
     // The stream goes on without it while the last words are said.
     connection.activity = Activity::Asking;
+    connection.farewell = None;
     if matches!(end, End::Session(_)) {
         // A peer that does not take its last words does without.
         let _best_effort = timeout(LAST_WORDS, connection.wire.close()).await;
+    }
+}
+
+/// Returns when a request that waits is decided.
+async fn decision(pending: &mut Option<Pending>) -> Result<Admitted, Refusal> {
+    match pending {
+        Some(pending) => (&mut pending.verdict).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -180,6 +206,11 @@ impl Connection {
                         return Err(cause.into());
                     }
                 }
+                decision = decision(&mut self.pending) => {
+                    if let Some(Pending { request, usage, .. }) = self.pending.take() {
+                        self.decided(&request, usage, decision)?;
+                    }
+                }
                 () = &mut stop => return Err(End::Shutdown),
             }
         }
@@ -195,12 +226,13 @@ impl Connection {
             self.pass_on();
             match action {
                 ServerAction::Send(bytes) => self.wire.push(bytes)?,
-                ServerAction::PublishRequested(request) => self.publish(&request),
-                ServerAction::PlayRequested(request) => self.play(&request)?,
+                ServerAction::PublishRequested(request) => self.consider(request, Use::Publish)?,
+                ServerAction::PlayRequested(request) => self.consider(request, Use::Play)?,
                 ServerAction::Unpublished | ServerAction::StoppedPlaying => {
                     info!("stopped in good order");
                     self.activity = Activity::Asking;
                     self.grant = None;
+                    self.farewell = None;
                     self.wire.stand()?;
                 }
                 ServerAction::Media(_) => {}
@@ -232,10 +264,39 @@ impl Connection {
         self.media.clear();
     }
 
-    fn publish(&mut self, request: &Request) {
-        let Some(found) = self.authorize(request, Use::Publish) else {
-            return;
-        };
+    /// Has a request decided; at once, if that can be.
+    fn consider(&mut self, request: Request, usage: Use) -> Result<(), End> {
+        match self.server.consider(&request, usage, self.peer) {
+            Verdict::Now(decision) => self.decided(&request, usage, decision),
+            Verdict::Later(verdict) => {
+                self.pending = Some(Pending {
+                    request,
+                    usage,
+                    verdict,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    fn decided(
+        &mut self,
+        request: &Request,
+        usage: Use,
+        decision: Result<Admitted, Refusal>,
+    ) -> Result<(), End> {
+        match (decision, usage) {
+            (Err(refusal), _) => self.session.refuse(request.id, refusal),
+            // The peer has given up meanwhile.
+            (Ok(_), _) if !self.session.is_asking(request.id) => {}
+            (Ok(admitted), Use::Publish) => self.publish(request, admitted),
+            (Ok(admitted), Use::Play) => self.play(request, admitted.found)?,
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, request: &Request, admitted: Admitted) {
+        let Admitted { found, farewell } = admitted;
         let server = Arc::clone(&self.server);
         let Some(stream) = server.streams.get(&found.stream) else {
             self.session.refuse(request.id, Refusal::Unavailable);
@@ -268,12 +329,10 @@ impl Connection {
         );
         self.activity = Activity::Publishing(publishing);
         self.grant = Some(Grant::new(found));
+        self.farewell = farewell;
     }
 
-    fn play(&mut self, request: &Request) -> Result<(), End> {
-        let Some(found) = self.authorize(request, Use::Play) else {
-            return Ok(());
-        };
+    fn play(&mut self, request: &Request, found: Found) -> Result<(), End> {
         let server = Arc::clone(&self.server);
         let Some(stream) = server.streams.get(&found.stream) else {
             self.session.refuse(request.id, Refusal::NotFound);
@@ -301,38 +360,6 @@ impl Connection {
             (grant.stream_id, grant.chunk_size),
         ));
         Ok(())
-    }
-
-    /// What the request's key opens. If nothing, it is refused and said why.
-    fn authorize(&mut self, request: &Request, usage: Use) -> Option<Found> {
-        let app = &self.server.app;
-        if request.login.is_none() && request.app != *app {
-            let asked: String = request.app.chars().take(64).collect();
-            info!("refused: app {asked:?} is not served; use {app:?}, as in rtmp://HOST/{app}");
-            self.server.ends.refused_app.inc();
-            self.session.refuse(request.id, Refusal::NotFound);
-            return None;
-        }
-        let keys = self.server.keys.load();
-        let now = self.server.clock.now();
-        let presented = match &request.login {
-            Some(login) => Presented::Login(login),
-            None => Presented::Key(request.key.expose()),
-        };
-        match keys.find(presented, usage, self.peer.ip(), now) {
-            Ok(found) => Some(found),
-            Err(refused) => {
-                info!("refused: {refused}");
-                self.server.ends.refuse_key(&refused);
-                let fields = json!({ "list": usage.as_str(), "class": refused.class() });
-                let text = format!("a peer was refused: {refused}");
-                self.server
-                    .events
-                    .publish(None, Kind::KeyRefused, text, fields);
-                self.session.refuse(request.id, Refusal::Denied);
-                None
-            }
-        }
     }
 
     fn refuse_for_memory(&mut self, request: RequestId) {

@@ -1,6 +1,6 @@
 //! Mux as a daemon: what is bound, what is spawned, what a reload takes over.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use live::{
     StreamName,
@@ -24,6 +24,7 @@ use crate::{
     connection::{Ports, Server},
     control,
     events::Events,
+    hooks::Hooks,
     keyring::Keyring,
     keys_command,
     metrics::{Ends, MemoryMetrics, StreamMetrics},
@@ -96,6 +97,8 @@ impl Daemon for Mux {
             app: config.app.clone(),
             keys: Arc::new(Keyring::new(config.keys.clone(), config.key_origin.clone())),
             login: login(&config)?,
+            guesses: Mutex::default(),
+            hooks: Hooks::new(config.hooks.clone(), chassis.tasks().clone()),
             clock,
             streams: Arc::clone(&streams),
             ends: Ends::default(),
@@ -110,17 +113,11 @@ impl Daemon for Mux {
         });
         chassis.register(|registry| {
             server.ends.register(registry);
+            server.hooks.register(registry);
             registry.register_collector(Box::new(StreamMetrics(Arc::clone(&streams))));
             registry.register_collector(Box::new(MemoryMetrics(Arc::clone(&server.budget))));
         });
-        let watch = Arc::clone(&server.keys).watch(server.events.clone());
-        let shutdown = chassis.shutdown().clone();
-        chassis.spawn_essential("key file", async move {
-            tokio::select! {
-                () = watch => {}
-                () = shutdown.triggered() => {}
-            }
-        });
+        watch_keys(chassis, &server);
         report(chassis, &server, shown.clone());
         let doors = Doors {
             limit: ConnectionLimit::new(config.connections),
@@ -162,6 +159,18 @@ impl Daemon for Mux {
             ))
         }
     }
+}
+
+/// Takes over what the commands do to the key file.
+fn watch_keys(chassis: &Chassis, server: &Server) {
+    let watch = Arc::clone(&server.keys).watch(server.events.clone());
+    let shutdown = chassis.shutdown().clone();
+    chassis.spawn_essential("key file", async move {
+        tokio::select! {
+            () = watch => {}
+            () = shutdown.triggered() => {}
+        }
+    });
 }
 
 /// How publishers log in by user and password.

@@ -46,6 +46,8 @@ pub(crate) const PLAYERS: &str = "players";
 pub(crate) struct Ends {
     ends: Family<[(&'static str, &'static str); 1], Counter>,
     refused_keys: Family<[(&'static str, &'static str); 1], Counter>,
+    /// Networks found over the limit of wrong keys, once a minute each.
+    pub(crate) guessers: Counter,
     /// Peers that asked for an app that is not served.
     pub(crate) refused_app: Counter,
 }
@@ -95,6 +97,11 @@ impl Ends {
             "refused_keys",
             "Peers refused for their key, by what is wrong with it",
             self.refused_keys.clone(),
+        );
+        registry.register(
+            "guessing_networks",
+            "Networks found guessing keys, once a minute each",
+            self.guessers.clone(),
         );
         registry.register(
             "refused_apps",

@@ -4,6 +4,8 @@
 
 mod broken;
 mod ffmpeg;
+mod hooks;
+mod keys;
 mod peer;
 mod players;
 mod pushes;

@@ -62,6 +62,21 @@ impl Running {
         Self::start_with(directory, text).await
     }
 
+    /// One with a key file, and with `top` above its configuration, which is on the disk too: for the commands.
+    pub(crate) async fn start_commanded(top: &str) -> Self {
+        let directory = new_directory();
+        std::fs::create_dir_all(&directory).unwrap();
+        let file = directory.join("keys.toml");
+        let text = format!("keys_file = {file:?}\n{top}\n{}", text(&directory, &[]));
+        std::fs::write(directory.join("mux.toml"), &text).unwrap();
+        Self::start_with(directory, text).await
+    }
+
+    /// The state directory, with `mux.toml` and `keys.toml`.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The same in a given state directory.
     pub(crate) async fn start_in(directory: PathBuf, transcoders: &[SocketAddr]) -> Self {
         let text = text(&directory, transcoders);
