@@ -30,6 +30,7 @@ mod key;
 mod memory;
 mod players;
 mod push;
+mod rtmp;
 mod rtmps;
 
 use hooks::RawHooks;
@@ -38,6 +39,7 @@ use key::RawKey;
 use memory::RawMemory;
 use players::RawPlayers;
 use push::RawPush;
+use rtmp::RawRtmp;
 use rtmps::RawRtmps;
 pub(crate) use rtmps::Rtmps;
 
@@ -45,8 +47,6 @@ pub(crate) use rtmps::Rtmps;
 pub(crate) const ADMIN_PORT: u16 = 9101;
 /// Most streams: each may hold a full ring.
 const MAX_STREAMS: usize = 256;
-/// Most ranges of proxies.
-const MAX_PROXIES: usize = 100;
 
 /// What may be written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,16 +69,6 @@ pub struct Raw {
     transcoder: Vec<RawTranscoder>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stream: Vec<RawStream>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawRtmp {
-    listen: Listen,
-    app: String,
-    login_app: String,
-    connections: u32,
-    proxy_from: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -144,18 +134,6 @@ impl Default for Raw {
             drain: DrainSection::default(),
             transcoder: Vec::new(),
             stream: Vec::new(),
-        }
-    }
-}
-
-impl Default for RawRtmp {
-    fn default() -> Self {
-        Self {
-            listen: Listen::one((std::net::Ipv6Addr::UNSPECIFIED, 1935).into()),
-            app: "live".to_owned(),
-            login_app: "login".to_owned(),
-            connections: 2_000,
-            proxy_from: Vec::new(),
         }
     }
 }
@@ -271,22 +249,6 @@ impl PartialEq for Transcoders {
 impl Raw {
     /// The second stage.
     pub(crate) fn resolve(&self, problems: &mut Problems<'_>) -> Option<Config> {
-        problems.within("rtmp.connections", self.rtmp.connections, 1..=100_000);
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-        for (key, app) in [
-            ("rtmp.app", &self.rtmp.app),
-            ("rtmp.login_app", &self.rtmp.login_app),
-        ] {
-            if !(1..=64).contains(&app.len()) || !app.bytes().all(plain) {
-                problems.refuse(key, "use 1 to 64 letters, digits, '-', '_' and '.'");
-            }
-        }
-        if self.rtmp.app == self.rtmp.login_app {
-            problems.refuse(
-                "rtmp.login_app",
-                "is the same as rtmp.app; give it another name",
-            );
-        }
         for (key, path) in [
             ("state_directory", &self.state_directory),
             ("keys_file", &self.keys_file),
@@ -295,7 +257,7 @@ impl Raw {
                 problems.refuse(key, "give an absolute path");
             }
         }
-        let proxies = self.resolve_proxies(problems);
+        let proxies = self.rtmp.resolve(problems);
         let rtmps = self.rtmps.resolve(problems);
         let hooks = self.hooks.resolve(problems);
         let memory = self.memory.resolve(self.ring.size, problems);
@@ -328,20 +290,6 @@ impl Raw {
             pushes,
             transcoders: transcoders?,
         })
-    }
-
-    fn resolve_proxies(&self, problems: &mut Problems<'_>) -> Vec<AddressRange> {
-        let given = &self.rtmp.proxy_from;
-        if given.len() > MAX_PROXIES {
-            problems.refuse(
-                "rtmp.proxy_from",
-                format_args!("there may be {MAX_PROXIES} at most"),
-            );
-        }
-        let range = |(index, text): (usize, &String)| {
-            problems.parse(format!("rtmp.proxy_from[{index}]"), text)
-        };
-        given.iter().enumerate().filter_map(range).collect()
     }
 
     fn resolve_stream(&self, problems: &mut Problems<'_>) -> Option<stream::Settings> {

@@ -22,7 +22,6 @@ use rtmp::CloseReason;
 
 use crate::{
     admission::TurnedAway,
-    budget::Budget,
     connection::{End, TLS_BEGINS},
     consumer::ConsumerStats,
     key::Refused,
@@ -34,7 +33,10 @@ use crate::{
     wire::WireError,
 };
 
+mod memory;
 mod publishers;
+
+pub(crate) use memory::MemoryMetrics;
 
 use publishers::PublisherReading;
 
@@ -121,31 +123,6 @@ fn class_of(reason: &CloseReason) -> &'static str {
         CloseReason::Deadline => "too_slow",
         CloseReason::Silent => "silent",
         CloseReason::Refused { .. } => "refused",
-    }
-}
-
-/// Reads the memory budget at each scrape.
-#[derive(Debug)]
-pub(crate) struct MemoryMetrics(pub(crate) Arc<Budget>);
-
-impl Collector for MemoryMetrics {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        for (name, help, bytes) in [
-            (
-                "memory_budget_bytes",
-                "The most that mux may come to",
-                self.0.total(),
-            ),
-            (
-                "memory_used_bytes",
-                "What connections and streams may come to now",
-                self.0.used(),
-            ),
-        ] {
-            let gauge = ConstGauge::new(float(bytes));
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
-        }
-        Ok(())
     }
 }
 
