@@ -10,6 +10,7 @@ mod hostile;
 mod obs;
 mod onebox;
 mod redundancy;
+mod relay;
 mod requests;
 mod rtmps;
 mod show;

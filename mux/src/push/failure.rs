@@ -12,8 +12,9 @@ use crate::{
     wire::WireError,
 };
 
-/// A connection this short was hardly taken: some platforms take any key and close when they have looked at it.
-const SHORT: Duration = Duration::from_secs(15);
+/// A connection that ends sooner was not taken in earnest: some servers take any key, and close when they have looked at
+/// it (nginx-rtmp's `deny publish` within a millisecond).
+pub(super) const EARNEST: Duration = Duration::from_secs(3);
 const CHECK_KEY: &str =
     "check this target's 'url' and 'key' against what the platform shows, then reload";
 
@@ -55,11 +56,15 @@ impl Failure {
             }
             PushError::Link(LinkError::Wire(WireError::Transport(
                 TransportError::Eof | TransportError::Io(_),
-            ))) if self.asking => Outcome::Doubted,
+            ))) if self.asking || self.is_brief() => Outcome::Doubted,
             PushError::Dial(_) | PushError::Tls(_) | PushError::Link(_) => Outcome::Failed {
                 lasted: self.lasted,
             },
         }
+    }
+
+    fn is_brief(&self) -> bool {
+        !self.lasted.is_zero() && self.lasted < EARNEST
     }
 
     /// How the target stands until the next try.
@@ -92,15 +97,12 @@ impl Failure {
             PushError::Link(LinkError::Wire(WireError::Transport(TransportError::Tls(tls)))) => {
                 format!("{} ({tls})", tls::advice(tls))
             }
-            PushError::Link(_) if self.asking && self.state() == PushState::Refused => format!(
-                "the target closed the connection when it heard the key, as many do for a wrong one: {CHECK_KEY}"
+            PushError::Link(_) if self.outcome() == Outcome::Doubted => format!(
+                "the target closed the connection as soon as it had heard the key, as many do for a wrong one: {CHECK_KEY}"
             ),
             PushError::Link(LinkError::Wire(WireError::Stalled)) => {
                 "the target took nothing for 10 s: the way to it is too slow for this stream, or it hangs".to_owned()
             }
-            PushError::Link(_) if !self.lasted.is_zero() && self.lasted < SHORT => format!(
-                "the target took the stream and ended it soon after ({error}); if that goes on, {CHECK_KEY}"
-            ),
             PushError::Link(_) => format!("the connection broke: {error}"),
         }
     }
@@ -156,9 +158,15 @@ mod tests {
                 Outcome::Doubted,
                 "nobody else publishes",
             ),
-            (eof(), true, 0, Outcome::Doubted, "when it heard the key"),
+            (
+                eof(),
+                true,
+                0,
+                Outcome::Doubted,
+                "as soon as it had heard the key",
+            ),
             (eof(), false, 0, failed(0), "the connection broke"),
-            (eof(), false, 3, failed(3), "soon after"),
+            (eof(), false, 1, Outcome::Doubted, "as soon as it had heard"),
             (eof(), false, 60, failed(60), "the connection broke"),
             (
                 LinkError::Wire(WireError::Stalled),

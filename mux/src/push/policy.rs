@@ -54,7 +54,7 @@ pub(crate) enum Outcome {
     },
     /// The target said no to the key or the application.
     Denied,
-    /// It said that the name is taken, or closed the connection when it heard the key.
+    /// It said that the name is taken, or closed the connection as soon as it had heard the key.
     Doubted,
 }
 

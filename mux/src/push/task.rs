@@ -21,7 +21,7 @@ use crate::{
     output::random,
     push::{
         Orders, Push, PushState, Target,
-        failure::{Failure, PushError},
+        failure::{EARNEST, Failure, PushError},
         policy::{Next, Outcome, Policy, Show, TRIES, WINDOW},
         tls,
     },
@@ -157,12 +157,11 @@ impl Task {
             match turn {
                 Turn::Publishing => {
                     since = Some(clock::monotonic());
-                    self.policy.accepted();
-                    (self.told, self.told_spent) = (None, false);
-                    self.say(PushState::Live, "the target takes the stream".to_owned());
+                    self.taken();
                 }
                 Turn::Moved => {
-                    if since.is_some() {
+                    if let Some(since) = since {
+                        self.settle(since);
                         self.note_lag(link.lag());
                     }
                     if self.is_over() {
@@ -201,6 +200,29 @@ impl Task {
         )
     }
 
+    /// The target says that it takes the stream. One that refused it before is believed later: it may do so again.
+    fn taken(&self) {
+        match &self.told {
+            Some((PushState::Refused, why)) => self.change(PushState::Live, Some(why.clone())),
+            _ => self.say_live(),
+        }
+    }
+
+    /// It has taken it since then.
+    fn settle(&mut self, since: Duration) {
+        if clock::monotonic().saturating_sub(since) >= EARNEST {
+            self.policy.accepted();
+            self.told_spent = false;
+            if self.told.take().is_some() && self.push.state() == PushState::Live {
+                self.say_live();
+            }
+        }
+    }
+
+    fn say_live(&self) {
+        self.say(PushState::Live, "the target takes the stream".to_owned());
+    }
+
     /// Whether there is nothing more for this connection: no show, or one that the target does not take.
     fn is_over(&self) -> bool {
         let codecs = &self.push.target.codecs;
@@ -216,10 +238,7 @@ impl Task {
             let why = "the target takes the stream too slowly: what it misses is left out up to the newest keyframe; lower the encoder's bit rate, or choose a nearer server of the platform";
             self.say(PushState::Stalled, why.to_owned());
         } else if !live && lag < RECOVERED {
-            self.say(
-                PushState::Live,
-                "the target takes the stream again".to_owned(),
-            );
+            self.say_live();
         }
     }
 
@@ -251,7 +270,7 @@ impl Task {
             Next::Parked => {
                 let why = last().unwrap_or_default();
                 let why = format!(
-                    "{why} It is left alone until it is started again, changed, or a new session begins."
+                    "{why}; it is left alone until it is started again, changed, or a new session begins"
                 );
                 self.say(PushState::Parked, why);
             }
@@ -260,7 +279,7 @@ impl Task {
                     let minutes = WINDOW.as_secs() / 60;
                     let why = last().unwrap_or_default();
                     let why = format!(
-                        "{TRIES} tries within {minutes} minutes: the next one waits. {why}"
+                        "{why}; {TRIES} tries within {minutes} minutes are enough: the next one waits"
                     );
                     self.say(self.push.state(), why);
                 }
@@ -275,12 +294,12 @@ impl Task {
         if !self.push.set(state, why) {
             return;
         }
-        let (stream, output, target) = (self.stream.name(), self.push.name(), self.push.label());
+        let (stream, output, address) = (self.stream.name(), self.push.name(), self.push.label());
         let as_str = state.as_str();
         if state == PushState::Live {
-            info!(%stream, output, target, state = as_str, "{text}");
+            info!(%stream, output, address, state = as_str, "{text}");
         } else {
-            warn!(%stream, output, target, state = as_str, "{text}");
+            warn!(%stream, output, address, state = as_str, "{text}");
         }
         self.tell(state, text);
     }

@@ -189,7 +189,11 @@ pub(crate) struct Feed {
 
 impl Transcoder {
     pub(crate) async fn start() -> Self {
-        Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
+        Self::start_at("127.0.0.1:0".parse().unwrap()).await
+    }
+
+    pub(crate) async fn start_at(address: SocketAddr) -> Self {
+        Self(TcpListener::bind(address).await.unwrap())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -63,6 +63,24 @@ async fn two_transcoders_get_the_same_stamps_and_frames_with_their_token() {
 }
 
 #[tokio::test]
+async fn mux_starts_without_its_transcoder_says_so_and_finds_it() {
+    within(async {
+        let address = Transcoder::start().await.address();
+        let mux = Running::start(&[address]).await;
+        let mut obs = Client::publish(mux.address(), KEY).await.unwrap();
+        obs.send_headers().await;
+        obs.send(MessageKind::Video, 0, &frame(true, 0, 10)).await;
+        while mux.status()["outputs"][0]["state"] != "waiting" {
+            tokio::task::yield_now().await;
+        }
+        let mut feed = Transcoder::start_at(address).await.accept().await;
+        assert_eq!(opening(&mut feed).await.1, 0);
+        mux.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_transcoder_that_dies_is_found_again_and_starts_at_the_newest_boundary() {
     within(async {
         let transcoder = Transcoder::start().await;
