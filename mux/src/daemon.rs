@@ -30,6 +30,7 @@ use crate::{
     metrics::{Ends, MemoryMetrics, StreamMetrics},
     notices::Notices,
     numbers::NumbersFile,
+    order_command,
     output::{Output, OutputStatus},
     random, status, status_command,
     streams::{SharedStream, Streams},
@@ -51,13 +52,18 @@ impl Daemon for Mux {
     const NAME: &'static str = "mux";
     const ABOUT: &'static str = "Takes streams from encoders over RTMP, keeps their time, and sends them to the transcoders.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const COMMANDS: &'static [CommandHelp] = &[keys_command::HELP, status_command::HELP];
+    const COMMANDS: &'static [CommandHelp] = &[
+        status_command::HELP,
+        order_command::HELP,
+        keys_command::HELP,
+    ];
     type Raw = Raw;
     type Config = Config;
 
     fn command(name: &str, line: &CommandLine) -> Exit {
         match name {
             "keys" => keys_command::run(line),
+            "order" => order_command::run(line),
             "status" => status_command::run(line),
             _ => line.refuse::<Self>(name, "there is no such command"),
         }

@@ -5,6 +5,7 @@
 //! (`connection`, `output`, `wire`, `streams`) own sockets and locks, `clock` the time, `numbers` the disk.
 
 mod admission;
+mod asking;
 mod backoff;
 mod budget;
 mod clock;
@@ -31,6 +32,7 @@ mod metadata;
 mod metrics;
 mod notices;
 mod numbers;
+mod order_command;
 mod outbox;
 mod output;
 mod pace;

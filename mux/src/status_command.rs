@@ -1,7 +1,6 @@
 //! `footlight-mux status`: asks the running mux how it is, once or each second, and shows it.
 //!
-//! The configuration is read for the admin address alone, so that it works beside a file with secrets that the operator
-//! may not read. What is shown is `view`'s affair.
+//! What is shown is `view`'s affair.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -12,14 +11,13 @@ use std::{
 use live::daemon::{
     Exit, admin,
     command::{CommandHelp, CommandLine, answer, complain, may_colour},
-    config::AdminSection,
-    lexopt::{Arg, Parser, ValueExt},
+    lexopt::{Arg, Parser},
     terminal::{self, Signals, Terminal},
 };
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
-    config::ADMIN_PORT,
+    asking,
     daemon::Mux,
     view::{self, History, Paper, Status},
 };
@@ -54,22 +52,9 @@ pub(crate) fn run(line: &CommandLine) -> Exit {
         Ok(options) => options,
         Err(what) => return line.refuse::<Mux>(HELP.name, what),
     };
-    let address = match options.admin {
-        Some(address) => address,
-        None => match line.admin_address(&AdminSection::on_port(ADMIN_PORT)) {
-            Ok(address) => address,
-            Err(exit) => return exit,
-        },
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("the system refused what it takes to ask: {error}"));
-            return Exit::System;
-        }
+    let (address, runtime) = match asking::prepare(line, options.admin) {
+        Ok(prepared) => prepared,
+        Err(exit) => return exit,
     };
     if options.watch {
         let mut watch = Watch {
@@ -95,15 +80,7 @@ fn parse(line: &CommandLine) -> Result<Options, String> {
         match argument {
             Arg::Long("watch") | Arg::Short('w') => options.watch = true,
             Arg::Long("json") => options.json = true,
-            Arg::Long("admin") => {
-                let value = parser.value().and_then(|value| value.string());
-                let value = value.map_err(|error| error.to_string())?;
-                let address = value.parse();
-                let address = address.map_err(|_| {
-                    format!("--admin: {value:?} is no address; give it as 127.0.0.1:{ADMIN_PORT}")
-                })?;
-                options.admin = Some(address);
-            }
+            Arg::Long("admin") => options.admin = Some(asking::admin(&mut parser)?),
             unknown @ (Arg::Short(_) | Arg::Long(_) | Arg::Value(_)) => {
                 return Err(unknown.unexpected().to_string());
             }
@@ -117,14 +94,10 @@ async fn once(address: SocketAddr, json: bool) -> Exit {
         Ok((text, _)) if json => answer(&text),
         Ok((_, status)) => answer(&joined(&view::draw(&status, &History::default(), paper()))),
         Err(error) => {
-            complain(&format!("{error}; {}", advice()));
+            complain(&format!("{error}; {}", asking::ADVICE));
             Exit::Unavailable
         }
     }
-}
-
-fn advice() -> &'static str {
-    "is footlight-mux running (systemctl status footlight-mux)? If it is elsewhere, say where with --admin IP:PORT"
 }
 
 /// The status as it came, and as it is understood.
@@ -241,7 +214,7 @@ impl Watch {
     fn exit(&self) -> Exit {
         match (&self.newest, &self.error) {
             (None, Some(error)) => {
-                complain(&format!("{error}; {}", advice()));
+                complain(&format!("{error}; {}", asking::ADVICE));
                 Exit::Unavailable
             }
             (Some(_), _) | (None, None) => Exit::Ok,

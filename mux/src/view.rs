@@ -226,11 +226,12 @@ fn kept(stream: &Stream) -> String {
         text.push_str(&format!(", segment {msn}"));
     }
     for (count, what) in [
-        (stream.takeovers, "takeovers"),
-        (stream.keyframes_overdue, "keyframes overdue"),
+        (stream.takeovers, "takeover"),
+        (stream.keyframes_overdue, "late keyframe"),
     ] {
         if count > 0 {
-            text.push_str(&format!(", {count} {what}"));
+            let plural = if count == 1 { "" } else { "s" };
+            text.push_str(&format!(", {count} {what}{plural}"));
         }
     }
     text

@@ -5,6 +5,7 @@
 mod attack;
 mod browser;
 mod clients;
+mod control;
 mod health;
 mod hostile;
 mod obs;

@@ -1,25 +1,51 @@
 //! Plain HTTP/1.1 to a daemon: its admin listener as a scraper sees it, an origin as a distributor does.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a shell: deadlines for what is waited for"
+)]
+
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 /// How long an answer may take. A blocked playlist request may be held three target durations.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// Status code, head and body of `path`; `headers` are whole lines with their line ends.
 pub fn http_get(address: SocketAddr, path: &str, headers: &str) -> Result<(u16, String, Vec<u8>)> {
+    http(
+        address,
+        "GET",
+        path,
+        &format!("Host: localhost\r\n{headers}"),
+        b"",
+    )
+}
+
+/// The same by any method, with a body; all headers are the caller's but `Connection`.
+pub fn http(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> Result<(u16, String, Vec<u8>)> {
     let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
     stream.set_read_timeout(Some(ANSWER))?;
-    let request =
-        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes())?;
+    let head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(&[head.as_bytes(), body].concat())?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
+    match stream.read_to_end(&mut answer) {
+        // A body that nobody wanted was not read; the answer came all the same.
+        Err(error) if error.kind() != ErrorKind::ConnectionReset => return Err(error.into()),
+        _ => {}
+    }
     let end = answer
         .windows(4)
         .position(|four| four == b"\r\n\r\n")
@@ -39,6 +65,26 @@ impl Admin {
     pub fn get(self, path: &str) -> Result<(u16, String)> {
         let (status, _, body) = http_get(self.0, path, "")?;
         Ok((status, String::from_utf8(body)?))
+    }
+
+    /// Gives an order as curl would: status code and what was answered.
+    pub fn post(self, path: &str) -> Result<(u16, Value)> {
+        let host = format!("Host: {}\r\n", self.0);
+        let (status, _, body) = http(self.0, "POST", path, &host, b"")?;
+        Ok((status, serde_json::from_slice(&body)?))
+    }
+
+    /// `/status`, as soon as it is as one waits for.
+    pub fn wait_until(self, is: impl Fn(&Value) -> bool) -> Result<Value> {
+        let deadline = Instant::now() + ANSWER;
+        loop {
+            let status = serde_json::from_str(&self.get("/status")?.1)?;
+            if is(&status) {
+                return Ok(status);
+            }
+            ensure!(Instant::now() < deadline, "in vain: {status}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Whether `/ready` says so.

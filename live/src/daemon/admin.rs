@@ -31,7 +31,7 @@ mod origin;
 mod route;
 
 pub use call::{Call, Refusal, Reply};
-pub use client::{AskError, ask};
+pub use client::{AskError, ask, order};
 pub use events::{Feed, ServerEvent};
 pub use route::Method;
 
@@ -185,7 +185,7 @@ where
         },
         Kind::Daemon(handler) => {
             let body = match method {
-                Some(Method::Post) => order(server, request).await?,
+                Some(Method::Post) => body_of(server, request).await?,
                 Some(Method::Get) | None => Bytes::new(),
             };
             let reply = handler(Call::new(parameters, body)).await?;
@@ -195,7 +195,7 @@ where
 }
 
 /// The body of a request that changes something, if it may.
-async fn order<B>(server: &Server, request: Request<B>) -> Result<Bytes, Refusal>
+async fn body_of<B>(server: &Server, request: Request<B>) -> Result<Bytes, Refusal>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BodyError>,

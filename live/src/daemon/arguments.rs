@@ -126,10 +126,19 @@ fn refuse(unknown: &Arg<'_>) -> String {
     }
 }
 
-/// How one command is used.
+/// How one command is used; a line that begins with a blank goes on with the one before.
 pub(super) fn usage(name: &str, command: &CommandHelp) -> String {
-    let line = |way: &&str| format!("  footlight-{name} {} {way}\n", command.name);
-    command.usage.iter().map(line).collect()
+    let lead = format!("footlight-{name} {}", command.name);
+    let line = |(index, way): (usize, &&str)| {
+        let goes_on = index > 0 && way.starts_with(' ');
+        let lead = if goes_on {
+            " ".repeat(lead.len())
+        } else {
+            lead.clone()
+        };
+        format!("  {lead} {way}\n")
+    };
+    command.usage.iter().enumerate().map(line).collect()
 }
 
 /// What `--help` prints.

@@ -90,7 +90,7 @@ stage  LIVE
     Streaming.
   from  backup, 10.0.0.6: stands by for the one on the air
         0 b/s
-  kept  12.0 s in 5.8 MiB, segment 1790000042, 1 takeovers
+  kept  12.0 s in 5.8 MiB, segment 1790000042, 1 takeover
   to            state         lag     sent  skips  failures
   transcoder-1  publishing   7 ms  1.2 GiB
   transcoder-2  waiting      0 ms      0 B               12

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{
-    Request,
+    Method, Request, StatusCode,
     body::{Bytes, Incoming},
     client::conn::http1,
     header::HOST,
@@ -38,15 +38,35 @@ pub enum AskError {
 ///
 /// An answer that is no success is the body all the same: what it says is for people.
 pub async fn ask(address: SocketAddr, path: &str) -> Result<Bytes, AskError> {
-    let answer = timeout(PATIENCE, get(address, path)).await;
+    Ok(exchange(address, Method::GET, path).await?.1)
+}
+
+/// Gives the daemon at `address` an order: its status code and the body of its answer.
+pub async fn order(address: SocketAddr, path: &str) -> Result<(u16, Bytes), AskError> {
+    let (status, body) = exchange(address, Method::POST, path).await?;
+    Ok((status.as_u16(), body))
+}
+
+async fn exchange(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+) -> Result<(StatusCode, Bytes), AskError> {
+    let answer = timeout(PATIENCE, send(address, method, path)).await;
     answer.unwrap_or(Err(AskError::Silent { at: address }))
 }
 
-async fn get(address: SocketAddr, path: &str) -> Result<Bytes, AskError> {
+async fn send(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+) -> Result<(StatusCode, Bytes), AskError> {
     let stream = TcpStream::connect(address).await;
     let stream = stream.map_err(|error| AskError::Unreachable(address, error))?;
     let broken = |error: Box<dyn std::error::Error + Send + Sync>| AskError::Broken(address, error);
-    let request = Request::get(path)
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
         .header(HOST, address.to_string())
         .body(Empty::<Bytes>::new());
     let request = request.map_err(|error| broken(error.into()))?;
@@ -54,10 +74,10 @@ async fn get(address: SocketAddr, path: &str) -> Result<Bytes, AskError> {
     let (mut sender, connection) = connected.map_err(|error| broken(error.into()))?;
     let exchange = async {
         let answer = sender.send_request(request).await?;
-        read(answer.into_body()).await
+        Ok((answer.status(), read(answer.into_body()).await?))
     };
     tokio::select! {
-        body = exchange => body.map_err(broken),
+        answer = exchange => answer.map_err(broken),
         ended = connection => {
             let error = ended.err().map_or_else(|| "it hung up".into(), Into::into);
             Err(broken(error))
