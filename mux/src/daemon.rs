@@ -23,7 +23,7 @@ use crate::{
     config::{Config, Raw, Transcoders},
     connection::{Ports, Server},
     control,
-    events::Events,
+    events::{Events, Kind},
     hooks::Hooks,
     keyring::Keyring,
     keys_command,
@@ -155,6 +155,9 @@ impl Daemon for Mux {
             let targets = config.pushes.get(name).map_or(&[][..], Vec::as_slice);
             stream.pushes.replace(targets, stream, &self.chassis);
         }
+        let text = "the configuration was read again";
+        let events = &self.server.events;
+        events.publish(None, Kind::Reloaded, text, serde_json::json!({}));
         let changed = self.config.changed_but_keys(&config);
         if changed.is_empty() {
             Ok(())

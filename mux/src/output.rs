@@ -19,6 +19,7 @@ use rtmp::{
     Secret,
     client::{ClientConfig, Purpose},
 };
+use serde_json::json;
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
@@ -28,6 +29,7 @@ use crate::{
     consumer::ConsumerStats,
     cursor::Audience,
     dial::{DialError, dial},
+    events::Kind,
     link::{Link, LinkError, Turn},
     socket,
     stream::State,
@@ -136,7 +138,7 @@ impl Output {
         // The transcoder has part of a session whose end it has not heard.
         let mut owes_end = false;
         loop {
-            self.status.set(OutputState::Idle);
+            self.stands(OutputState::Idle);
             tokio::select! {
                 () = self.show(owes_end) => {}
                 () = self.shutdown.triggered() => return,
@@ -180,8 +182,20 @@ impl Output {
         }
     }
 
+    /// Changes the state, and tells the bus if it is another.
+    fn stands(&self, state: OutputState) {
+        if self.status.state() == state {
+            return;
+        }
+        self.status.set(state);
+        let (output, state) = (&self.status.name, state.as_str());
+        let fields = json!({ "output": output, "state": state });
+        let text = format!("{output} is {state}");
+        self.stream.tell(Kind::OutputState, text, fields);
+    }
+
     fn failed(&self, end: &End, failures: u32, wait: Duration) {
-        self.status.set(OutputState::Waiting);
+        self.stands(OutputState::Waiting);
         self.status.failures.fetch_add(1, Ordering::Relaxed);
         let (stream, transcoder) = (self.stream.name(), &self.status.name);
         if failures == 1 {
@@ -192,7 +206,7 @@ impl Output {
     }
 
     async fn publish(&self, owes_end: &mut bool) -> Result<Infallible, End> {
-        self.status.set(OutputState::Connecting);
+        self.stands(OutputState::Connecting);
         let mut stop = pin!(self.shutdown.triggered());
         let socket = tokio::select! {
             socket = dial(&self.address) => socket?,
@@ -225,7 +239,7 @@ impl Output {
             match turn {
                 Turn::Publishing => {
                     info!(stream = %self.stream.name(), transcoder = %self.status.name, "the transcoder takes the stream");
-                    self.status.set(OutputState::Publishing);
+                    self.stands(OutputState::Publishing);
                     *owes_end = true;
                 }
                 Turn::Moved => self.status.lag.store(link.lag(), Ordering::Relaxed),

@@ -248,6 +248,7 @@ impl SharedStream {
             }
             Event::OnAir(..)
             | Event::Held
+            | Event::Resumed(_)
             | Event::Suspended
             | Event::Ended(_)
             | Event::Parked(_)

@@ -64,6 +64,9 @@ impl Stream {
         self.rate = Rate::default();
         self.shut();
         if let Some(session) = self.cutter.session() {
+            if self.state == State::Held {
+                self.events.push_back(Event::Resumed(session));
+            }
             self.events.push_back(Event::OnAir(id, session, cause));
         }
     }

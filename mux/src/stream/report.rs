@@ -40,6 +40,8 @@ pub(crate) enum Event {
     Health(PublisherId, health::Change),
     /// Nobody sends: the stream is held.
     Held,
+    /// Media comes back to a stream that was held.
+    Resumed(SessionId),
     /// An operator holds the stream.
     Suspended,
     /// The session is over.

@@ -40,6 +40,13 @@ impl Event {
                 Kind::Held,
                 "no media comes: the stream is held until a publisher comes (back)",
             )),
+            Self::Resumed(session) => {
+                let told = Told::new(
+                    Kind::Resumed,
+                    "media comes again: the stream is held no more",
+                );
+                Some(told.of_session(*session))
+            }
             Self::Suspended => Some(Told::new(
                 Kind::Held,
                 "the stream is on hold by command: resume it, or end it",
