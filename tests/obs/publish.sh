@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # OBS Studio without a screen, publishing until it is told to stop (SIGTERM or SIGINT).
 #
-#     publish.sh rtmp://127.0.0.1:1935/live KEY [KEYFRAME_SECONDS]
+#     publish.sh rtmp://127.0.0.1:1935/live KEY [KEYFRAME_SECONDS [USER PASSWORD]]
 #
 # Debian's obs-studio under Xvfb with software GL, at 640x360 and 15 frames a second, which two
 # cores carry beside everything else. KEYFRAME_SECONDS is 2; 0 is OBS's own default, "auto".
+# USER and PASSWORD tick "Use authentication".
 # Everything it writes is in a folder of its own, removed at the end, but for the log, which goes
 # to standard error.
 set -euo pipefail
 
-server=$1 key=$2 keyframe=${3:-2}
+server=$1 key=$2 keyframe=${3:-2} user=${4:-} password=${5:-}
+login=false
+[ -z "$user" ] || login=true
 
 for tool in obs Xvfb; do
   command -v "$tool" >/dev/null || { echo "publish.sh: $tool is missing: make test-deps installs it" >&2; exit 69; }
@@ -69,7 +72,7 @@ SampleRate=48000
 ChannelSetup=Stereo
 INI
 cat >"$profile/service.json" <<JSON
-{ "type": "rtmp_custom", "settings": { "server": "$server", "key": "$key", "use_auth": false, "bwtest": false } }
+{ "type": "rtmp_custom", "settings": { "server": "$server", "key": "$key", "use_auth": $login, "username": "$user", "password": "$password", "bwtest": false } }
 JSON
 cat >"$profile/streamEncoder.json" <<JSON
 { "rate_control": "CBR", "bitrate": 800, "keyint_sec": $keyframe, "preset": "ultrafast", "bf": 0, "profile": "main" }
