@@ -77,7 +77,8 @@ struct Made {
 
 /// Carries the command out.
 pub(crate) fn run(line: &CommandLine) -> Exit {
-    let now = WallClock::default().now();
+    // Whole seconds: nobody wants more in what is written.
+    let now = WallClock::default().now() / 1000 * 1000;
     let ask = match arguments::parse(line, now) {
         Ok(ask) => ask,
         Err(what) => return line.refuse::<Mux>(HELP.name, what),
@@ -113,8 +114,7 @@ fn carry_out(ask: Ask, view: &KeysView, line: &CommandLine, now: u64) -> Result<
         Ask::Add { new, printed } => {
             edit::check_stream(&new.stream, &view.origin.streams)?;
             let made = store.change(|file| {
-                let (key, mut stored) = mint(file, |id, key| edit::stored(&new, id, key, now))?;
-                stored.made = Expiry::at(now);
+                let (key, stored) = mint(file, |id, key| edit::stored(&new, id, key, now))?;
                 file.keys.push(stored.clone());
                 Ok::<_, Failure>(Made {
                     key,
