@@ -174,6 +174,12 @@ pub trait Daemon: Sized {
     /// what was not taken over; the daemon goes on with what it had. Of its own, the chassis takes over `[log]` only.
     fn reload(&mut self, config: Self::Config) -> impl Future<Output = Result<(), String>>;
 
+    /// Whether another process carries on what this one does: asked when it is to stop. Then nothing is drained or told
+    /// to anybody: the process ends where it is, as if it were killed.
+    fn hands_over(&self) -> bool {
+        false
+    }
+
     /// Called once when the drain begins, after the shutdown was triggered, under the drain's deadline: for what must
     /// be done in order. Most daemons need nothing here: their tasks watch [`Chassis::shutdown`].
     fn stop(&mut self) -> impl Future<Output = ()> {

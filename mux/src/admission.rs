@@ -9,7 +9,7 @@ use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 use tracing::{Span, debug, field::display, warn};
 
 use crate::{
-    budget::{self, Share},
+    budget::{self, Budget, Share},
     connection::{self, Server},
     proxy::{self, Header, ProxyError},
     socket,
@@ -39,6 +39,15 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Of a connection that another process let in, with `bytes` of memory.
+    pub(crate) fn of_old(budget: &Arc<Budget>, bytes: u64) -> Result<Self, budget::Spent> {
+        Ok(Self {
+            memory: budget.take(bytes)?,
+            tls: 0,
+            stranger: None,
+        })
+    }
+
     /// It has shown a key, and may come to `bytes`.
     pub(crate) fn admit(&mut self, bytes: u64) -> Result<(), budget::Spent> {
         self.memory.resize(bytes.saturating_add(self.tls))?;

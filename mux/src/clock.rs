@@ -26,6 +26,12 @@ pub(crate) struct WallClock {
 }
 
 impl WallClock {
+    /// From now on it says `now` at least, Unix milliseconds: what another process was told.
+    pub(crate) fn not_before(&self, now: u64) {
+        let ahead = now.saturating_sub(millis(monotonic()));
+        self.ahead.fetch_max(ahead, Ordering::Relaxed);
+    }
+
     /// Unix milliseconds; never less than before.
     pub(crate) fn now(&self) -> u64 {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH);

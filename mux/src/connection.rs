@@ -6,7 +6,7 @@
 use std::{
     convert::Infallible,
     net::SocketAddr,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -27,8 +27,10 @@ use crate::{
     clock::{self, WallClock},
     consumer::Consumer,
     cursor::Audience,
+    election::PublisherId,
     events::{Events, Kind},
     guess::Guesses,
+    handover::{self, Doing, Handover, Resumed, Snapshot},
     hooks::Hooks,
     key::{Found, Use},
     keyring::{Grant, Keyring},
@@ -37,7 +39,7 @@ use crate::{
     request::{Admitted, Farewell, Pending, Verdict},
     socket,
     stream::CloseCause,
-    streams::{Publishing, Streams},
+    streams::{Publishing, SharedStream, Streams},
     tape,
     transport::Transport,
     wire::{Ready, Wire, WireError},
@@ -67,6 +69,8 @@ pub(crate) struct Server {
     pub(crate) notices: Notices,
     pub(crate) budget: Arc<Budget>,
     pub(crate) ports: Ports,
+    /// What keeps connections for another process.
+    pub(crate) handover: Option<Arc<Handover>>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -105,13 +109,36 @@ struct Connection {
     pending: Option<Pending>,
     /// Media of the read under way.
     media: Vec<Message>,
+    /// How many times the session has said something, and how many media messages it gave since the peer publishes.
+    said: u64,
+    given: u64,
+    /// So many of each were passed on by the process that kept the connection.
+    repeated: Repeated,
+    /// It had a seat in another process, and is to have one again.
+    seated: bool,
+}
+
+/// What a session that is carried on does once more.
+#[derive(Debug, Clone, Copy, Default)]
+struct Repeated {
+    said: u64,
+    given: u64,
+}
+
+impl Repeated {
+    /// Whether this one was there already.
+    const fn take(count: &mut u64) -> bool {
+        let was_there = *count > 0;
+        *count = count.saturating_sub(1);
+        was_there
+    }
 }
 
 enum Activity {
     Asking,
     Publishing(Publishing),
     /// Played from the tape: the wire knows all about it.
-    Seated,
+    Seated(Arc<SharedStream>),
     /// What cannot be: by its own.
     Playing(Consumer),
 }
@@ -125,14 +152,14 @@ impl Activity {
                 consumer.more().await;
                 None
             }
-            Self::Asking | Self::Seated | Self::Playing(_) => std::future::pending().await,
+            Self::Asking | Self::Seated(_) | Self::Playing(_) => std::future::pending().await,
         }
     }
 
     const fn consumer(&mut self) -> Option<&mut Consumer> {
         match self {
             Self::Playing(consumer) => Some(consumer),
-            Self::Asking | Self::Seated | Self::Publishing(_) => None,
+            Self::Asking | Self::Seated(_) | Self::Publishing(_) => None,
         }
     }
 }
@@ -160,20 +187,97 @@ pub(crate) async fn serve(
         farewell: None,
         pending: None,
         media: Vec::new(),
+        said: 0,
+        given: 0,
+        repeated: Repeated::default(),
+        seated: false,
     };
-    let end = match connection.run().await {
-        Ok(never) => match never {},
-        Err(end) => end,
+    connection.wire.keep(connection.server.handover.as_ref());
+    connection.note();
+    connection.serve(&[]).await;
+}
+
+/// A connection that another process kept, to be served by what is answered; nothing if it cannot be carried on.
+pub(crate) fn carry_on(
+    server: Arc<Server>,
+    resumed: Resumed,
+) -> Option<(SocketAddr, impl Future<Output = ()>)> {
+    let Resumed {
+        socket,
+        kept,
+        snapshot,
+        journal,
+        unwritten,
+    } = resumed;
+    let stream = |name: &str| server.streams.get(&name.parse().ok()?);
+    let (mut given, mut seated) = (0, false);
+    let mut activity = match &snapshot.doing {
+        Doing::Asking => Some(Activity::Asking),
+        Doing::Publishing(name, id) => stream(name).map(|stream| {
+            let id = PublisherId(*id);
+            let (publishing, applied) = stream.publish_again(id, &server.budget);
+            given = applied.saturating_sub(snapshot.media);
+            Activity::Publishing(publishing)
+        }),
+        Doing::Playing(name, stream_id, chunk_size) => stream(name).map(|stream| {
+            Activity::Playing(Consumer::new(
+                Arc::clone(stream),
+                Audience::Player,
+                Arc::clone(&stream.players),
+                (*stream_id, *chunk_size),
+            ))
+        }),
+        Doing::Seated(name) => stream(name).map(|stream| {
+            seated = true;
+            Activity::Playing(Consumer::new(
+                Arc::clone(stream),
+                Audience::Player,
+                Arc::clone(&stream.players),
+                (tape::STREAM_ID, tape::CHUNK_SIZE),
+            ))
+        }),
+        Doing::Output(..) => None,
     };
-    connection.tell(&end);
-    connection.server.ends.count(&end);
-    // The stream goes on without it while the last words are said.
-    connection.activity = Activity::Asking;
-    connection.farewell = None;
-    if matches!(end, End::Session(_)) {
-        // A peer that does not take its last words does without.
-        let _best_effort = timeout(LAST_WORDS, connection.wire.close()).await;
-    }
+    let consumer = activity.as_mut().and_then(Activity::consumer);
+    // Before all else: dropping it ends the connection.
+    let wire = Wire::carry_on(socket, kept, &unwritten, consumer)
+        .inspect_err(|error| debug!(%error, "a connection is not carried on"))
+        .ok()?;
+    let memory = match &snapshot.doing {
+        Doing::Publishing(..) => budget::PUBLISHER,
+        Doing::Playing(..) | Doing::Seated(_) => budget::PLAYER,
+        Doing::Asking | Doing::Output(..) => budget::STRANGER,
+    };
+    let connection = Connection {
+        place: Place::of_old(&server.budget, memory).ok()?,
+        peer: snapshot.peer,
+        session: ServerSession::restore(&snapshot.session)?,
+        activity: activity?,
+        wire,
+        grant: None,
+        farewell: snapshot
+            .farewell
+            .and_then(|body| Farewell::of_old(&server.hooks, &body)),
+        pending: None,
+        media: Vec::new(),
+        said: snapshot.said,
+        given: snapshot.media,
+        repeated: Repeated {
+            said: unwritten.said.saturating_sub(snapshot.said),
+            given,
+        },
+        seated,
+        server,
+    };
+    let (peer, asked) = (snapshot.peer, snapshot.asked);
+    let serving = async move {
+        let mut connection = connection;
+        if let Some((request, usage)) = asked {
+            connection.consider_later(request, usage);
+        }
+        connection.serve(&journal).await;
+    };
+    Some((peer, serving))
 }
 
 /// Returns when a request that waits is decided.
@@ -185,13 +289,33 @@ async fn decision(pending: &mut Option<Pending>) -> Result<Admitted, Refusal> {
 }
 
 impl Connection {
-    async fn run(&mut self) -> Result<Infallible, End> {
+    /// From here to its end; `journal` is what came that the session has not had.
+    async fn serve(mut self, journal: &[u8]) {
+        let connection = &mut self;
+        let end = match connection.run(journal).await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        };
+        connection.tell(&end);
+        connection.server.ends.count(&end);
+        // The stream goes on without it while the last words are said.
+        connection.activity = Activity::Asking;
+        connection.farewell = None;
+        if matches!(end, End::Session(_)) {
+            // A peer that does not take its last words does without.
+            let _best_effort = timeout(LAST_WORDS, self.wire.close()).await;
+        }
+    }
+
+    async fn run(&mut self, journal: &[u8]) -> Result<Infallible, End> {
         let shutdown = self.server.shutdown.clone();
         let mut stop = pin!(shutdown.triggered());
+        self.replay(journal)?;
         loop {
             self.act()?;
             self.check_grant()?;
             self.wire.write(self.activity.consumer())?;
+            self.sit_again();
             self.end_show()?;
             self.wire.set_alarm(self.session.poll_timeout());
             let flushed = self.wire.is_flushed();
@@ -209,6 +333,7 @@ impl Connection {
                 decision = decision(&mut self.pending) => {
                     if let Some(Pending { request, usage, .. }) = self.pending.take() {
                         self.decided(&request, usage, decision)?;
+                        self.note();
                     }
                 }
                 () = &mut stop => return Err(End::Shutdown),
@@ -216,24 +341,104 @@ impl Connection {
         }
     }
 
+    /// Does again what another process did with its journal, and then what it did not come to.
+    fn replay(&mut self, journal: &[u8]) -> Result<(), End> {
+        if journal.is_empty() {
+            return Ok(());
+        }
+        // Nothing is noted before the session has had all that came.
+        self.pass_actions()?;
+        for piece in journal.chunks(handover::READ) {
+            while self.session.has_only_media()
+                && let Some(action) = self.session.next_action()
+            {
+                self.take_media(action);
+            }
+            self.pass_on();
+            self.session.handle_input(piece, clock::monotonic());
+        }
+        Ok(())
+    }
+
+    fn take_media(&mut self, action: ServerAction) {
+        if let ServerAction::Media(message) = action {
+            self.given = self.given.saturating_add(1);
+            if !Repeated::take(&mut self.repeated.given) {
+                self.media.push(message);
+            }
+        }
+    }
+
+    /// Notes where the session stands, before anything but media comes of it.
+    fn note(&mut self) {
+        let (session, peer) = (&self.session, self.peer);
+        let (said, media) = (self.said, self.given);
+        let doing = match &self.activity {
+            Activity::Asking => Doing::Asking,
+            Activity::Publishing(publishing) => {
+                Doing::Publishing(publishing.stream().to_string(), publishing.id().0)
+            }
+            Activity::Seated(stream) => Doing::Seated(stream.name().to_string()),
+            Activity::Playing(consumer) if self.seated => {
+                Doing::Seated(consumer.stream().to_string())
+            }
+            Activity::Playing(consumer) => {
+                let (stream_id, chunk_size) = consumer.written_as();
+                Doing::Playing(consumer.stream().to_string(), stream_id, chunk_size)
+            }
+        };
+        let asked = self.pending.as_ref();
+        let asked = asked.map(|pending| (pending.request.clone(), pending.usage));
+        let farewell = self.farewell.as_ref().map(Farewell::body);
+        self.wire.note(|at| Snapshot {
+            at,
+            said,
+            media,
+            peer,
+            doing,
+            asked,
+            farewell,
+            session: session.save().into(),
+        });
+    }
+
     /// Does what the session asks for.
     fn act(&mut self) -> Result<(), End> {
+        if !self.session.has_only_media() || self.wire.is_note_due() {
+            self.note();
+        }
+        self.pass_actions()
+    }
+
+    fn pass_actions(&mut self) -> Result<(), End> {
         while let Some(action) = self.session.next_action() {
-            if let ServerAction::Media(message) = action {
-                self.media.push(message);
+            if let ServerAction::Media(_) = action {
+                self.take_media(action);
                 continue;
             }
             self.pass_on();
             match action {
-                ServerAction::Send(bytes) => self.wire.push(bytes)?,
-                ServerAction::PublishRequested(request) => self.consider(request, Use::Publish)?,
-                ServerAction::PlayRequested(request) => self.consider(request, Use::Play)?,
+                ServerAction::Send(bytes) => {
+                    self.said = self.said.saturating_add(1);
+                    if !Repeated::take(&mut self.repeated.said) {
+                        self.wire.push(bytes)?;
+                    }
+                }
+                ServerAction::PublishRequested(request) => {
+                    self.consider(request, Use::Publish)?;
+                    self.note();
+                }
+                ServerAction::PlayRequested(request) => {
+                    self.consider(request, Use::Play)?;
+                    self.note();
+                }
                 ServerAction::Unpublished | ServerAction::StoppedPlaying => {
                     info!("stopped in good order");
                     self.activity = Activity::Asking;
                     self.grant = None;
                     self.farewell = None;
                     self.wire.stand()?;
+                    self.note();
                 }
                 ServerAction::Media(_) => {}
                 ServerAction::Closed(reason) => return Err(reason.into()),
@@ -277,6 +482,20 @@ impl Connection {
                 Ok(())
             }
         }
+    }
+
+    /// Has a request decided that another process had not decided yet.
+    fn consider_later(&mut self, request: Request, usage: Use) {
+        let verdict: Pin<Box<dyn Future<Output = _> + Send>> =
+            match self.server.consider(&request, usage, self.peer) {
+                Verdict::Now(decision) => Box::pin(std::future::ready(decision)),
+                Verdict::Later(verdict) => verdict,
+            };
+        self.pending = Some(Pending {
+            request,
+            usage,
+            verdict,
+        });
     }
 
     fn decided(
@@ -328,6 +547,7 @@ impl Connection {
             fields,
         );
         self.activity = Activity::Publishing(publishing);
+        (self.given, self.repeated.given) = (0, 0);
         self.grant = Some(Grant::new(found));
         self.farewell = farewell;
     }
@@ -349,8 +569,9 @@ impl Connection {
         debug!(stream = %found.stream, key = %found.key, software = ?request.flash_ver, "plays");
         self.grant = Some(Grant::new(found));
         let on_tape = (grant.stream_id, grant.chunk_size) == (tape::STREAM_ID, tape::CHUNK_SIZE);
+        self.wire.forget_place();
         if on_tape && self.wire.sit(stream) {
-            self.activity = Activity::Seated;
+            self.activity = Activity::Seated(Arc::clone(stream));
             return Ok(());
         }
         self.activity = Activity::Playing(Consumer::new(
@@ -369,10 +590,27 @@ impl Connection {
         self.session.refuse(request, Refusal::Unavailable);
     }
 
+    /// Once all is written that another process had begun, a player is sent the tape again.
+    fn sit_again(&mut self) {
+        if self.seated
+            && self.wire.is_flushed()
+            && let Activity::Playing(consumer) = &self.activity
+        {
+            self.seated = false;
+            let stream = Arc::clone(consumer.shared());
+            if !consumer.ended() && self.wire.sit_again(&stream, consumer.place()) {
+                self.activity = Activity::Seated(stream);
+            } else {
+                // From now on it is what it does.
+                self.note();
+            }
+        }
+    }
+
     /// Tells a player that the show is over, once it has all of it.
     fn end_show(&mut self) -> Result<(), End> {
         let over = match &self.activity {
-            Activity::Seated => self.wire.is_over(),
+            Activity::Seated(_) => self.wire.is_over(),
             Activity::Playing(consumer) => consumer.ended(),
             Activity::Asking | Activity::Publishing(_) => false,
         };
@@ -390,7 +628,9 @@ impl Connection {
             Activity::Publishing(publishing) => {
                 info!(publisher = publishing.id().0, "publishes no more: {end}")
             }
-            Activity::Playing(_) | Activity::Seated | Activity::Asking => debug!("closed: {end}"),
+            Activity::Playing(_) | Activity::Seated(_) | Activity::Asking => {
+                debug!("closed: {end}")
+            }
         }
         if let Some(advice) = self.server.ports.advice(end, &self.server.app)
             && self.server.notices.is_news("wrong_port")

@@ -10,7 +10,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use live::{
-    SessionId,
+    SessionId, StreamName,
     stamp::{ON_END, Stamp, VERSION},
 };
 use rtmp::{
@@ -21,7 +21,8 @@ use rtmp::{
 use tokio::{sync::watch, task::yield_now};
 
 use crate::{
-    cursor::{Audience, Budget, Cursor, Item},
+    cursor::{Audience, Budget, Cursor, Item, Place},
+    handover::Unwritten,
     outbox::{Outbox, SLICES},
     ring::Seq,
     streams::SharedStream,
@@ -32,6 +33,11 @@ const TURN: Budget = Budget {
     messages: SLICES / 2,
     bytes: 256 * 1024,
 };
+
+/// What was being sent is no longer in the ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("what was being sent is gone")]
+pub(crate) struct NotThere;
 
 /// What consumers have had.
 #[derive(Debug, Default)]
@@ -85,6 +91,26 @@ impl Consumer {
         self.ended
     }
 
+    /// The stream it reads.
+    pub(crate) fn stream(&self) -> &StreamName {
+        self.stream.name()
+    }
+
+    /// Where it is.
+    pub(crate) fn place(&self) -> Place {
+        self.cursor.place(self.ended)
+    }
+
+    /// The stream it reads.
+    pub(crate) const fn shared(&self) -> &Arc<SharedStream> {
+        &self.stream
+    }
+
+    /// Its message stream and chunk size.
+    pub(crate) const fn written_as(&self) -> (u32, u32) {
+        (self.stream_id, self.chunk_size)
+    }
+
     /// How long its next message has been waiting, milliseconds.
     pub(crate) fn lag(&self) -> u64 {
         self.stream
@@ -108,19 +134,54 @@ impl Consumer {
         self.stats.sent.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Takes one turn into an empty outbox.
-    pub(crate) fn fill(&mut self, outbox: &mut Outbox) {
+    /// Goes on where a process left off that was sending: at its place, with a turn made again that was not written.
+    pub(crate) fn carry_on(
+        &mut self,
+        unwritten: &Unwritten,
+        outbox: &mut Outbox,
+    ) -> Result<(), NotThere> {
+        let Some(place) = unwritten.place else {
+            return Ok(());
+        };
+        let audience = self.cursor.audience();
+        let mut items = Vec::new();
+        let cursor = self.stream.look(|stream, _now| {
+            if let Some((before, after)) = unwritten.turn {
+                let mut cursor = Cursor::at(audience, before, stream);
+                if !cursor.take_again(stream.ring(), after, &mut items) {
+                    return Err(NotThere);
+                }
+            }
+            Ok(Cursor::at(audience, place, stream))
+        })?;
+        self.cursor = cursor;
+        for item in items {
+            self.put(item, outbox);
+        }
+        self.ended = place.ended;
+        if unwritten.turn.is_none() || outbox.bytes() == unwritten.turn_bytes {
+            Ok(())
+        } else {
+            Err(NotThere)
+        }
+    }
+
+    /// Takes one turn into an empty outbox. Answers with the place before it and the one after.
+    pub(crate) fn fill(&mut self, outbox: &mut Outbox) -> Option<(Place, Place)> {
         let behind = self.behind || self.head.has_changed().unwrap_or(false);
         if !behind || self.ended {
-            return;
+            return None;
         }
         // Before the look: what comes after it counts as new.
         self.head.mark_unchanged();
         let skips = self.cursor.skips();
         let (cursor, items) = (&mut self.cursor, &mut self.items);
-        self.behind = self
-            .stream
-            .look(|stream, now| cursor.take(stream.ring(), now, TURN, items));
+        let before;
+        (before, self.behind) = self.stream.look(|stream, now| {
+            cursor.find_place(stream.ring(), now);
+            let before = cursor.place(false);
+            (before, cursor.take(stream.ring(), TURN, items))
+        });
         let skipped = self.cursor.skips().saturating_sub(skips);
         self.stats.skips.fetch_add(skipped, Ordering::Relaxed);
         // The buffer is used again: no allocation per turn.
@@ -129,6 +190,7 @@ impl Consumer {
             self.put(item, outbox);
         }
         self.items = items;
+        Some((before, self.cursor.place(self.ended)))
     }
 
     fn put(&mut self, item: Item, outbox: &mut Outbox) {

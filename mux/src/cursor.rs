@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use live::{SessionId, stamp::Stamp};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     headers::Headers,
     media,
     ring::{Entry, Ring, Seq, Slot},
+    stream::Stream,
     timeline::MediaKind,
 };
 
@@ -29,6 +31,19 @@ pub(crate) enum Audience {
     Platform,
     /// Sees the segment clock's stamps, and absolute time.
     Transcoder,
+}
+
+/// A cursor as plain data: where it is, and what the next message depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    next: Option<Seq>,
+    /// Generation of the set it was sent last.
+    held: Option<u64>,
+    needs_key: bool,
+    base: Option<u64>,
+    skips: u64,
+    /// It has had the session's end.
+    pub(crate) ended: bool,
 }
 
 /// One message for the consumer.
@@ -77,6 +92,35 @@ pub(crate) struct Cursor {
     skips: u64,
 }
 
+impl Place {
+    /// A player's place: it was sent what lies before `next`, and the configuration of generation `held`.
+    pub(crate) const fn playing(next: Option<Seq>, held: u64, base: Option<u64>) -> Self {
+        Self {
+            next,
+            held: Some(held),
+            needs_key: false,
+            base,
+            skips: 0,
+            ended: false,
+        }
+    }
+
+    /// What comes next.
+    pub(crate) const fn next(&self) -> Option<Seq> {
+        self.next
+    }
+
+    /// Generation of the configuration that was sent last.
+    pub(crate) const fn held(&self) -> Option<u64> {
+        self.held
+    }
+
+    /// Absolute time that is 0 on the player's clock.
+    pub(crate) const fn base(&self) -> Option<u64> {
+        self.base
+    }
+}
+
 impl Cursor {
     /// A consumer that has had nothing.
     pub(crate) const fn new(audience: Audience) -> Self {
@@ -88,6 +132,46 @@ impl Cursor {
             base: None,
             skips: 0,
         }
+    }
+
+    /// A cursor at `place`. A set that the stream has no more is sent again.
+    pub(crate) fn at(audience: Audience, place: Place, stream: &Stream) -> Self {
+        let held = place.held.and_then(|held| stream.headers_of(held));
+        Self {
+            audience,
+            next: place.next,
+            held,
+            needs_key: place.needs_key,
+            base: place.base,
+            skips: place.skips,
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn place(&self, ended: bool) -> Place {
+        Place {
+            next: self.next,
+            held: self.held.as_ref().map(|held| held.generation()),
+            needs_key: self.needs_key,
+            base: self.base,
+            skips: self.skips,
+            ended,
+        }
+    }
+
+    /// Takes again what lies before `end`. Answers whether all of it was still there.
+    pub(crate) fn take_again(&mut self, ring: &Ring, end: Place, items: &mut Vec<Item>) -> bool {
+        let (Some(mut next), Some(end)) = (self.next, end.next) else {
+            return false;
+        };
+        while next < end
+            && let Some(slot) = ring.get(next)
+        {
+            self.emit(slot, items);
+            next = next.next();
+        }
+        self.next = Some(next);
+        next == end
     }
 
     /// Who is served.
@@ -107,15 +191,8 @@ impl Cursor {
             .map_or(0, |slot| now.saturating_sub(slot.arrived))
     }
 
-    /// Takes what waits, up to `budget`. Answers whether that ended it: there may be more.
-    pub(crate) fn take(
-        &mut self,
-        ring: &Ring,
-        now: u64,
-        budget: Budget,
-        items: &mut Vec<Item>,
-    ) -> bool {
-        self.find_place(ring, now);
+    /// Takes what waits from the place found, up to `budget`. Answers whether that ended it: there may be more.
+    pub(crate) fn take(&mut self, ring: &Ring, budget: Budget, items: &mut Vec<Item>) -> bool {
         let Some(mut next) = self.next else {
             return false;
         };
@@ -136,7 +213,7 @@ impl Cursor {
     }
 
     /// Begins, goes on, or jumps.
-    fn find_place(&mut self, ring: &Ring, now: u64) {
+    pub(crate) fn find_place(&mut self, ring: &Ring, now: u64) {
         let Some(next) = self.next else {
             self.next = self.beginning(ring);
             self.needs_key = true;

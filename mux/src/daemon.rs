@@ -21,9 +21,10 @@ use crate::{
     budget::Budget,
     clock::WallClock,
     config::{Config, Raw, Transcoders},
-    connection::{Ports, Server},
+    connection::{self, Ports, Server},
     control,
     events::{Events, Kind},
+    handover::{Handover, Left},
     hooks::Hooks,
     keyring::Keyring,
     keys_command,
@@ -85,24 +86,23 @@ impl Daemon for Mux {
             None => Vec::new(),
         };
         let shown = rtmps.map(|rtmps| Shown::new(rtmps.certificate.clone()));
-        let directory = &config.state_directory;
-        std::fs::create_dir_all(directory).map_err(|error| {
-            let directory = directory.display();
-            StartError::System(format!(
-                "state_directory {directory} cannot be made: {error}; create it for mux's user, or name another"
-            ))
-        })?;
+        make_state_directory(&config)?;
         if config.streams.is_empty() {
             tracing::warn!("no [[stream]] is configured: nothing can be published");
         }
         let clock = Arc::new(WallClock::default());
         let events = Events::new(Arc::clone(&clock));
-        let streams = Arc::new(spawn_streams(&config, chassis, &clock, &events));
+        let login = login(&config)?;
+        // What may fail comes first: what is taken over here and dropped is over.
+        let (handover, left) = Handover::begin(chassis, kept_at_most(&config)).unzip();
+        let mut left = left.unwrap_or_default();
+        let kept = (handover.as_ref(), &mut left);
+        let streams = Arc::new(spawn_streams(&config, chassis, &clock, &events, kept));
         control::add_routes(chassis, &streams, &events);
         let server = Arc::new(Server {
             app: config.app.clone(),
             keys: Arc::new(Keyring::new(config.keys.clone(), config.key_origin.clone())),
-            login: login(&config)?,
+            login,
             guesses: Mutex::default(),
             hooks: Hooks::new(config.hooks.clone(), chassis.tasks().clone()),
             clock,
@@ -115,6 +115,7 @@ impl Daemon for Mux {
                 rtmp: chassis.address("rtmp").map(|address| address.port()),
                 rtmps: chassis.address("rtmps").map(|address| address.port()),
             },
+            handover,
             shutdown: chassis.shutdown().clone(),
         });
         chassis.register(|registry| {
@@ -131,6 +132,7 @@ impl Daemon for Mux {
             proxies: config.proxies.clone(),
             server: Arc::clone(&server),
         };
+        carry_on(left, &server, chassis, &doors.limit);
         doors.open("rtmp", listeners, None, chassis);
         if let Some(shown) = &shown {
             doors.open_tls(tls_listeners, shown, chassis)?;
@@ -141,6 +143,10 @@ impl Daemon for Mux {
             shown,
             config,
         })
+    }
+
+    fn hands_over(&self) -> bool {
+        self.server.handover.is_some()
     }
 
     /// Keys and push targets of known streams are taken over, and the certificate: whose key is gone is closed, a target
@@ -255,12 +261,50 @@ fn report(chassis: &Chassis, server: &Arc<Server>, shown: Option<Shown>) {
     });
 }
 
+fn make_state_directory(config: &Config) -> Result<(), StartError> {
+    let directory = &config.state_directory;
+    std::fs::create_dir_all(directory).map_err(|error| {
+        let directory = directory.display();
+        StartError::System(format!(
+            "state_directory {directory} cannot be made: {error}; create it for mux's user, or name another"
+        ))
+    })
+}
+
+/// Connections that may be open at once: peers', and ours to transcoders and platforms.
+fn kept_at_most(config: &Config) -> usize {
+    let outputs = config.streams.len().saturating_mul(RANKS);
+    let pushes = config.pushes.values().map(Vec::len).sum();
+    config
+        .connections
+        .saturating_add(outputs)
+        .saturating_add(pushes)
+}
+
+/// Serves the peers that the last process left; then its streams know who is not coming back.
+fn carry_on(mut left: Left, server: &Arc<Server>, chassis: &Chassis, limit: &ConnectionLimit) {
+    let peers = left.peers().into_iter();
+    let carried: Vec<_> = peers
+        .filter_map(|peer| connection::carry_on(Arc::clone(server), peer))
+        .collect();
+    for stream in server.streams.values() {
+        stream.settle();
+    }
+    for (peer, serving) in carried {
+        chassis.carry_on("rtmp", peer, limit, serving);
+    }
+    if let Some(handover) = &server.handover {
+        handover.forget(left);
+    }
+}
+
 /// All streams with their timers, keepers and outputs.
 fn spawn_streams(
     config: &Config,
     chassis: &Chassis,
     clock: &Arc<WallClock>,
     events: &Events,
+    (handover, left): (Option<&Arc<Handover>>, &mut Left),
 ) -> Streams {
     let mut streams = Streams::new();
     for name in &config.streams {
@@ -269,14 +313,19 @@ fn spawn_streams(
         let status = targets
             .iter()
             .map(|member| Arc::new(OutputStatus::new(member.name())));
-        let stream = Arc::new(SharedStream::new(
+        let mut stream = SharedStream::new(
             name.clone(),
             config.stream,
             file.load(),
             Arc::clone(clock),
             events.clone(),
             status.collect(),
-        ));
+        );
+        if let Some(handover) = handover {
+            let (area, state) = handover.stream(name, config.stream, left);
+            stream.carry_on(area, state);
+        }
+        let stream = Arc::new(stream);
         let shutdown = chassis.shutdown().clone();
         chassis.spawn_essential(
             format!("{name} numbers"),
@@ -291,7 +340,7 @@ fn spawn_streams(
         };
         chassis.spawn_essential(format!("{name} clock"), time);
         if let Some(transcoders) = &config.transcoders {
-            spawn_outputs(&stream, transcoders, chassis);
+            spawn_outputs(&stream, transcoders, chassis, (handover, left));
         }
         let targets = config.pushes.get(name).map_or(&[][..], Vec::as_slice);
         stream.pushes.replace(targets, &stream, chassis);
@@ -306,7 +355,12 @@ fn targets<'a>(transcoders: Option<&'a Transcoders>, stream: &StreamName) -> Vec
     ranks.filter_map(|rank| members.get(rank)).collect()
 }
 
-fn spawn_outputs(stream: &Arc<SharedStream>, transcoders: &Transcoders, chassis: &Chassis) {
+fn spawn_outputs(
+    stream: &Arc<SharedStream>,
+    transcoders: &Transcoders,
+    chassis: &Chassis,
+    (handover, left): (Option<&Arc<Handover>>, &mut Left),
+) {
     let token = transcoders.secret.publish_token(stream.name());
     for status in &stream.outputs {
         let Some(address) = transcoders.addresses.get(&status.name) else {
@@ -317,9 +371,11 @@ fn spawn_outputs(stream: &Arc<SharedStream>, transcoders: &Transcoders, chassis:
             status: Arc::clone(status),
             address: address.clone(),
             key: Secret::new(format!("{}?token={}", stream.name(), token.expose())),
+            handover: handover.cloned(),
             shutdown: chassis.shutdown().clone(),
         };
+        let left = left.output(stream.name(), &status.name);
         let name = format!("{} to {}", stream.name(), status.name);
-        chassis.spawn_essential(name, output.run());
+        chassis.spawn_essential(name, output.run(left));
     }
 }

@@ -19,6 +19,7 @@ mod dial;
 mod election;
 mod events;
 mod guess;
+mod handover;
 mod headers;
 mod health;
 mod hooks;

@@ -3,18 +3,20 @@
 //! Whoever runs it calls [`Link::turn`] again and again and decides what a turn means to it. Whatever happens here,
 //! neither the publisher nor any other consumer notices.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use rtmp::{
     CloseReason,
     client::{ClientAction, ClientConfig, ClientSession},
 };
 use tokio::time::timeout;
+use tracing::debug;
 
 use crate::{
     clock,
     consumer::{Consumer, ConsumerStats},
     cursor::Audience,
+    handover::{self, Doing, Handover, Resumed, Snapshot},
     streams::SharedStream,
     wire::{Ready, Wire, WireError},
 };
@@ -54,6 +56,12 @@ pub(crate) struct Link {
     wire: Wire,
     session: ClientSession,
     consumer: Option<Consumer>,
+    /// What it is kept as for another process.
+    output: String,
+    /// How many times the session has said something.
+    said: u64,
+    /// So many of them were passed on by the process that kept the connection.
+    said_before: u64,
 }
 
 impl Link {
@@ -72,7 +80,70 @@ impl Link {
             wire,
             session: ClientSession::new(config, clock::monotonic()),
             consumer: None,
+            output: String::new(),
+            said: 0,
+            said_before: 0,
         }
+    }
+
+    /// Keeps it for another process, from the first byte on, as the connection of `output`.
+    #[must_use]
+    pub(crate) fn kept(mut self, handover: Option<&Arc<Handover>>, output: &str) -> Self {
+        output.clone_into(&mut self.output);
+        self.wire.keep(handover);
+        self.note();
+        self
+    }
+
+    /// On a connection that another process kept; nothing if it cannot be carried on.
+    pub(crate) fn carry_on(
+        resumed: Resumed,
+        stream: Arc<SharedStream>,
+        audience: Audience,
+        stats: Arc<ConsumerStats>,
+    ) -> Option<Self> {
+        let Resumed {
+            socket,
+            kept,
+            snapshot,
+            journal,
+            unwritten,
+        } = resumed;
+        let Doing::Output(_, output, began) = snapshot.doing else {
+            return None;
+        };
+        let consumer = |written_as| {
+            let (stream, stats) = (Arc::clone(&stream), Arc::clone(&stats));
+            Consumer::new(stream, audience, stats, written_as)
+        };
+        let mut consumer = began.map(consumer);
+        let wire = Wire::carry_on(socket, kept, &unwritten, consumer.as_mut())
+            .inspect_err(|error| debug!(%error, output, "a connection is not carried on"))
+            .ok()?;
+        let mut link = Self {
+            session: ClientSession::restore(&snapshot.session)?,
+            stream,
+            audience,
+            stats,
+            wire,
+            consumer,
+            output,
+            said: snapshot.said,
+            said_before: unwritten.said.saturating_sub(snapshot.said),
+        };
+        if !journal.is_empty() {
+            // Nothing is noted before the session has had all that came.
+            link.pass_actions().ok()?;
+            for piece in journal.chunks(handover::READ) {
+                link.session.handle_input(piece, clock::monotonic());
+            }
+        }
+        Some(link)
+    }
+
+    /// Whether the peer takes the stream.
+    pub(crate) const fn is_publishing(&self) -> bool {
+        self.consumer.is_some()
     }
 
     /// Does what there is to do, then waits for more. May be dropped while it waits: nothing is lost.
@@ -133,12 +204,49 @@ impl Link {
         self.consumer.as_ref().is_some_and(Consumer::ended)
     }
 
+    /// Notes where the session stands, before anything comes of it.
+    fn note(&mut self) {
+        let Self {
+            session, consumer, ..
+        } = &*self;
+        let doing = Doing::Output(
+            self.stream.name().to_string(),
+            self.output.clone(),
+            consumer.as_ref().map(Consumer::written_as),
+        );
+        let (said, session) = (self.said, session.save());
+        self.wire.note(|at| Snapshot {
+            at,
+            said,
+            media: 0,
+            peer: (Ipv4Addr::UNSPECIFIED, 0).into(),
+            doing,
+            asked: None,
+            farewell: None,
+            session: session.into(),
+        });
+    }
+
     /// Whether the stream may be sent from now on.
     fn act(&mut self) -> Result<bool, LinkError> {
+        if !self.session.has_only_media() || self.wire.is_note_due() {
+            self.note();
+        }
+        self.pass_actions()
+    }
+
+    fn pass_actions(&mut self) -> Result<bool, LinkError> {
         let mut began = false;
         while let Some(action) = self.session.next_action() {
             match action {
-                ClientAction::Send(bytes) => self.wire.push(bytes)?,
+                ClientAction::Send(bytes) => {
+                    self.said = self.said.saturating_add(1);
+                    if self.said_before > 0 {
+                        self.said_before -= 1;
+                    } else {
+                        self.wire.push(bytes)?;
+                    }
+                }
                 ClientAction::Publishing {
                     stream_id,
                     chunk_size,
@@ -150,6 +258,7 @@ impl Link {
                         Arc::clone(&self.stats),
                         (stream_id, chunk_size),
                     ));
+                    self.note();
                 }
                 ClientAction::Playing | ClientAction::Media(_) => {}
                 ClientAction::Closed(reason) => return Err(reason.into()),

@@ -79,6 +79,12 @@ impl Outbox {
         });
     }
 
+    /// How many bytes are to be written.
+    pub(crate) fn bytes(&self) -> u64 {
+        let bytes: usize = self.queue.iter().map(Unsent::len).sum();
+        u64::try_from(bytes.saturating_sub(self.offset)).unwrap_or(u64::MAX)
+    }
+
     /// The next bytes to write, as slices; answers with their number.
     pub(crate) fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
         let mut room = slices.iter_mut();

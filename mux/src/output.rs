@@ -30,6 +30,7 @@ use crate::{
     cursor::Audience,
     dial::{DialError, dial},
     events::Kind,
+    handover::{Handover, Resumed},
     link::{Link, LinkError, Turn},
     socket,
     stream::State,
@@ -115,6 +116,8 @@ pub(crate) struct Output {
     pub(crate) address: HostPort,
     /// `{stream}?token={token}`.
     pub(crate) key: Secret,
+    /// What keeps its connection for another process.
+    pub(crate) handover: Option<Arc<Handover>>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -132,19 +135,22 @@ enum End {
 }
 
 impl Output {
-    /// Until mux stops.
-    pub(crate) async fn run(self) {
+    /// Until mux stops; begins with a connection that another process left, if one did.
+    pub(crate) async fn run(self, left: Option<Resumed>) {
         let mut backoff = Backoff::new(WAITS.0, WAITS.1);
         // The transcoder has part of a session whose end it has not heard.
         let mut owes_end = false;
+        let mut left = left.and_then(|left| self.carry_on(left));
         loop {
             self.stands(OutputState::Idle);
-            tokio::select! {
-                () = self.show(owes_end) => {}
-                () = self.shutdown.triggered() => return,
+            if left.is_none() {
+                tokio::select! {
+                    () = self.show(owes_end) => {}
+                    () = self.shutdown.triggered() => return,
+                }
             }
             let begun = clock::monotonic();
-            let end = match self.publish(&mut owes_end).await {
+            let end = match self.publish(left.take(), &mut owes_end).await {
                 Ok(never) => match never {},
                 Err(end) => end,
             };
@@ -205,13 +211,36 @@ impl Output {
         }
     }
 
-    async fn publish(&self, owes_end: &mut bool) -> Result<Infallible, End> {
-        self.stands(OutputState::Connecting);
+    fn carry_on(&self, left: Resumed) -> Option<Link> {
+        let (stream, stats) = (Arc::clone(&self.stream), Arc::clone(&self.status.stats));
+        let link = Link::carry_on(left, stream, Audience::Transcoder, stats)?;
+        debug!(stream = %self.stream.name(), transcoder = %self.status.name, "the connection to the transcoder is carried on");
+        Some(link)
+    }
+
+    async fn publish(&self, left: Option<Link>, owes_end: &mut bool) -> Result<Infallible, End> {
         let mut stop = pin!(self.shutdown.triggered());
-        let socket = tokio::select! {
-            socket = dial(&self.address) => socket?,
-            () = &mut stop => return Err(End::Shutdown),
+        let mut link = match left {
+            Some(link) => link,
+            None => {
+                tokio::select! {
+                    link = self.connect() => link?,
+                    () = &mut stop => return Err(End::Shutdown),
+                }
+            }
         };
+        if link.is_publishing() {
+            self.stands(OutputState::Publishing);
+            *owes_end = true;
+        }
+        self.send(&mut link, stop, owes_end).await?;
+        link.leave().await;
+        Err(End::Over)
+    }
+
+    async fn connect(&self) -> Result<Link, End> {
+        self.stands(OutputState::Connecting);
+        let socket = dial(&self.address).await?;
         let config = ClientConfig {
             purpose: Purpose::Publish,
             app: APP.to_owned(),
@@ -222,15 +251,23 @@ impl Output {
             // Its pings come every 2 s.
             dead_after: Some(socket::CONSUMER_TIMEOUT),
         };
-        let stats = Arc::clone(&self.status.stats);
-        let stream = Arc::clone(&self.stream);
-        let mut link = Link::new(
+        let link = Link::new(
             Wire::new(Transport::plain(socket)),
             config,
-            stream,
+            Arc::clone(&self.stream),
             Audience::Transcoder,
-            stats,
+            Arc::clone(&self.status.stats),
         );
+        Ok(link.kept(self.handover.as_ref(), &self.status.name))
+    }
+
+    /// Until the session's end is written.
+    async fn send(
+        &self,
+        link: &mut Link,
+        mut stop: impl Future<Output = ()> + Unpin,
+        owes_end: &mut bool,
+    ) -> Result<(), End> {
         loop {
             let turn = tokio::select! {
                 turn = link.turn() => turn?,
@@ -243,10 +280,7 @@ impl Output {
                     *owes_end = true;
                 }
                 Turn::Moved => self.status.lag.store(link.lag(), Ordering::Relaxed),
-                Turn::Over => {
-                    link.leave().await;
-                    return Err(End::Over);
-                }
+                Turn::Over => return Ok(()),
             }
         }
     }

@@ -37,6 +37,21 @@ pub(crate) struct Farewell {
     body: Value,
 }
 
+impl Farewell {
+    /// One that another process was to say.
+    pub(crate) fn of_old(hooks: &Hooks, body: &str) -> Option<Self> {
+        Some(Self {
+            hooks: hooks.clone(),
+            body: serde_json::from_str(body).ok()?,
+        })
+    }
+
+    /// What will be said.
+    pub(crate) fn body(&self) -> String {
+        self.body.to_string()
+    }
+}
+
 impl Drop for Farewell {
     fn drop(&mut self) {
         self.hooks.tell(HookEvent::Unpublish, self.body.take());

@@ -12,7 +12,10 @@ use std::{
 use tokio::{net::TcpStream, sync::Notify, task::yield_now, time::sleep};
 use tracing::debug;
 
-use crate::{outbox::Outbox, seat::Seat, streams::SharedStream, tape::Tape};
+use crate::{
+    cursor::Place, handover::Outgoing, outbox::Outbox, seat::Seat, streams::SharedStream,
+    tape::Tape,
+};
 
 /// Seats in a row: half a millisecond of system calls.
 const ROW: usize = 64;
@@ -59,12 +62,50 @@ impl Rows {
         stream: &Arc<SharedStream>,
         socket: Arc<TcpStream>,
         control: Outbox,
+        outgoing: Option<Outgoing>,
     ) -> Seated {
-        stream.players.connected.fetch_add(1, Ordering::Relaxed);
         let mut inner = stream.rows.lock();
         let tape = inner.tape.take().filter(|tape| !tape.is_over());
         let tape = Arc::clone(inner.tape.insert(tape.unwrap_or_default()));
-        let seat = Arc::new(Seat::new(socket, tape, Arc::clone(stream), control));
+        let says = (control, outgoing);
+        let seat = Seat::new(socket, tape, Arc::clone(stream), says, None);
+        inner.seat(stream, seat)
+    }
+
+    /// Gives a player a seat that has been sent what lies before `place`, in another process; nothing waits to be
+    /// written to it. Nobody else has sat down on another clock yet, or the player does without.
+    pub(crate) fn sit_again(
+        stream: &Arc<SharedStream>,
+        socket: Arc<TcpStream>,
+        outgoing: &mut Option<Outgoing>,
+        place: Place,
+    ) -> Option<Seated> {
+        let mut inner = stream.rows.lock();
+        let tape = inner.tape.take().unwrap_or_else(|| {
+            Arc::new(stream.look(|stream, _now| Tape::going_on(stream.ring(), place)))
+        });
+        let tape = Arc::clone(inner.tape.insert(tape));
+        let at = tape.extend(stream).ok().and_then(|_| tape.find(place));
+        let Some(at) = at else {
+            if inner.rows.is_empty() {
+                inner.tape = None;
+            }
+            return None;
+        };
+        let says = (Outbox::default(), outgoing.take());
+        let seat = Seat::new(socket, tape, Arc::clone(stream), says, Some(at));
+        Some(inner.seat(stream, seat))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn seat(&mut self, stream: &Arc<SharedStream>, seat: Seat) -> Seated {
+        stream.players.connected.fetch_add(1, Ordering::Relaxed);
+        let (inner, seat) = (self, Arc::new(seat));
         let free = inner.rows.iter().find(|row| row.seats().len() < ROW);
         let row = free.cloned().unwrap_or_else(|| {
             let row = Arc::<Row>::default();
@@ -78,10 +119,6 @@ impl Rows {
             row,
             stream: Arc::clone(stream),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

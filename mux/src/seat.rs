@@ -15,6 +15,7 @@ use tokio::{net::TcpStream, sync::Notify};
 
 use crate::{
     clock,
+    handover::Outgoing,
     outbox::{Full, Outbox, SLICES},
     streams::SharedStream,
     tape::{Next, Tape, Turn},
@@ -37,6 +38,8 @@ pub(crate) struct Seat {
 struct State {
     /// What its session says.
     control: Outbox,
+    /// Where it is noted what is about to be written, for another process.
+    outgoing: Option<Outgoing>,
     turn: Option<Turn>,
     /// Where the next turn begins on the tape; nowhere before the first.
     at: Option<u64>,
@@ -60,12 +63,14 @@ enum Writer {
 }
 
 impl Seat {
-    /// A player that has had nothing of `tape` yet; `control` is what its session has said. Its connection writes first.
+    /// A player that has had all of `tape` before `at`, or nothing; `control` is what its session has said. Its
+    /// connection writes first.
     pub(crate) fn new(
         socket: Arc<TcpStream>,
         tape: Arc<Tape>,
         stream: Arc<SharedStream>,
-        control: Outbox,
+        (control, outgoing): (Outbox, Option<Outgoing>),
+        at: Option<u64>,
     ) -> Self {
         Self {
             socket,
@@ -73,8 +78,9 @@ impl Seat {
             stream,
             state: Mutex::new(State {
                 control,
+                outgoing,
                 turn: None,
-                at: None,
+                at,
                 writer: Writer::Connection,
                 over: false,
                 progress: clock::monotonic(),
@@ -113,18 +119,23 @@ impl Seat {
 
     /// Adds bytes of its session.
     pub(crate) fn push(&self, bytes: Bytes) -> Result<(), Full> {
-        self.lock().control.push_control(bytes)
+        let mut state = self.lock();
+        let none_waits = state.turn.is_none() && state.control.is_empty();
+        if let Some(outgoing) = &mut state.outgoing {
+            outgoing.note(|writing| writing.control(&bytes, none_waits));
+        }
+        state.control.push_control(bytes)
     }
 
     /// Nothing more is written here: answers with what was begun and is not finished, and what its session has said.
-    pub(crate) fn leave(&self) -> io::Result<Outbox> {
+    pub(crate) fn leave(&self) -> io::Result<(Outbox, Option<Outgoing>)> {
         let mut state = self.lock();
         state.writer = Writer::Nobody;
         let mut rest = std::mem::take(&mut state.control);
         if let Some(turn) = state.turn.take() {
             rest.put_before(turn.read()?);
         }
-        Ok(rest)
+        Ok((rest, state.outgoing.take()))
     }
 
     /// Nobody serves its row any more, which is a bug of ours: its connection ends.
@@ -189,7 +200,20 @@ impl Seat {
             return Ok(false);
         }
         loop {
-            match self.tape.next(state.at, now)? {
+            let (next, noted) = self.tape.next(state.at, now, state.outgoing.is_some())?;
+            if let (Some(outgoing), Some((before, after))) = (&mut state.outgoing, noted) {
+                match &next {
+                    Next::Begin(headers, _) => {
+                        outgoing.note(|writing| writing.written(headers, after));
+                    }
+                    Next::Turn(turn) => {
+                        let bytes = turn.left().end - turn.left().start;
+                        outgoing.note(|writing| writing.turn(before, after, bytes));
+                    }
+                    Next::Wait | Next::Over => {}
+                }
+            }
+            match next {
                 Next::Begin(headers, at) => {
                     let skips = u64::from(state.at.is_some());
                     self.stream

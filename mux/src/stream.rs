@@ -32,13 +32,13 @@ mod feed;
 mod hold;
 mod publisher;
 mod report;
-#[cfg_attr(not(test), expect(dead_code, reason = "nothing saves yet"))]
 mod saved;
 mod telling;
 
 pub(crate) use command::{Command, CommandError};
 pub(crate) use publisher::{Publisher, Who};
 pub(crate) use report::{CloseCause, Counters, Event, State};
+pub(crate) use saved::SavedStream;
 
 /// What a stream is told by the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +141,7 @@ impl Stream {
             told_overdue: false,
             who: None,
             health: Health::new(self.settings.target.into()),
+            applied: 0,
         });
     }
 
@@ -160,6 +161,7 @@ impl Stream {
         let Some(publisher) = self.publishers.iter_mut().find(|p| p.id == id) else {
             return Ok(());
         };
+        publisher.applied = publisher.applied.saturating_add(1);
         let length = u64::try_from(message.payload.len()).unwrap_or_default();
         self.counters.received = self.counters.received.saturating_add(length);
         let media = media::sort(message).inspect_err(|_| self.counters.malformed += 1)?;

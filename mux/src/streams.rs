@@ -28,6 +28,7 @@ use crate::{
     consumer::ConsumerStats,
     election::PublisherId,
     events::{Events, Kind},
+    handover::{Area, Aside},
     health::Code,
     key::PublishRole,
     output::OutputStatus,
@@ -71,6 +72,8 @@ struct Inner {
     publishers: BTreeMap<PublisherId, oneshot::Sender<CloseCause>>,
     /// From its first publisher until there is none and the ring is empty.
     memory: Option<Share>,
+    /// What outlives this process.
+    area: Option<Area>,
 }
 
 /// One publisher's place in its stream. Dropping it leaves the stream.
@@ -101,6 +104,7 @@ impl SharedStream {
                 armed: None,
                 publishers: BTreeMap::new(),
                 memory: None,
+                area: None,
             }),
             head: watch::Sender::default(),
             numbers: watch::Sender::default(),
@@ -111,6 +115,60 @@ impl SharedStream {
             outputs,
             pushes: Pushes::default(),
         }
+    }
+
+    /// Keeps it in `area` from now on, and goes on where another process left it.
+    pub(crate) fn carry_on(&mut self, area: Option<Area>, left: Option<(Stream, Aside)>) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        inner.area = area;
+        if let Some((stream, aside)) = left {
+            self.clock.not_before(aside.now);
+            self.next_publisher = AtomicU64::new(aside.next_publisher);
+            self.head.send_replace(stream.ring().head());
+            self.numbers.send_replace(stream.last_numbers());
+            inner.stream = stream;
+        }
+    }
+
+    /// Once all publishers that were left are back: the others are not coming.
+    pub(crate) fn settle(&self) {
+        self.act(|inner, _now| {
+            for id in inner.stream.publisher_ids() {
+                if !inner.publishers.contains_key(&id) {
+                    inner.stream.publisher_left(id);
+                }
+            }
+        });
+    }
+
+    /// Lets a publisher in again that another process let in. Answers with how many messages of it were taken in.
+    pub(crate) fn publish_again(
+        self: &Arc<Self>,
+        id: PublisherId,
+        budget: &Arc<Budget>,
+    ) -> (Publishing, u64) {
+        let (close, closed) = oneshot::channel();
+        let applied = self.act(|inner, _now| {
+            if inner.memory.is_none() {
+                // A smaller budget than before ends no show that is on the air.
+                let ring = inner.stream.ring().capacity();
+                inner.memory = budget.take(on_air(ring, self.outputs.len())).ok();
+            }
+            let applied = inner.stream.applied(id);
+            if applied.is_some() {
+                inner.publishers.insert(id, close);
+            } else {
+                // It was thrown out, and had not heard of it.
+                let _heard = close.send(CloseCause::TakenOver);
+            }
+            applied
+        });
+        let publishing = Publishing {
+            stream: Arc::clone(self),
+            id,
+            closed,
+        };
+        (publishing, applied.unwrap_or(0))
     }
 
     /// Its name.
@@ -204,8 +262,20 @@ impl SharedStream {
             stream,
             wake,
             armed,
+            area,
             ..
         } = &mut *inner;
+        if let Some(area) = area {
+            // Nobody sees what is not kept.
+            let next_publisher = self.next_publisher.load(Ordering::Relaxed);
+            area.commit(
+                stream,
+                Aside {
+                    next_publisher,
+                    now,
+                },
+            );
+        }
         let (head, due) = (stream.ring().head(), wake.due(stream.ring(), now));
         let timeout = stream.poll_timeout();
         let sooner = timeout.is_some_and(|due| armed.is_none_or(|armed| due < armed));
@@ -268,6 +338,11 @@ impl SharedStream {
 }
 
 impl Publishing {
+    /// The stream it publishes.
+    pub(crate) fn stream(&self) -> &StreamName {
+        self.stream.name()
+    }
+
     /// Its number in the log.
     pub(crate) const fn id(&self) -> PublisherId {
         self.id

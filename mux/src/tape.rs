@@ -21,7 +21,7 @@ use nix::sys::{
 };
 use tokio::{io::Interest, net::TcpStream};
 
-use crate::streams::SharedStream;
+use crate::{cursor::Place, ring::Ring, streams::SharedStream};
 
 mod index;
 
@@ -98,18 +98,49 @@ impl Tape {
         inner.torn || inner.index.is_over()
     }
 
-    /// What a player gets that has had all before `at`, or nothing.
-    pub(crate) fn next(&self, at: Option<u64>, now: u64) -> io::Result<Next> {
+    /// A tape for players who were sent another process's tape, one of them up to `place`: on the same clock, and with
+    /// all that the ring still has.
+    pub(crate) fn going_on(ring: &Ring, place: Place) -> Self {
+        let inner = Inner {
+            index: Index::going_on(ring, place),
+            ..Inner::default()
+        };
+        Self {
+            inner: Mutex::new(inner),
+        }
+    }
+
+    /// Where a player goes on that was sent what lies before `place`, if it can be sent the rest from here.
+    pub(crate) fn find(&self, place: Place) -> Option<u64> {
+        let inner = self.lock();
+        (!inner.torn).then(|| inner.index.find(place)).flatten()
+    }
+
+    /// What a player gets that has had all before `at`, or nothing. If it is `noted`, also the cursor's places before and
+    /// after that.
+    pub(crate) fn next(
+        &self,
+        at: Option<u64>,
+        now: u64,
+        noted: bool,
+    ) -> io::Result<(Next, Option<(Place, Place)>)> {
         let inner = self.lock();
         if inner.torn {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
-        Ok(match inner.index.step(at, now) {
+        let next = match inner.index.step(at, now) {
             Step::Begin(beginning) => Next::Begin(beginning.headers(), beginning.at),
             Step::Send(range) => inner.turn(range),
             Step::Wait => Next::Wait,
             Step::Over => Next::Over,
-        })
+        };
+        let place = |at| inner.index.place(at);
+        let places = match &next {
+            Next::Begin(_, at) if noted => Some((place(*at), place(*at))),
+            Next::Turn(turn) if noted => Some((place(turn.left.start), place(turn.left.end))),
+            Next::Begin(..) | Next::Turn(_) | Next::Wait | Next::Over => None,
+        };
+        Ok((next, places))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -10,10 +10,13 @@ use tokio::{
     net::TcpStream,
     time::{Sleep, sleep},
 };
+use tracing::debug;
 
 use crate::{
     clock,
-    consumer::Consumer,
+    consumer::{Consumer, NotThere},
+    cursor::Place,
+    handover::{Handover, Kept, Outgoing, Snapshot, Unwritten, Writing, let_go},
     outbox::{Full, Outbox, SLICES},
     rows::{Rows, Seated},
     socket,
@@ -27,6 +30,8 @@ const TURNS: usize = 16;
 /// See the module.
 pub(crate) struct Wire {
     transport: Transport,
+    /// What of it outlives this process; nothing under TLS, whose keys are ours alone.
+    kept: Option<Kept>,
     outbox: Outbox,
     seated: Option<Seated>,
     /// When something was last written, or nothing waited.
@@ -61,6 +66,29 @@ pub(crate) enum WireError {
     Stalled,
 }
 
+/// Why a connection that was kept is not carried on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotCarriedOn {
+    /// The ring has moved on.
+    #[error(transparent)]
+    Gone(#[from] NotThere),
+    /// The system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It left more unread than it may.
+    #[error(transparent)]
+    Full(#[from] Full),
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        // Closing alone would not end it: the descriptor store holds the socket too.
+        if self.kept.is_some() {
+            let_go(self.transport.socket());
+        }
+    }
+}
+
 impl From<io::Error> for WireError {
     fn from(error: io::Error) -> Self {
         TransportError::from(error).into()
@@ -73,12 +101,73 @@ impl Wire {
         let now = clock::monotonic();
         Self {
             transport,
+            kept: None,
             outbox: Outbox::default(),
             seated: None,
             progress: now,
             alarm: Box::pin(sleep(Duration::ZERO)),
             alarm_at: now,
         }
+    }
+
+    /// Keeps what is done here for another process, from the first byte on.
+    pub(crate) fn keep(&mut self, handover: Option<&Arc<Handover>>) {
+        if let (Some(socket), Some(handover)) = (self.transport.plain_socket(), handover) {
+            self.kept = handover.keep(&**socket);
+        }
+    }
+
+    /// A connection that another process kept. What it had yet to write is written first; `consumer` makes media again.
+    pub(crate) fn carry_on(
+        socket: std::net::TcpStream,
+        kept: Kept,
+        unwritten: &Unwritten,
+        consumer: Option<&mut Consumer>,
+    ) -> Result<Self, NotCarriedOn> {
+        let mut wire = Self::new(Transport::plain(TcpStream::from_std(socket)?));
+        wire.kept = Some(kept);
+        let mut done = unwritten.done;
+        match consumer {
+            Some(consumer) => consumer.carry_on(unwritten, &mut wire.outbox)?,
+            None if unwritten.turn.is_some() => return Err(NotThere.into()),
+            None => {}
+        }
+        if unwritten.turn.is_none() {
+            done = done.saturating_sub(unwritten.turn_bytes);
+        }
+        let control = Bytes::copy_from_slice(&unwritten.control);
+        wire.outbox.push_control(control)?;
+        wire.outbox
+            .advance(usize::try_from(done).unwrap_or(usize::MAX));
+        Ok(wire)
+    }
+
+    /// Whether the session is to be noted now, for want of room for what comes.
+    pub(crate) fn is_note_due(&self) -> bool {
+        self.kept
+            .as_ref()
+            .is_some_and(|kept| kept.reading.is_full())
+    }
+
+    /// Notes where the session stands. To be called before anything but media comes of it.
+    pub(crate) fn note(&mut self, snapshot: impl FnOnce(u64) -> Snapshot) {
+        let Some(kept) = &mut self.kept else { return };
+        let snapshot = snapshot(kept.reading.at());
+        if let Err(error) = kept.save(&snapshot, self.transport.socket()) {
+            debug!(%error, "the connection cannot be kept over a restart");
+            self.kept = None;
+        }
+    }
+
+    /// The consumer is gone; the next one begins anew.
+    pub(crate) fn forget_place(&mut self) {
+        if let Some(outgoing) = self.outgoing() {
+            outgoing.note(Writing::forget_place);
+        }
+    }
+
+    fn outgoing(&mut self) -> Option<&mut Outgoing> {
+        self.kept.as_mut()?.outgoing.as_mut()
     }
 
     /// The socket, for its options.
@@ -99,15 +188,37 @@ impl Wire {
         let Some(socket) = self.transport.plain_socket() else {
             return false;
         };
+        let socket = Arc::clone(socket);
         let control = std::mem::take(&mut self.outbox);
-        self.seated = Some(Rows::sit(stream, Arc::clone(socket), control));
+        let outgoing = self.kept.as_mut().and_then(|kept| kept.outgoing.take());
+        self.seated = Some(Rows::sit(stream, socket, control, outgoing));
         true
+    }
+
+    /// Gives a player a seat that had one in another process and has been sent what lies before `place`. `false` if that
+    /// cannot be: its place is on no tape.
+    pub(crate) fn sit_again(&mut self, stream: &Arc<SharedStream>, place: Place) -> bool {
+        let Some(socket) = self.transport.plain_socket() else {
+            return false;
+        };
+        let socket = Arc::clone(socket);
+        let mut nothing = None;
+        let outgoing = match &mut self.kept {
+            Some(kept) => &mut kept.outgoing,
+            None => &mut nothing,
+        };
+        self.seated = Rows::sit_again(stream, socket, outgoing, place);
+        self.seated.is_some()
     }
 
     /// Takes the seat away, if the peer has one. What was begun is still written.
     pub(crate) fn stand(&mut self) -> Result<(), WireError> {
         if let Some(seated) = self.seated.take() {
-            self.outbox = seated.seat().leave()?;
+            let (rest, outgoing) = seated.seat().leave()?;
+            self.outbox = rest;
+            if let Some(kept) = &mut self.kept {
+                kept.outgoing = outgoing;
+            }
         }
         Ok(())
     }
@@ -121,11 +232,14 @@ impl Wire {
 
     /// Adds bytes of a session.
     pub(crate) fn push(&mut self, bytes: Bytes) -> Result<(), WireError> {
-        match &self.seated {
-            Some(seated) => seated.seat().push(bytes)?,
-            None => self.outbox.push_control(bytes)?,
+        if let Some(seated) = &self.seated {
+            return Ok(seated.seat().push(bytes)?);
         }
-        Ok(())
+        let none_waits = self.outbox.is_empty();
+        if let Some(outgoing) = self.outgoing() {
+            outgoing.note(|writing| writing.control(&bytes, none_waits));
+        }
+        Ok(self.outbox.push_control(bytes)?)
     }
 
     /// Reads what is there and gives it to `session`, in as many pieces as it comes in.
@@ -134,7 +248,18 @@ impl Wire {
         mut session: impl FnMut(&[u8], Duration),
     ) -> Result<(), WireError> {
         let now = clock::monotonic();
-        Ok(self.transport.try_read(|bytes| session(bytes, now))?)
+        let Some(kept) = &mut self.kept else {
+            return Ok(self.transport.try_read(|bytes| session(bytes, now))?);
+        };
+        match self.transport.socket().try_read(kept.reading.room()) {
+            Ok(0) => Err(TransportError::Eof.into()),
+            Ok(count) => {
+                session(kept.reading.took(count), now);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Writes what waits, and what the consumer is to have next, until the socket takes no more or others have waited
@@ -152,7 +277,8 @@ impl Wire {
             if self.outbox.is_empty()
                 && let Some(consumer) = consumer.as_deref_mut()
             {
-                consumer.fill(&mut self.outbox);
+                let moved = consumer.fill(&mut self.outbox);
+                self.note_turn(moved);
             }
             if self.outbox.is_empty() {
                 return self.flush();
@@ -173,6 +299,16 @@ impl Wire {
             }
         }
         Ok(())
+    }
+
+    /// Before any of a turn is written.
+    fn note_turn(&mut self, moved: Option<(Place, Place)>) {
+        let bytes = self.outbox.bytes();
+        if let (Some(outgoing), Some((before, after))) = (self.outgoing(), moved)
+            && bytes > 0
+        {
+            outgoing.note(|writing| writing.turn(before, after, bytes));
+        }
     }
 
     /// Writes what the transport still holds.

@@ -169,6 +169,12 @@ impl ClientSession {
         self.connection.next_action()
     }
 
+    /// Whether nothing but media waits to be taken: what else a session asks for is noticed outside.
+    #[must_use]
+    pub fn has_only_media(&self) -> bool {
+        self.connection.has_only_media()
+    }
+
     /// Ends in good order: FCUnpublish and deleteStream as far as there is anything to end, then Closed.
     pub fn stop(&mut self) {
         if let Stage::Starting { stream_id, .. } | Stage::Running { stream_id } = self.stage {
@@ -350,6 +356,10 @@ impl Action for ClientAction {
 
     fn closed(reason: CloseReason) -> Self {
         Self::Closed(reason)
+    }
+
+    fn is_media(&self) -> bool {
+        matches!(self, Self::Media(_))
     }
 }
 

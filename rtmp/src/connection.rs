@@ -32,6 +32,7 @@ const COMMAND: u8 = 3;
 pub(crate) trait Action {
     fn send(bytes: Bytes) -> Self;
     fn closed(reason: CloseReason) -> Self;
+    fn is_media(&self) -> bool;
 }
 
 pub(crate) enum Event {
@@ -114,6 +115,10 @@ impl<A: Action> Connection<A> {
     /// Publish or play was accepted.
     pub(crate) fn admit(&mut self, limits: Limits) {
         self.reader.set_limits(limits);
+    }
+
+    pub(crate) fn has_only_media(&self) -> bool {
+        self.actions.iter().all(Action::is_media)
     }
 
     pub(crate) fn next_action(&mut self) -> Option<A> {

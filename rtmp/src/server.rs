@@ -127,6 +127,12 @@ impl ServerSession {
         }
     }
 
+    /// Whether nothing but media waits to be taken: what else a session asks for is noticed outside.
+    #[must_use]
+    pub fn has_only_media(&self) -> bool {
+        self.connection.has_only_media()
+    }
+
     /// The next thing to do, until there is none.
     pub fn next_action(&mut self) -> Option<ServerAction> {
         self.connection.next_action()

@@ -15,6 +15,7 @@ mod relay;
 mod requests;
 mod rtmps;
 mod show;
+mod upgrade;
 
 use anyhow::Result;
 use bytes::Bytes;

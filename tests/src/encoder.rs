@@ -16,7 +16,7 @@ pub struct Encoder(Daemon);
 
 impl Encoder {
     /// Publishes `clip` to `url`, over and over, in real time, without encoding anything anew.
-    pub(crate) fn publish(clip: &Clip, url: &str, directory: &Path) -> Result<Self> {
+    pub fn publish(clip: &Clip, url: &str, directory: &Path) -> Result<Self> {
         let mut ffmpeg = quiet_ffmpeg();
         ffmpeg
             .args(["-re", "-stream_loop", "-1", "-i"])

@@ -20,6 +20,7 @@ mod probe;
 mod recording;
 mod run_directory;
 pub mod schema;
+mod service;
 mod stage;
 mod viewer;
 
@@ -37,5 +38,6 @@ pub use ports::Ports;
 pub use probe::{Probed, decode};
 pub use recording::Recording;
 pub use run_directory::RunDirectory;
+pub use service::Service;
 pub use stage::Stage;
 pub use viewer::{Answer, Viewer};

@@ -43,6 +43,11 @@ impl ConnectionLimit {
         )))
     }
 
+    /// A place, if there is one.
+    pub(super) fn try_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).try_acquire_owned().ok()
+    }
+
     async fn place(&self) -> OwnedSemaphorePermit {
         match self.0.clone().acquire_owned().await {
             Ok(permit) => permit,
@@ -129,17 +134,35 @@ where
 
     fn spawn(&mut self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let span = info_span!("connection", listener = self.name, %peer);
         self.counts.accepted.inc();
-        let open = Open::new(self.counts.open.clone(), permit);
-        let future = span.in_scope(|| (self.handler)(stream, peer));
-        let serve = async move {
-            let _open = open;
-            future.await;
-        };
-        let name = format!("{} {peer}", self.name);
-        span.in_scope(|| self.tasks.spawn(name, serve.in_current_span()));
+        let future = (self.handler)(stream, peer);
+        spawn(
+            &self.tasks,
+            self.name,
+            peer,
+            &self.counts,
+            Some(permit),
+            future,
+        );
     }
+}
+
+/// Runs a connection in a task of its own, inside a span with the peer's address; it counts as open meanwhile.
+pub(super) fn spawn(
+    tasks: &Tasks,
+    listener: &'static str,
+    peer: SocketAddr,
+    counts: &Counts,
+    permit: Option<OwnedSemaphorePermit>,
+    future: impl Future<Output = ()> + Send + 'static,
+) {
+    let span = info_span!("connection", listener, %peer);
+    let open = Open::new(counts.open.clone(), permit);
+    let serve = async move {
+        let _open = open;
+        future.await;
+    };
+    span.in_scope(|| tasks.spawn(format!("{listener} {peer}"), serve.in_current_span()));
 }
 
 /// While descriptors or memory are out: how long the loop pauses, and whether the log says that it does.
@@ -182,11 +205,11 @@ impl Told {
 /// One open connection: counted while it lives.
 struct Open {
     gauge: Gauge,
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Open {
-    fn new(gauge: Gauge, permit: OwnedSemaphorePermit) -> Self {
+    fn new(gauge: Gauge, permit: Option<OwnedSemaphorePermit>) -> Self {
         gauge.inc();
         Self {
             gauge,

@@ -28,7 +28,7 @@ use tracing::info;
 
 use super::{
     BindError, ConnectionLimit, Inherited, Latch, Metrics, Notify, Readiness, Shutdown, Tasks,
-    accept::Acceptor,
+    accept::{self, Acceptor},
     admin::{self, Call, Feed, Handler, Method, Refusal, Reply, Routes},
     listen,
 };
@@ -143,6 +143,28 @@ impl Chassis {
             handler,
         };
         self.spawn_essential(format!("{name} accept loop"), acceptor.run());
+    }
+
+    /// Serves a connection that another process accepted from the listener called `name`, as [`Chassis::serve`] does.
+    /// It counts against `limit` as far as there is room.
+    pub fn carry_on<F>(
+        &self,
+        name: &'static str,
+        peer: SocketAddr,
+        limit: &ConnectionLimit,
+        future: F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let counts = self.0.metrics.listener(name);
+        accept::spawn(
+            &self.0.tasks,
+            name,
+            peer,
+            &counts,
+            limit.try_place(),
+            future,
+        );
     }
 
     /// See [`Tasks::spawn`].

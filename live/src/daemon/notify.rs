@@ -2,6 +2,11 @@
 //!
 //! Nothing is sent, and nothing fails, when systemd did not start us (NOTIFY_SOCKET is unset).
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell that knows whether systemd listens"
+)]
+
 use std::{
     fmt::Write,
     os::fd::{AsFd, AsRawFd},
@@ -14,12 +19,22 @@ use nix::time::{ClockId, clock_gettime};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Notify {
     speaks: bool,
+    /// Somebody listens.
+    heard: bool,
 }
 
 impl Notify {
     /// Speaks to the systemd that started this process, if one did.
     pub fn systemd() -> Self {
-        Self { speaks: true }
+        Self {
+            speaks: true,
+            heard: std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty()),
+        }
+    }
+
+    /// Whether systemd listens: what is stored with it outlives this process.
+    pub const fn is_heard(self) -> bool {
+        self.heard
     }
 
     /// Everything is bound: READY=1, with a line of status.

@@ -43,10 +43,23 @@ pub(super) fn process<D: Daemon>(
         let _inside = runtime.enter();
         Chassis::with(D::NAME, D::VERSION, Notify::systemd(), inherited)
     };
-    let exit = runtime.block_on(live::<D>(config, &chassis, options, telemetry));
-    runtime.shutdown_timeout(RUNTIME_END);
+    let (exit, leaving) = runtime.block_on(live::<D>(config, &chassis, options, telemetry));
+    match leaving {
+        // Nothing may be dropped: the successor carries it on.
+        Leaving::ToSuccessor => std::mem::forget(runtime),
+        Leaving::ForGood => runtime.shutdown_timeout(RUNTIME_END),
+    }
     info!("stopped");
     exit
+}
+
+/// What becomes of what the daemon was doing.
+#[derive(Clone, Copy)]
+enum Leaving {
+    /// It is over.
+    ForGood,
+    /// Another process carries it on.
+    ToSuccessor,
 }
 
 async fn live<D: Daemon>(
@@ -54,7 +67,7 @@ async fn live<D: Daemon>(
     chassis: &Chassis,
     options: &Options,
     telemetry: &Telemetry,
-) -> Exit {
+) -> (Exit, Leaving) {
     let deadline = D::settings(&config).drain;
     let signals = Signals::catch().and_then(|stop| Ok((stop, signal(SignalKind::hangup())?)));
     let started = match signals {
@@ -70,20 +83,23 @@ async fn live<D: Daemon>(
         Err(error) => {
             error!(message_id = event::STARTUP_FAILED, "{error}");
             chassis.notify().status(&error.to_string());
-            return error.exit();
+            return (error.exit(), Leaving::ForGood);
         }
     };
     feed_watchdog(chassis);
     chassis.notify().ready("running");
     info!("ready");
     let exit = wait(&mut daemon, chassis, &mut signals, options, telemetry).await;
-    tokio::select! {
-        () = drain(&mut daemon, chassis, deadline) => exit,
-        () = signals.0.stop() => {
-            warn!("asked a second time to stop: stopping at once");
-            exit
-        }
+    if daemon.hands_over() {
+        info!("leaving everything as it is to the next process");
+        chassis.notify().stopping("handing over");
+        return (exit, Leaving::ToSuccessor);
     }
+    tokio::select! {
+        () = drain(&mut daemon, chassis, deadline) => {}
+        () = signals.0.stop() => warn!("asked a second time to stop: stopping at once"),
+    }
+    (exit, Leaving::ForGood)
 }
 
 async fn start<D: Daemon>(config: D::Config, chassis: &Chassis) -> Result<D, StartError> {

@@ -23,6 +23,8 @@ pub(crate) struct Publisher {
     /// Not saved: it is there again with the next keyframe.
     #[serde(skip)]
     pub(super) warm: Warm,
+    /// Messages of it that were taken in, in its connection's order.
+    pub(super) applied: u64,
     /// It was told that its keyframes are overdue.
     pub(super) told_overdue: bool,
     /// Who it is.

@@ -5,15 +5,15 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use live::cutter::Cutter;
+use live::cutter::{Cutter, LastNumbers};
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, Publisher, Settings, State, Stream};
 use crate::{
-    election::Election,
+    election::{Election, PublisherId},
     headers::Headers,
     rate::Rate,
-    ring::{Ring, Seq},
+    ring::{Ring, Seq, Slot},
     timeline::Timeline,
 };
 
@@ -70,7 +70,44 @@ impl Stream {
         }
     }
 
-    /// The stream that was saved. What `settings` say of the ring and the hold counts at once, the segment's length
+    /// Puts the ring's slots back, from the one numbered `tail` on.
+    pub(crate) fn refill(&mut self, tail: Seq, slots: impl IntoIterator<Item = Slot>) {
+        self.ring = Ring::starting_at(tail, self.settings.ring);
+        for slot in slots {
+            self.ring.push(slot);
+        }
+    }
+
+    /// The set of this generation, if it is the newest or the ring still needs it.
+    pub(crate) fn headers_of(&self, generation: u64) -> Option<Arc<Headers>> {
+        let mut slots = (self.ring.tail().0..self.ring.head().0).rev();
+        let in_ring = slots
+            .find_map(|seq| {
+                let slot = self.ring.get(Seq(seq))?;
+                (slot.headers.generation() <= generation).then_some(&slot.headers)
+            })
+            .filter(|headers| headers.generation() == generation);
+        let newest = Some(&self.headers).filter(|set| set.generation() == generation);
+        newest.or(in_ring).cloned()
+    }
+
+    /// The numbers used last.
+    pub(crate) const fn last_numbers(&self) -> Option<LastNumbers> {
+        self.cutter.last_numbers()
+    }
+
+    /// How many messages of this publisher were taken in; `None` if it is no longer one.
+    pub(crate) fn applied(&self, id: PublisherId) -> Option<u64> {
+        let publisher = self.publishers.iter().find(|p| p.id == id)?;
+        Some(publisher.applied)
+    }
+
+    /// The publishers, on the air or not.
+    pub(crate) fn publisher_ids(&self) -> Vec<PublisherId> {
+        self.publishers.iter().map(|p| p.id).collect()
+    }
+
+    /// The stream that was saved, its ring still empty. What `settings` say of the ring and the hold counts at once, the segment's length
     /// from the next session on.
     pub(crate) fn restore(settings: Settings, saved: SavedStream) -> Self {
         Self {

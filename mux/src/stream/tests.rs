@@ -137,7 +137,8 @@ impl Stage {
             messages: usize::MAX,
             bytes: usize::MAX,
         };
-        cursor.take(self.stream.ring(), self.now, budget, &mut items);
+        cursor.find_place(self.stream.ring(), self.now);
+        cursor.take(self.stream.ring(), budget, &mut items);
         items
     }
 }

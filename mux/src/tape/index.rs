@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rtmp::{MessageKind, writer::MediaHeader};
 
 use crate::{
-    cursor::PLAYER_LAG,
+    cursor::{PLAYER_LAG, Place},
     headers::Headers,
     media,
     ring::{Entry, Ring, Seq, Slot},
@@ -45,6 +45,9 @@ pub(super) struct Index {
 struct Mark {
     at: u64,
     seq: Seq,
+    /// Generations of the configuration before it, and of its own.
+    held: u64,
+    generation: u64,
     /// Wall clock when it came, Unix milliseconds.
     arrived: u64,
 }
@@ -87,6 +90,39 @@ impl Index {
         }
         self.next = Some(next);
         self.forget(ring.tail(), now);
+    }
+
+    /// An index on the clock of `place`, which lays down all that is in the ring.
+    pub(super) fn going_on(ring: &Ring, place: Place) -> Self {
+        Self {
+            next: Some(ring.tail()),
+            base: place.base(),
+            ..Self::default()
+        }
+    }
+
+    /// The place of a cursor that has sent what lies before `at`.
+    pub(super) fn place(&self, at: u64) -> Place {
+        let after = self.marks.partition_point(|mark| mark.at <= at);
+        let mark = after.checked_sub(1).and_then(|mark| self.marks.get(mark));
+        match mark.filter(|_| at < self.end) {
+            Some(mark) if mark.at == at => Place::playing(Some(mark.seq), mark.held, self.base),
+            // Behind the configuration that lies before the message.
+            Some(mark) => Place::playing(Some(mark.seq), mark.generation, self.base),
+            None => {
+                let held = self.headers.as_ref().map_or(0, |held| held.generation());
+                Place::playing(self.next, held, self.base)
+            }
+        }
+    }
+
+    /// Where a player is who has the place of such a cursor; `None` if it is not here.
+    pub(super) fn find(&self, place: Place) -> Option<u64> {
+        let next = place.next().filter(|_| place.base() == self.base)?;
+        let first = self.marks.front().map_or(self.next?, |mark| mark.seq);
+        let mark = self.marks.partition_point(|mark| mark.seq < next);
+        let at = self.marks.get(mark).map_or(self.end, |mark| mark.at);
+        (next >= first && self.place(at).held() == place.held()).then_some(at)
     }
 
     /// Where the next message will lie.
@@ -143,6 +179,8 @@ impl Index {
         self.marks.push_back(Mark {
             at: self.end,
             seq,
+            held: self.headers.as_ref().unwrap_or(&slot.headers).generation(),
+            generation: slot.headers.generation(),
             arrived: slot.arrived,
         });
         // Whoever begins is given its configuration then.

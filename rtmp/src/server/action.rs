@@ -112,6 +112,10 @@ impl Action for ServerAction {
     fn closed(reason: CloseReason) -> Self {
         Self::Closed(reason)
     }
+
+    fn is_media(&self) -> bool {
+        matches!(self, Self::Media(_))
+    }
 }
 
 impl fmt::Debug for ServerAction {

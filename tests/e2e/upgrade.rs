@@ -1,0 +1,133 @@
+//! Mux is restarted, upgraded and killed in the middle of a show, and nobody who is connected notices.
+
+use std::{fs::File, io::Write, os::fd::OwnedFd, path::Path, process::Command};
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
+use tests::{
+    Clip, Encoder, Entrance, Picture, Program, RunDirectory, Service,
+    packets::{self, Packets},
+    quiet_ffmpeg,
+};
+
+const PUBLISH: &str = "upgrade-publish";
+const PLAY: &str = "upgrade-play";
+/// Pictures that a player takes: ten seconds.
+const PICTURES: &str = "300";
+
+/// Mux with one stream, under a service manager.
+fn service(directory: &RunDirectory) -> Result<Service> {
+    let state = directory.path().join("mux-state");
+    let stream = Entrance::stream("stage", PUBLISH, PLAY);
+    let configuration = format!(
+        "state_directory = {state:?}\n[admin]\nlisten = \"127.0.0.1:0\"\n[rtmp]\nlisten = \"127.0.0.1:0\"\n{stream}"
+    );
+    let file = directory.write("mux.toml", configuration)?;
+    let service = Service::start(Program::Mux, &file, directory.path())?;
+    service.daemon.wait_until_ready()?;
+    Ok(service)
+}
+
+fn url(service: &Service, key: &str) -> Result<String> {
+    Ok(format!("rtmp://{}/live/{key}", service.rtmp()?))
+}
+
+fn player(url: &str, file: &Path) -> Command {
+    let mut ffmpeg = quiet_ffmpeg();
+    ffmpeg.args(["-i", url, "-map", "0", "-c", "copy", "-frames:v", PICTURES]);
+    ffmpeg.arg("-y").arg(file);
+    ffmpeg
+}
+
+#[test]
+fn a_show_goes_through_restarts_and_kills_without_a_frame_lost() -> Result<()> {
+    let clip = Clip::of(Picture::Small)?;
+    let whole = Packets::of(clip.path())?;
+    let directory = RunDirectory::new()?;
+    let mut service = service(&directory)?;
+    let mut encoder = Encoder::publish(&clip, &url(&service, PUBLISH)?, directory.path())?;
+    let mut players = Vec::new();
+    for number in 1..=3 {
+        let file = directory.path().join(format!("played-{number}.flv"));
+        let player = player(&url(&service, PLAY)?, &file).spawn()?;
+        players.push((player, file));
+    }
+    // All are connected once their sockets are kept; then blow after blow until the first player has all it wants.
+    let mut blows = 0;
+    while players[0].0.try_wait()?.is_none() {
+        service.daemon.wait_until_ready()?;
+        if service.stored("connection-") < 4 && blows == 0 {
+            continue;
+        }
+        blows += 1;
+        if blows % 2 == 0 {
+            service.daemon.signal(Signal::SIGTERM)?;
+            ensure!(
+                service.daemon.exited()?.success(),
+                "{}",
+                service.daemon.tail()
+            );
+        } else {
+            service.daemon.kill()?;
+        }
+        service.start_again()?;
+    }
+    ensure!(blows >= 5, "{blows} restarts in ten seconds");
+    for (mut player, file) in players {
+        ensure!(player.wait()?.success(), "a player failed");
+        let played = Packets::of(&file)?;
+        ensure!(played.track(0).len() >= 300, "a player was cut off");
+        for track in 0..2 {
+            packets::find(played.track(track), whole.track(track))
+                .with_context(|| format!("track {track} has a packet too many or too few"))?;
+        }
+    }
+    ensure!(
+        encoder.is_running(),
+        "the encoder was cut off: {}",
+        encoder.complaints()
+    );
+    ensure!(
+        service.daemon.panic().is_none(),
+        "{}",
+        service.daemon.tail()
+    );
+    Ok(())
+}
+
+#[test]
+fn a_state_of_another_version_is_a_fresh_start() -> Result<()> {
+    let clip = Clip::of(Picture::Small)?;
+    let directory = RunDirectory::new()?;
+    let mut service = service(&directory)?;
+    let mut encoder = Encoder::publish(&clip, &url(&service, PUBLISH)?, directory.path())?;
+    while service.stored("connection-") == 0 {
+        service.daemon.wait_until_ready()?;
+    }
+    service.daemon.kill()?;
+    for kind in ["connections", "stream-"] {
+        service.replace(kind, || {
+            let path = directory.path().join("foreign");
+            File::create(&path)?.write_all(&[0x5a; 100_000])?;
+            Ok(OwnedFd::from(
+                File::options().read(true).write(true).open(path)?,
+            ))
+        })?;
+    }
+    service.start_again()?;
+    service.daemon.wait_until_ready()?;
+    // Its connection was let go.
+    encoder.exited()?;
+    let _encoder = Encoder::publish(&clip, &url(&service, PUBLISH)?, directory.path())?;
+    let file = directory.path().join("played.flv");
+    ensure!(
+        player(&url(&service, PLAY)?, &file).status()?.success(),
+        "no show"
+    );
+    ensure!(
+        service.daemon.panic().is_none(),
+        "{}",
+        service.daemon.tail()
+    );
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! systemd's part in a restart, for one daemon: it holds the listening socket, keeps what the daemon stores, and gives
+//! all of it to the next process.
+#![expect(
+    unsafe_code,
+    reason = "pre_exec is the only way to put descriptors where a started service expects them"
+)]
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    io::IoSliceMut,
+    net::{SocketAddr, TcpListener},
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
+        linux::net::SocketAddrExt,
+        unix::{
+            net::{SocketAddr as UnixAddress, UnixDatagram},
+            process::CommandExt,
+        },
+    },
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+};
+
+use anyhow::{Context, Result};
+use nix::{
+    fcntl::{FcntlArg, fcntl},
+    sys::socket::{ControlMessageOwned, MsgFlags, recvmsg},
+    unistd::dup2_raw,
+};
+
+use crate::{Daemon, Program};
+
+/// Descriptors are passed from here on (SD_LISTEN_FDS_START).
+const FIRST: RawFd = 3;
+/// Ours lie above all that are passed.
+const ABOVE: RawFd = 2_000;
+/// What we send ourselves behind everything a process has sent before it died.
+const BARRIER: &str = "X_BARRIER=1";
+
+/// A daemon that is started anew with what it stored.
+#[derive(Debug)]
+pub struct Service {
+    /// The process that runs now.
+    pub daemon: Daemon,
+    program: PathBuf,
+    config: PathBuf,
+    directory: PathBuf,
+    notify: Vec<u8>,
+    listener: TcpListener,
+    store: Arc<Store>,
+    reached: mpsc::Receiver<()>,
+    starts: usize,
+}
+
+/// What is kept, by name.
+#[derive(Debug, Default)]
+struct Store(Mutex<BTreeMap<String, Vec<OwnedFd>>>);
+
+impl Store {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<OwnedFd>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Service {
+    /// Starts `program`, which listens for RTMP on a free port that stays open whatever becomes of it.
+    pub fn start(program: Program, config: &Path, directory: &Path) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let notify = format!(
+            "footlight-{}-{}",
+            std::process::id(),
+            listener.local_addr()?.port()
+        );
+        let address = UnixAddress::from_abstract_name(&notify)?;
+        let socket = UnixDatagram::bind_addr(&address)?;
+        let store = Arc::<Store>::default();
+        let (reach, reached) = mpsc::sync_channel(1);
+        let kept = Arc::clone(&store);
+        std::thread::spawn(move || while serve(&socket, &kept, &reach).is_ok() {});
+        let program = program.path()?;
+        let notify = [b"@", notify.as_bytes()].concat();
+        let listening = [(
+            "rtmp".to_owned(),
+            fcntl(&listener, FcntlArg::F_DUPFD_CLOEXEC(ABOVE))?,
+        )];
+        let daemon = spawn(&program, config, directory, "mux", &notify, &listening)?;
+        Ok(Self {
+            daemon,
+            program,
+            config: config.to_owned(),
+            directory: directory.to_owned(),
+            notify,
+            listener,
+            store,
+            reached,
+            starts: 1,
+        })
+    }
+
+    /// Where it listens for RTMP.
+    pub fn rtmp(&self) -> Result<SocketAddr> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    /// How many descriptors are kept under names that begin with `prefix`.
+    pub fn stored(&self, prefix: &str) -> usize {
+        let store = self.store.lock();
+        let stored = store.iter().filter(|(name, _)| name.starts_with(prefix));
+        stored.map(|(_, descriptors)| descriptors.len()).sum()
+    }
+
+    /// Puts something else in the place of what is stored under names that begin with `prefix`.
+    pub fn replace(&self, prefix: &str, with: impl Fn() -> Result<OwnedFd>) -> Result<()> {
+        let mut store = self.store.lock();
+        for (_, descriptors) in store
+            .iter_mut()
+            .filter(|(name, _)| name.starts_with(prefix))
+        {
+            *descriptors = vec![with()?];
+        }
+        Ok(())
+    }
+
+    /// Starts it anew, now that its process has ended.
+    pub fn start_again(&mut self) -> Result<()> {
+        let barrier = UnixDatagram::unbound()?;
+        let address = UnixAddress::from_abstract_name(self.notify.split_at(1).1)?;
+        barrier.send_to_addr(BARRIER.as_bytes(), &address)?;
+        self.reached.recv()?;
+        let mut passed = vec![("rtmp".to_owned(), above(&self.listener)?)];
+        for (name, descriptors) in self.store.lock().iter() {
+            for descriptor in descriptors {
+                passed.push((name.clone(), above(descriptor)?));
+            }
+        }
+        self.starts += 1;
+        let name = format!("mux-{}", self.starts);
+        self.daemon = spawn(
+            &self.program,
+            &self.config,
+            &self.directory,
+            &name,
+            &self.notify,
+            &passed,
+        )?;
+        Ok(())
+    }
+}
+
+fn above(descriptor: impl std::os::fd::AsFd) -> Result<RawFd> {
+    Ok(fcntl(descriptor, FcntlArg::F_DUPFD_CLOEXEC(ABOVE))?)
+}
+
+/// Starts the program with these descriptors, which are closed here.
+fn spawn(
+    program: &Path,
+    config: &Path,
+    directory: &Path,
+    name: &str,
+    notify: &[u8],
+    passed: &[(String, RawFd)],
+) -> Result<Daemon> {
+    let names: Vec<&str> = passed.iter().map(|(name, _)| name.as_str()).collect();
+    let mut command = Command::new("sh");
+    // A shell knows its own process, which stays the same through exec.
+    command.args(["-c", "LISTEN_PID=$$; export LISTEN_PID; exec \"$@\"", "sh"]);
+    command
+        .arg(program)
+        .args(["--log", "json", "--config"])
+        .arg(config);
+    command.env(
+        "NOTIFY_SOCKET",
+        <OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(notify),
+    );
+    command.env("LISTEN_FDS", names.len().to_string());
+    command.env("LISTEN_FDNAMES", names.join(":"));
+    let descriptors: Vec<RawFd> = passed.iter().map(|(_, descriptor)| *descriptor).collect();
+    // SAFETY: both are duplicates that `above` made for this call alone.
+    let owned: Vec<OwnedFd> = descriptors
+        .iter()
+        .map(|fd| unsafe { OwnedFd::from_raw_fd(*fd) })
+        .collect();
+    // SAFETY: dup2 is one system call and allocates nothing between fork and exec; what it closes is the child's.
+    unsafe {
+        command.pre_exec(move || {
+            for (to, from) in (FIRST..).zip(&descriptors) {
+                std::mem::forget(dup2_raw(std::os::fd::BorrowedFd::borrow_raw(*from), to)?);
+            }
+            Ok(())
+        });
+    }
+    let daemon = Daemon::spawn(&mut command, name, directory);
+    drop(owned);
+    daemon
+}
+
+/// Takes one message in.
+fn serve(socket: &UnixDatagram, store: &Store, reach: &mpsc::SyncSender<()>) -> Result<()> {
+    let mut text = [0; 4096];
+    let mut room = nix::cmsg_space!([RawFd; 8]);
+    let (length, descriptors) = {
+        let mut slices = [IoSliceMut::new(&mut text)];
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+        let message = recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut room), flags)?;
+        let mut descriptors = Vec::new();
+        for control in message.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(passed) = control {
+                // SAFETY: the kernel has just opened them for us.
+                descriptors.extend(
+                    passed
+                        .into_iter()
+                        .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }),
+                );
+            }
+        }
+        (message.bytes, descriptors)
+    };
+    let text = std::str::from_utf8(text.get(..length).unwrap_or_default())?;
+    if text == BARRIER {
+        reach.send(())?;
+        return Ok(());
+    }
+    let field = |name: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+    };
+    let mut store = store.lock();
+    if field("FDSTORE") == Some("1") {
+        let name = field("FDNAME").context("no name")?;
+        store
+            .entry(name.to_owned())
+            .or_default()
+            .extend(descriptors);
+    } else if field("FDSTOREREMOVE") == Some("1") {
+        store.remove(field("FDNAME").context("no name")?);
+    }
+    Ok(())
+}
