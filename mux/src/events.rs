@@ -20,10 +20,6 @@ const MAX_TEXT: usize = 512;
 const MAX_PROVOKED: u64 = 5;
 
 /// What has happened. The names are for programs and stay.
-#[allow(
-    dead_code,
-    reason = "a vocabulary: whoever publishes events takes its words from here"
-)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// A publisher with a valid key has connected.
