@@ -49,6 +49,11 @@ mod wrong_port;
 
 pub(crate) use wrong_port::{Ports, TLS_BEGINS};
 
+mod carried;
+
+pub(crate) use carried::carry_on;
+use carried::{Carried, Repeated};
+
 /// A session of a peer that sends nothing at all for this long is over. The kernel gives a vanished one up long before;
 /// this is for one that is stopped, and leaves time to a player whose answers queue behind its own backlog.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
@@ -109,29 +114,7 @@ struct Connection {
     pending: Option<Pending>,
     /// Media of the read under way.
     media: Vec<Message>,
-    /// How many times the session has said something, and how many media messages it gave since the peer publishes.
-    said: u64,
-    given: u64,
-    /// So many of each were passed on by the process that kept the connection.
-    repeated: Repeated,
-    /// It had a seat in another process, and is to have one again.
-    seated: bool,
-}
-
-/// What a session that is carried on does once more.
-#[derive(Debug, Clone, Copy, Default)]
-struct Repeated {
-    said: u64,
-    given: u64,
-}
-
-impl Repeated {
-    /// Whether this one was there already.
-    const fn take(count: &mut u64) -> bool {
-        let was_there = *count > 0;
-        *count = count.saturating_sub(1);
-        was_there
-    }
+    carried: Carried,
 }
 
 enum Activity {
@@ -187,97 +170,11 @@ pub(crate) async fn serve(
         farewell: None,
         pending: None,
         media: Vec::new(),
-        said: 0,
-        given: 0,
-        repeated: Repeated::default(),
-        seated: false,
+        carried: Carried::default(),
     };
     connection.wire.keep(connection.server.handover.as_ref());
     connection.note();
     connection.serve(&[]).await;
-}
-
-/// A connection that another process kept, to be served by what is answered; nothing if it cannot be carried on.
-pub(crate) fn carry_on(
-    server: Arc<Server>,
-    resumed: Resumed,
-) -> Option<(SocketAddr, impl Future<Output = ()>)> {
-    let Resumed {
-        socket,
-        kept,
-        snapshot,
-        journal,
-        unwritten,
-    } = resumed;
-    let stream = |name: &str| server.streams.get(&name.parse().ok()?);
-    let (mut given, mut seated) = (0, false);
-    let mut activity = match &snapshot.doing {
-        Doing::Asking => Some(Activity::Asking),
-        Doing::Publishing(name, id) => stream(name).map(|stream| {
-            let id = PublisherId(*id);
-            let (publishing, applied) = stream.publish_again(id, &server.budget);
-            given = applied.saturating_sub(snapshot.media);
-            Activity::Publishing(publishing)
-        }),
-        Doing::Playing(name, stream_id, chunk_size) => stream(name).map(|stream| {
-            Activity::Playing(Consumer::new(
-                Arc::clone(stream),
-                Audience::Player,
-                Arc::clone(&stream.players),
-                (*stream_id, *chunk_size),
-            ))
-        }),
-        Doing::Seated(name) => stream(name).map(|stream| {
-            seated = true;
-            Activity::Playing(Consumer::new(
-                Arc::clone(stream),
-                Audience::Player,
-                Arc::clone(&stream.players),
-                (tape::STREAM_ID, tape::CHUNK_SIZE),
-            ))
-        }),
-        Doing::Output(..) => None,
-    };
-    let consumer = activity.as_mut().and_then(Activity::consumer);
-    // Before all else: dropping it ends the connection.
-    let wire = Wire::carry_on(socket, kept, &unwritten, consumer)
-        .inspect_err(|error| debug!(%error, "a connection is not carried on"))
-        .ok()?;
-    let memory = match &snapshot.doing {
-        Doing::Publishing(..) => budget::PUBLISHER,
-        Doing::Playing(..) | Doing::Seated(_) => budget::PLAYER,
-        Doing::Asking | Doing::Output(..) => budget::STRANGER,
-    };
-    let connection = Connection {
-        place: Place::of_old(&server.budget, memory).ok()?,
-        peer: snapshot.peer,
-        session: ServerSession::restore(&snapshot.session)?,
-        activity: activity?,
-        wire,
-        grant: None,
-        farewell: snapshot
-            .farewell
-            .and_then(|body| Farewell::of_old(&server.hooks, &body)),
-        pending: None,
-        media: Vec::new(),
-        said: snapshot.said,
-        given: snapshot.media,
-        repeated: Repeated {
-            said: unwritten.said.saturating_sub(snapshot.said),
-            given,
-        },
-        seated,
-        server,
-    };
-    let (peer, asked) = (snapshot.peer, snapshot.asked);
-    let serving = async move {
-        let mut connection = connection;
-        if let Some((request, usage)) = asked {
-            connection.consider_later(request, usage);
-        }
-        connection.serve(&journal).await;
-    };
-    Some((peer, serving))
 }
 
 /// Returns when a request that waits is decided.
@@ -341,67 +238,6 @@ impl Connection {
         }
     }
 
-    /// Does again what another process did with its journal, and then what it did not come to.
-    fn replay(&mut self, journal: &[u8]) -> Result<(), End> {
-        if journal.is_empty() {
-            return Ok(());
-        }
-        // Nothing is noted before the session has had all that came.
-        self.pass_actions()?;
-        for piece in journal.chunks(handover::READ) {
-            while self.session.has_only_media()
-                && let Some(action) = self.session.next_action()
-            {
-                self.take_media(action);
-            }
-            self.pass_on();
-            self.session.handle_input(piece, clock::monotonic());
-        }
-        Ok(())
-    }
-
-    fn take_media(&mut self, action: ServerAction) {
-        if let ServerAction::Media(message) = action {
-            self.given = self.given.saturating_add(1);
-            if !Repeated::take(&mut self.repeated.given) {
-                self.media.push(message);
-            }
-        }
-    }
-
-    /// Notes where the session stands, before anything but media comes of it.
-    fn note(&mut self) {
-        let (session, peer) = (&self.session, self.peer);
-        let (said, media) = (self.said, self.given);
-        let doing = match &self.activity {
-            Activity::Asking => Doing::Asking,
-            Activity::Publishing(publishing) => {
-                Doing::Publishing(publishing.stream().to_string(), publishing.id().0)
-            }
-            Activity::Seated(stream) => Doing::Seated(stream.name().to_string()),
-            Activity::Playing(consumer) if self.seated => {
-                Doing::Seated(consumer.stream().to_string())
-            }
-            Activity::Playing(consumer) => {
-                let (stream_id, chunk_size) = consumer.written_as();
-                Doing::Playing(consumer.stream().to_string(), stream_id, chunk_size)
-            }
-        };
-        let asked = self.pending.as_ref();
-        let asked = asked.map(|pending| (pending.request.clone(), pending.usage));
-        let farewell = self.farewell.as_ref().map(Farewell::body);
-        self.wire.note(|at| Snapshot {
-            at,
-            said,
-            media,
-            peer,
-            doing,
-            asked,
-            farewell,
-            session: session.save().into(),
-        });
-    }
-
     /// Does what the session asks for.
     fn act(&mut self) -> Result<(), End> {
         if !self.session.has_only_media() || self.wire.is_note_due() {
@@ -419,8 +255,8 @@ impl Connection {
             self.pass_on();
             match action {
                 ServerAction::Send(bytes) => {
-                    self.said = self.said.saturating_add(1);
-                    if !Repeated::take(&mut self.repeated.said) {
+                    self.carried.said = self.carried.said.saturating_add(1);
+                    if !Repeated::take(&mut self.carried.repeated.said) {
                         self.wire.push(bytes)?;
                     }
                 }
@@ -484,20 +320,6 @@ impl Connection {
         }
     }
 
-    /// Has a request decided that another process had not decided yet.
-    fn consider_later(&mut self, request: Request, usage: Use) {
-        let verdict: Pin<Box<dyn Future<Output = _> + Send>> =
-            match self.server.consider(&request, usage, self.peer) {
-                Verdict::Now(decision) => Box::pin(std::future::ready(decision)),
-                Verdict::Later(verdict) => verdict,
-            };
-        self.pending = Some(Pending {
-            request,
-            usage,
-            verdict,
-        });
-    }
-
     fn decided(
         &mut self,
         request: &Request,
@@ -547,7 +369,7 @@ impl Connection {
             fields,
         );
         self.activity = Activity::Publishing(publishing);
-        (self.given, self.repeated.given) = (0, 0);
+        (self.carried.given, self.carried.repeated.given) = (0, 0);
         self.grant = Some(Grant::new(found));
         self.farewell = farewell;
     }
@@ -588,23 +410,6 @@ impl Connection {
             warn!("refused: {Spent}");
         }
         self.session.refuse(request, Refusal::Unavailable);
-    }
-
-    /// Once all is written that another process had begun, a player is sent the tape again.
-    fn sit_again(&mut self) {
-        if self.seated
-            && self.wire.is_flushed()
-            && let Activity::Playing(consumer) = &self.activity
-        {
-            self.seated = false;
-            let stream = Arc::clone(consumer.shared());
-            if !consumer.ended() && self.wire.sit_again(&stream, consumer.place()) {
-                self.activity = Activity::Seated(stream);
-            } else {
-                // From now on it is what it does.
-                self.note();
-            }
-        }
     }
 
     /// Tells a player that the show is over, once it has all of it.
