@@ -322,8 +322,7 @@ fn spawn_streams(
             status.collect(),
         );
         if let Some(handover) = handover {
-            let (area, state) = handover.stream(name, config.stream, left);
-            stream.carry_on(area, state);
+            stream.carry_on(handover, left, config.stream);
         }
         let stream = Arc::new(stream);
         let shutdown = chassis.shutdown().clone();
@@ -340,7 +339,7 @@ fn spawn_streams(
         };
         chassis.spawn_essential(format!("{name} clock"), time);
         if let Some(transcoders) = &config.transcoders {
-            spawn_outputs(&stream, transcoders, chassis, (handover, left));
+            spawn_outputs(&stream, transcoders, chassis);
         }
         let targets = config.pushes.get(name).map_or(&[][..], Vec::as_slice);
         stream.pushes.replace(targets, &stream, chassis);
@@ -355,12 +354,7 @@ fn targets<'a>(transcoders: Option<&'a Transcoders>, stream: &StreamName) -> Vec
     ranks.filter_map(|rank| members.get(rank)).collect()
 }
 
-fn spawn_outputs(
-    stream: &Arc<SharedStream>,
-    transcoders: &Transcoders,
-    chassis: &Chassis,
-    (handover, left): (Option<&Arc<Handover>>, &mut Left),
-) {
+fn spawn_outputs(stream: &Arc<SharedStream>, transcoders: &Transcoders, chassis: &Chassis) {
     let token = transcoders.secret.publish_token(stream.name());
     for status in &stream.outputs {
         let Some(address) = transcoders.addresses.get(&status.name) else {
@@ -371,11 +365,9 @@ fn spawn_outputs(
             status: Arc::clone(status),
             address: address.clone(),
             key: Secret::new(format!("{}?token={}", stream.name(), token.expose())),
-            handover: handover.cloned(),
             shutdown: chassis.shutdown().clone(),
         };
-        let left = left.output(stream.name(), &status.name);
         let name = format!("{} to {}", stream.name(), status.name);
-        chassis.spawn_essential(name, output.run(left));
+        chassis.spawn_essential(name, output.run());
     }
 }

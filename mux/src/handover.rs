@@ -237,7 +237,7 @@ impl Handover {
 
     fn enter(&self, entry: Entry, socket: &impl AsFd) -> io::Result<Kept> {
         let Account { read, written } = account(socket)?;
-        let (mut reading, writing) = self.map(entry.slot)?;
+        let (mut reading, writing) = self.region.map_both(entry.slot)?;
         let begun = postcard::to_allocvec(&Begun { read, written }).map_err(io::Error::other)?;
         let place = reading.get_mut(slot::ENTRY).unwrap_or_default();
         cell::put(place, 1, &begun).map_err(io::Error::other)?;
@@ -246,12 +246,6 @@ impl Handover {
             Writing::new(writing),
             entry,
         ))
-    }
-
-    /// A slot's memory twice, for what comes and for what goes.
-    fn map(&self, slot: u32) -> io::Result<(MmapMut, MmapMut)> {
-        let reading = self.region.map(slot, 0..slot::LARGE[1].end)?;
-        Ok((reading, self.region.map(slot, 0..slot::JOURNALS.start)?))
     }
 
     fn take_left(self: &Arc<Self>, chassis: &Chassis) -> Left {
@@ -324,7 +318,7 @@ impl Handover {
     ) -> Option<(Reading<MmapMut>, Writing<MmapMut>, Snapshot, Unwritten)> {
         socket.set_nonblocking(true).ok()?;
         let now = account(socket).ok()?;
-        let (reading, writing) = self.map(slot).ok()?;
+        let (reading, writing) = self.region.map_both(slot).ok()?;
         let (_, begun) = cell::get(reading.get(slot::ENTRY)?)?;
         let begun: Begun = postcard::from_bytes(begun).ok()?;
         let at = |snapshot: &[u8]| Some(postcard::from_bytes::<Snapshot>(snapshot).ok()?.at);
@@ -389,15 +383,21 @@ impl Outgoing {
     }
 }
 
+impl Resumed {
+    /// Whether it is the one to this output.
+    pub(crate) fn is_to(&self, output: &str) -> bool {
+        matches!(&self.snapshot.doing, Doing::Output(_, to, _) if to == output)
+    }
+}
+
 impl Left {
-    /// The connection to this output of this stream.
-    pub(crate) fn output(&mut self, stream: &StreamName, name: &str) -> Option<Resumed> {
-        let is_it = |left: &Resumed| match &left.snapshot.doing {
-            Doing::Output(of, to, _) => of == stream.as_str() && to == name,
-            Doing::Asking | Doing::Publishing(..) | Doing::Playing(..) | Doing::Seated(_) => false,
-        };
-        let found = self.connections.iter().position(is_it)?;
-        Some(self.connections.swap_remove(found))
+    /// The connections to this stream's outputs.
+    pub(crate) fn outputs(&mut self, stream: &StreamName) -> Vec<Resumed> {
+        let is_its = |left: &Resumed| matches!(&left.snapshot.doing, Doing::Output(of, ..) if of == stream.as_str());
+        let left = std::mem::take(&mut self.connections);
+        let (its, others) = left.into_iter().partition(is_its);
+        self.connections = others;
+        its
     }
 
     /// The connections that others made to us.

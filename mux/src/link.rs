@@ -16,7 +16,7 @@ use crate::{
     clock,
     consumer::{Consumer, ConsumerStats},
     cursor::Audience,
-    handover::{self, Doing, Handover, Resumed, Snapshot},
+    handover::{self, Doing, Resumed, Snapshot},
     streams::SharedStream,
     wire::{Ready, Wire, WireError},
 };
@@ -88,9 +88,9 @@ impl Link {
 
     /// Keeps it for another process, from the first byte on, as the connection of `output`.
     #[must_use]
-    pub(crate) fn kept(mut self, handover: Option<&Arc<Handover>>, output: &str) -> Self {
+    pub(crate) fn kept(mut self, output: &str) -> Self {
         output.clone_into(&mut self.output);
-        self.wire.keep(handover);
+        self.wire.keep(self.stream.handover());
         self.note();
         self
     }

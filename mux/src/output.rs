@@ -30,7 +30,6 @@ use crate::{
     cursor::Audience,
     dial::{DialError, dial},
     events::Kind,
-    handover::{Handover, Resumed},
     link::{Link, LinkError, Turn},
     socket,
     stream::State,
@@ -116,8 +115,6 @@ pub(crate) struct Output {
     pub(crate) address: HostPort,
     /// `{stream}?token={token}`.
     pub(crate) key: Secret,
-    /// What keeps its connection for another process.
-    pub(crate) handover: Option<Arc<Handover>>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -136,11 +133,11 @@ enum End {
 
 impl Output {
     /// Until mux stops; begins with a connection that another process left, if one did.
-    pub(crate) async fn run(self, left: Option<Resumed>) {
+    pub(crate) async fn run(self) {
         let mut backoff = Backoff::new(WAITS.0, WAITS.1);
         // The transcoder has part of a session whose end it has not heard.
         let mut owes_end = false;
-        let mut left = left.and_then(|left| self.carry_on(left));
+        let mut left = self.carry_on();
         loop {
             self.stands(OutputState::Idle);
             if left.is_none() {
@@ -211,7 +208,13 @@ impl Output {
         }
     }
 
-    fn carry_on(&self, left: Resumed) -> Option<Link> {
+    /// What its connection is kept as: one to another address is another.
+    fn kept_as(&self) -> String {
+        format!("{} {}", self.status.name, self.address)
+    }
+
+    fn carry_on(&self) -> Option<Link> {
+        let left = self.stream.take_left(&self.kept_as())?;
         let (stream, stats) = (Arc::clone(&self.stream), Arc::clone(&self.status.stats));
         let link = Link::carry_on(left, stream, Audience::Transcoder, stats)?;
         debug!(stream = %self.stream.name(), transcoder = %self.status.name, "the connection to the transcoder is carried on");
@@ -258,7 +261,7 @@ impl Output {
             Audience::Transcoder,
             Arc::clone(&self.status.stats),
         );
-        Ok(link.kept(self.handover.as_ref(), &self.status.name))
+        Ok(link.kept(&self.kept_as()))
     }
 
     /// Until the session's end is written.

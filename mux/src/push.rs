@@ -208,9 +208,11 @@ impl Pushes {
                         push.orders.borrow().wish.on
                     });
                     older.extend(known);
-                    let push = Arc::new(Push::new(target.clone(), on));
-                    let task =
-                        task::Task::new(Arc::clone(&push), Arc::clone(stream), chassis.shutdown());
+                    let left = stream.take_left(&task::kept_as(target));
+                    // What an operator has started goes on.
+                    let push = Arc::new(Push::new(target.clone(), on || left.is_some()));
+                    let (its, show) = (Arc::clone(&push), Arc::clone(stream));
+                    let task = task::Task::new(its, show, chassis.shutdown(), left);
                     let name = format!("{} to {}", stream.name(), target.name);
                     // Its end concerns nobody else.
                     drop(chassis.spawn(name, task.run()));

@@ -28,7 +28,7 @@ use crate::{
     consumer::ConsumerStats,
     election::PublisherId,
     events::{Events, Kind},
-    handover::{Area, Aside},
+    handover::{Area, Aside, Handover, Left, Resumed},
     health::Code,
     key::PublishRole,
     output::OutputStatus,
@@ -47,6 +47,7 @@ pub(crate) struct SharedStream {
     name: StreamName,
     clock: Arc<WallClock>,
     events: Events,
+    handover: Option<Arc<Handover>>,
     inner: Mutex<Inner>,
     /// The ring's head: whoever waits for it has something to send.
     head: watch::Sender<Seq>,
@@ -74,6 +75,8 @@ struct Inner {
     memory: Option<Share>,
     /// What outlives this process.
     area: Option<Area>,
+    /// Connections to its outputs that another process left, until these take them over.
+    left: Vec<Resumed>,
 }
 
 /// One publisher's place in its stream. Dropping it leaves the stream.
@@ -98,6 +101,7 @@ impl SharedStream {
             name,
             clock,
             events,
+            handover: None,
             inner: Mutex::new(Inner {
                 stream: Stream::new(settings, last),
                 wake: Wake::default(),
@@ -105,6 +109,7 @@ impl SharedStream {
                 publishers: BTreeMap::new(),
                 memory: None,
                 area: None,
+                left: Vec::new(),
             }),
             head: watch::Sender::default(),
             numbers: watch::Sender::default(),
@@ -117,11 +122,19 @@ impl SharedStream {
         }
     }
 
-    /// Keeps it in `area` from now on, and goes on where another process left it.
-    pub(crate) fn carry_on(&mut self, area: Option<Area>, left: Option<(Stream, Aside)>) {
+    /// Keeps it for another process from now on, and goes on where one left it.
+    pub(crate) fn carry_on(
+        &mut self,
+        handover: &Arc<Handover>,
+        left: &mut Left,
+        settings: Settings,
+    ) {
+        let (area, state) = handover.stream(&self.name, settings, left);
+        self.handover = Some(Arc::clone(handover));
         let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
         inner.area = area;
-        if let Some((stream, aside)) = left {
+        inner.left = left.outputs(&self.name);
+        if let Some((stream, aside)) = state {
             self.clock.not_before(aside.now);
             self.next_publisher = AtomicU64::new(aside.next_publisher);
             self.head.send_replace(stream.ring().head());
@@ -130,9 +143,23 @@ impl SharedStream {
         }
     }
 
+    /// What keeps the connections to its outputs for another process.
+    pub(crate) const fn handover(&self) -> Option<&Arc<Handover>> {
+        self.handover.as_ref()
+    }
+
+    /// The connection to `output` that another process left.
+    pub(crate) fn take_left(&self, output: &str) -> Option<Resumed> {
+        let mut inner = self.lock();
+        let found = inner.left.iter().position(|left| left.is_to(output))?;
+        Some(inner.left.swap_remove(found))
+    }
+
     /// Once all publishers that were left are back: the others are not coming.
     pub(crate) fn settle(&self) {
         self.act(|inner, _now| {
+            // Those outputs are configured no more.
+            inner.left.clear();
             for id in inner.stream.publisher_ids() {
                 if !inner.publishers.contains_key(&id) {
                     inner.stream.publisher_left(id);

@@ -16,11 +16,11 @@ const PLAY: &str = "upgrade-play";
 const PICTURES: &str = "300";
 
 /// Mux with one stream, under a service manager.
-fn service(directory: &RunDirectory) -> Result<Service> {
+fn service(directory: &RunDirectory, push: &str) -> Result<Service> {
     let state = directory.path().join("mux-state");
     let stream = Entrance::stream("stage", PUBLISH, PLAY);
     let configuration = format!(
-        "state_directory = {state:?}\n[admin]\nlisten = \"127.0.0.1:0\"\n[rtmp]\nlisten = \"127.0.0.1:0\"\n{stream}"
+        "state_directory = {state:?}\n[admin]\nlisten = \"127.0.0.1:0\"\n[rtmp]\nlisten = \"127.0.0.1:0\"\n{stream}{push}"
     );
     let file = directory.write("mux.toml", configuration)?;
     let service = Service::start(Program::Mux, &file, directory.path())?;
@@ -44,7 +44,7 @@ fn a_show_goes_through_restarts_and_kills_without_a_frame_lost() -> Result<()> {
     let clip = Clip::of(Picture::Small)?;
     let whole = Packets::of(clip.path())?;
     let directory = RunDirectory::new()?;
-    let mut service = service(&directory)?;
+    let mut service = service(&directory, "")?;
     let mut encoder = Encoder::publish(&clip, &url(&service, PUBLISH)?, directory.path())?;
     let mut players = Vec::new();
     for number in 1..=3 {
@@ -99,7 +99,7 @@ fn a_show_goes_through_restarts_and_kills_without_a_frame_lost() -> Result<()> {
 fn a_state_of_another_version_is_a_fresh_start() -> Result<()> {
     let clip = Clip::of(Picture::Small)?;
     let directory = RunDirectory::new()?;
-    let mut service = service(&directory)?;
+    let mut service = service(&directory, "")?;
     let mut encoder = Encoder::publish(&clip, &url(&service, PUBLISH)?, directory.path())?;
     while service.stored("connection-") == 0 {
         service.daemon.wait_until_ready()?;
@@ -128,6 +128,49 @@ fn a_state_of_another_version_is_a_fresh_start() -> Result<()> {
         service.daemon.panic().is_none(),
         "{}",
         service.daemon.tail()
+    );
+    Ok(())
+}
+
+#[test]
+fn a_push_to_a_platform_goes_through_restarts_and_kills() -> Result<()> {
+    let clip = Clip::of(Picture::Small)?;
+    let whole = Packets::of(clip.path())?;
+    let directory = RunDirectory::new()?;
+    let platform = Entrance::start(&Entrance::stream("stage", "platform-publish", PLAY))?;
+    let key = directory.write("platform-key", "platform-publish")?;
+    let push = format!(
+        "\n[[stream.push]]\nname = \"platform\"\nurl = \"rtmp://{}/live\"\nkey = {{ file = {key:?} }}\n",
+        platform.address("rtmp")?
+    );
+    let mut service = service(&directory, &push)?;
+    let _encoder = Encoder::publish(&clip, &url(&service, PUBLISH)?, directory.path())?;
+    let file = directory.path().join("played.flv");
+    let mut player = player(&platform.url(PLAY)?, &file).spawn()?;
+    platform.mux.wait_for_line("a publisher", |line| {
+        line.contains("on the air").then_some(())
+    })?;
+    let mut blows = 0;
+    while player.try_wait()?.is_none() {
+        service.daemon.wait_until_ready()?;
+        service.daemon.kill()?;
+        service.start_again()?;
+        blows += 1;
+    }
+    ensure!(blows >= 5, "{blows} restarts in ten seconds");
+    let played = Packets::of(&file)?;
+    ensure!(played.track(0).len() >= 300, "the player was cut off");
+    for track in 0..2 {
+        packets::find(played.track(track), whole.track(track))
+            .with_context(|| format!("track {track} has a packet too many or too few"))?;
+    }
+    let publishers = platform.mux.log();
+    let publishers = publishers
+        .iter()
+        .filter(|line| line.contains("\"publishes\""));
+    ensure!(
+        publishers.count() == 1,
+        "the platform was connected to anew"
     );
     Ok(())
 }

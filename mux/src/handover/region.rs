@@ -18,7 +18,7 @@ use nix::{
     sys::memfd::{MFdFlags, memfd_create},
 };
 
-use super::slot::{LAYOUT, PAGE, SLOT};
+use super::slot::{JOURNALS, LARGE, LAYOUT, PAGE, SLOT};
 
 /// Opens every file of ours; what follows is the format of what is in it.
 const MAGIC: &[u8; 8] = b"FLHOVER\0";
@@ -44,8 +44,14 @@ impl Region {
         &self.0
     }
 
+    /// Maps a slot twice, for what comes and for what goes.
+    pub(super) fn map_both(&self, slot: u32) -> io::Result<(MmapMut, MmapMut)> {
+        let reading = self.map(slot, 0..LARGE[1].end)?;
+        Ok((reading, self.map(slot, 0..JOURNALS.start)?))
+    }
+
     /// Maps the part `range` of a slot.
-    pub(super) fn map(&self, slot: u32, range: Range<usize>) -> io::Result<MmapMut> {
+    fn map(&self, slot: u32, range: Range<usize>) -> io::Result<MmapMut> {
         let start = Self::start(slot);
         let end = start + SLOT;
         if self.0.metadata()?.len() < end {

@@ -4,7 +4,12 @@
 //! want to wait closes it, and is connected again when there is media. When mux stops, connections are dropped without
 //! a goodbye: it may be back in a moment, and a platform that heard goodbye ends the show.
 
-use std::{pin::pin, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use live::daemon::Shutdown;
 use rtmp::client::{ClientConfig, Purpose};
@@ -17,6 +22,7 @@ use crate::{
     cursor::Audience,
     dial::dial,
     events::Kind,
+    handover::Resumed,
     link::{Link, LinkError, Turn},
     output::random,
     push::{
@@ -49,6 +55,16 @@ pub(super) struct Task {
     told: Option<(PushState, String)>,
     /// It was said that the budget is spent.
     told_spent: bool,
+    /// The connection that another process left.
+    left: Option<Resumed>,
+}
+
+/// What the connection to a target is kept as: one to another place, or with another key, is another.
+pub(super) fn kept_as(target: &Target) -> String {
+    let mut hasher = DefaultHasher::new();
+    let url = target.url.tc_url();
+    (url.expose(), target.key.expose(), target.chunk_size).hash(&mut hasher);
+    format!("push {} {:016x}", target.name, hasher.finish())
 }
 
 /// Why a connection was ended by us, or will end by itself in good order.
@@ -61,10 +77,16 @@ enum Leave {
 }
 
 impl Task {
-    /// A task that has done nothing yet.
-    pub(super) fn new(push: Arc<Push>, stream: Arc<SharedStream>, shutdown: &Shutdown) -> Self {
+    /// A task that has done nothing yet, but for the connection that another process left.
+    pub(super) fn new(
+        push: Arc<Push>,
+        stream: Arc<SharedStream>,
+        shutdown: &Shutdown,
+        left: Option<Resumed>,
+    ) -> Self {
         Self {
             orders: push.orders.subscribe(),
+            left,
             push,
             stream,
             shutdown: shutdown.clone(),
@@ -138,12 +160,22 @@ impl Task {
             asking: false,
             lasted: Duration::ZERO,
         };
-        let transport = tokio::select! {
-            transport = connect(&self.push.target) => transport.map_err(unreachable)?,
-            leave = &mut leave => return Ok(leave),
+        let mut link = match self.carry_on() {
+            Some(link) => link,
+            None => {
+                let transport = tokio::select! {
+                    transport = connect(&self.push.target) => transport.map_err(unreachable)?,
+                    leave = &mut leave => return Ok(leave),
+                };
+                self.link(transport)
+            }
         };
-        let mut link = self.link(transport);
         let mut since = None;
+        if link.is_publishing() {
+            since = Some(clock::monotonic());
+            self.policy.accepted();
+            self.change(PushState::Live, None);
+        }
         loop {
             let turn = tokio::select! {
                 turn = link.turn() => turn.map_err(|error| fail(error, &link, since))?,
@@ -177,6 +209,11 @@ impl Task {
         }
     }
 
+    fn carry_on(&mut self) -> Option<Link> {
+        let (stream, stats) = (Arc::clone(&self.stream), Arc::clone(&self.push.stats));
+        Link::carry_on(self.left.take()?, stream, Audience::Platform, stats)
+    }
+
     fn link(&self, transport: Transport) -> Link {
         let target = &self.push.target;
         let config = ClientConfig {
@@ -198,6 +235,7 @@ impl Task {
             Audience::Platform,
             stats,
         )
+        .kept(&kept_as(target))
     }
 
     /// The target says that it takes the stream. One that refused it before is believed later: it may do so again.
