@@ -226,7 +226,7 @@ fn check_prints_what_is_in_effect_and_starts_nothing() {
     assert_eq!(output.status.code(), Some(0));
     let expected = format!(
         "[echo]\nlisten = \"127.0.0.1:7007\"\nidle = \"2m\"\n\n[echo.secret]\nfile = {secret:?}\n\n\
-         [admin]\nlisten = \"127.0.0.1:9109\"\n\n[log]\nlevel = \"info\"\n\n[drain]\ndeadline = \"10s\"\n"
+         [admin]\nlisten = \"127.0.0.1:9109\"\nnames = []\n\n[log]\nlevel = \"info\"\n\n[drain]\ndeadline = \"10s\"\n"
     );
     assert_eq!(text(&output.stdout), expected);
     assert_eq!(text(&output.stderr), "");
