@@ -367,7 +367,9 @@ fn spawn_outputs(stream: &Arc<SharedStream>, transcoders: &Transcoders, chassis:
             key: Secret::new(format!("{}?token={}", stream.name(), token.expose())),
             shutdown: chassis.shutdown().clone(),
         };
+        // Now, not in its task: what nobody has taken when all is set up is let go.
+        let left = stream.take_left(&output.kept_as());
         let name = format!("{} to {}", stream.name(), status.name);
-        chassis.spawn_essential(name, output.run());
+        chassis.spawn_essential(name, output.run(left));
     }
 }

@@ -30,6 +30,7 @@ use crate::{
     cursor::Audience,
     dial::{DialError, dial},
     events::Kind,
+    handover::Resumed,
     link::{Link, LinkError, Turn},
     socket,
     stream::State,
@@ -133,11 +134,11 @@ enum End {
 
 impl Output {
     /// Until mux stops; begins with a connection that another process left, if one did.
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(self, left: Option<Resumed>) {
         let mut backoff = Backoff::new(WAITS.0, WAITS.1);
         // The transcoder has part of a session whose end it has not heard.
         let mut owes_end = false;
-        let mut left = self.carry_on();
+        let mut left = left.and_then(|left| self.carry_on(left));
         loop {
             self.stands(OutputState::Idle);
             if left.is_none() {
@@ -209,12 +210,11 @@ impl Output {
     }
 
     /// What its connection is kept as: one to another address is another.
-    fn kept_as(&self) -> String {
+    pub(crate) fn kept_as(&self) -> String {
         format!("{} {}", self.status.name, self.address)
     }
 
-    fn carry_on(&self) -> Option<Link> {
-        let left = self.stream.take_left(&self.kept_as())?;
+    fn carry_on(&self, left: Resumed) -> Option<Link> {
         let (stream, stats) = (Arc::clone(&self.stream), Arc::clone(&self.status.stats));
         let link = Link::carry_on(left, stream, Audience::Transcoder, stats)?;
         debug!(stream = %self.stream.name(), transcoder = %self.status.name, "the connection to the transcoder is carried on");
