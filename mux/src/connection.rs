@@ -127,6 +127,13 @@ enum Activity {
 }
 
 impl Activity {
+    /// A player from the ring, on this message stream in chunks of this size.
+    fn playing(stream: &Arc<SharedStream>, written_as: (u32, u32)) -> Self {
+        let stats = Arc::clone(&stream.players);
+        let consumer = Consumer::new(Arc::clone(stream), Audience::Player, stats, written_as);
+        Self::Playing(consumer)
+    }
+
     /// Returns when there may be more to send, or why the connection is to be closed.
     async fn news(&mut self, flushed: bool) -> Option<CloseCause> {
         match self {
@@ -396,12 +403,7 @@ impl Connection {
             self.activity = Activity::Seated(Arc::clone(stream));
             return Ok(());
         }
-        self.activity = Activity::Playing(Consumer::new(
-            Arc::clone(stream),
-            Audience::Player,
-            Arc::clone(&stream.players),
-            (grant.stream_id, grant.chunk_size),
-        ));
+        self.activity = Activity::playing(stream, (grant.stream_id, grant.chunk_size));
         Ok(())
     }
 

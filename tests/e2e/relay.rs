@@ -110,6 +110,16 @@ fn assert_whole(who: &str, file: &Path, clip: &Packets, least: usize) -> Result<
     Ok(())
 }
 
+/// A player of the platform's gets what is pushed there.
+fn assert_plays_there(platform: &str, directory: &Path, clip: &Packets) -> Result<()> {
+    let file = directory.join("there.flv");
+    let mut ffmpeg = quiet_ffmpeg();
+    ffmpeg.args(["-i", platform, "-map", "0", "-c", "copy"]);
+    ffmpeg.args(["-frames:v", "120"]).arg(&file);
+    ensure!(ffmpeg.status()?.success());
+    assert_whole("a player of the platform's", &file, clip, 60)
+}
+
 fn publish(entrance: &Entrance, picture: Picture) -> Result<(Encoder, Packets)> {
     let clip = Clip::of(picture)?;
     let whole = Packets::of(clip.path())?;
@@ -224,19 +234,7 @@ fn a_wrong_key_parks_the_target_and_a_corrected_one_is_tried_at_once() -> Result
     )?;
     entrance.mux.signal(nix::sys::signal::Signal::SIGHUP)?;
     told(&entrance, "plain", "live", 1)?;
-    let file = entrance.directory().join("there.flv");
-    let mut ffmpeg = quiet_ffmpeg();
-    ffmpeg.args([
-        "-i",
-        &platform.url("play-there")?,
-        "-map",
-        "0",
-        "-c",
-        "copy",
-    ]);
-    ffmpeg.args(["-frames:v", "120"]).arg(&file);
-    ensure!(ffmpeg.status()?.success());
-    assert_whole("a player of the platform's", &file, &clip, 60)?;
+    assert_plays_there(&platform.url("play-there")?, entrance.directory(), &clip)?;
     let log = entrance.mux.log().concat();
     assert!(
         !log.contains(KEY) && !log.contains("right-key"),
@@ -316,19 +314,7 @@ fn a_push_under_tls_trusts_whom_it_was_told_to_and_nobody_else() -> Result<()> {
         why.contains("nobody we trust") && why.contains("'ca'"),
         "{why}"
     );
-    let file = entrance.directory().join("there.flv");
-    let mut ffmpeg = quiet_ffmpeg();
-    ffmpeg.args([
-        "-i",
-        &platform.url("play-there")?,
-        "-map",
-        "0",
-        "-c",
-        "copy",
-    ]);
-    ffmpeg.args(["-frames:v", "120"]).arg(&file);
-    ensure!(ffmpeg.status()?.success());
-    assert_whole("a player of the platform's", &file, &clip, 60)?;
+    assert_plays_there(&platform.url("play-there")?, entrance.directory(), &clip)?;
     ensure!(entrance.mux.is_running() && entrance.mux.panic().is_none());
     Ok(())
 }

@@ -101,22 +101,12 @@ fn activity(server: &Server, snapshot: &Snapshot) -> (Option<Activity>, u64) {
             given = applied.saturating_sub(snapshot.media);
             Activity::Publishing(publishing)
         }),
-        Doing::Playing(name, stream_id, chunk_size) => stream(name).map(|stream| {
-            Activity::Playing(Consumer::new(
-                Arc::clone(stream),
-                Audience::Player,
-                Arc::clone(&stream.players),
-                (*stream_id, *chunk_size),
-            ))
-        }),
-        Doing::Seated(name) => stream(name).map(|stream| {
-            Activity::Playing(Consumer::new(
-                Arc::clone(stream),
-                Audience::Player,
-                Arc::clone(&stream.players),
-                (tape::STREAM_ID, tape::CHUNK_SIZE),
-            ))
-        }),
+        Doing::Playing(name, stream_id, chunk_size) => {
+            stream(name).map(|stream| Activity::playing(stream, (*stream_id, *chunk_size)))
+        }
+        // It is written out from the ring, and sits down again then.
+        Doing::Seated(name) => stream(name)
+            .map(|stream| Activity::playing(stream, (tape::STREAM_ID, tape::CHUNK_SIZE))),
         Doing::Output(..) => None,
     };
     (activity, given)
