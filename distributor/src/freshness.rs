@@ -43,10 +43,11 @@ impl Class {
     /// The class of the object that `key` names.
     pub(crate) const fn of(key: &Key) -> Self {
         match key.object() {
-            Object::Init(..) | Object::Segment(..) => Self::Immutable,
             Object::Part(..) => Self::Part,
             Object::Media(_) if key.is_blocking() => Self::Blocking,
-            Object::Media(_) | Object::Multivariant => Self::Playlist,
+            object if object.is_immutable() => Self::Immutable,
+            // Pictures that change are kept and go stale as playlists do.
+            _ => Self::Playlist,
         }
     }
 
@@ -198,6 +199,11 @@ mod tests {
             Class::Blocking
         );
         assert_eq!(class("/live/a/index.m3u8", "_HLS_msn=4"), Class::Playlist);
+        assert_eq!(class("/live/a/480p/iframes.m3u8", ""), Class::Playlist);
+        assert_eq!(class("/live/a/poster.jpg", ""), Class::Playlist);
+        assert_eq!(class("/live/a/storyboard-1.jpg", ""), Class::Immutable);
+        assert_eq!(class("/live/a/vod/1/index.m3u8", ""), Class::Playlist);
+        assert_eq!(class("/live/a/vod/1/480p/1.m4s", ""), Class::Immutable);
     }
 
     #[test]

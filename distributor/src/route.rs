@@ -7,7 +7,7 @@
 use std::fmt;
 
 use http::{Method, StatusCode};
-use live::{Directives, Object, ObjectPath, StreamName};
+use live::{Directives, Object, ObjectPath, ShowObject, StreamName};
 
 /// What to do about a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +61,7 @@ impl Key {
     pub(crate) fn new(path: ObjectPath, directives: Directives) -> Self {
         let directives = match path.object {
             Object::Media(_) => directives,
-            Object::Multivariant | Object::Init(..) | Object::Segment(..) | Object::Part(..) => {
-                Directives::default()
-            }
+            _ => Directives::default(),
         };
         Self { path, directives }
     }
@@ -120,9 +118,9 @@ fn object(path: &str, query: &str) -> Result<Key, Refusal> {
     let path: ObjectPath = path.parse().map_err(|_| Refusal::Unknown)?;
     let directives = match path.object {
         Object::Media(_) => Directives::parse(query).map_err(Refusal::Directives)?,
-        Object::Multivariant | Object::Init(..) | Object::Segment(..) | Object::Part(..) => {
-            Directives::default()
-        }
+        // Gigabytes that few ask for would drive a live show out of the cache; the transcoder gives it to operators.
+        Object::Show(_, ShowObject::File) => return Err(Refusal::Unknown),
+        _ => Directives::default(),
     };
     Ok(Key::new(path, directives))
 }
@@ -177,6 +175,7 @@ mod tests {
             "/live/../etc/passwd",
             "/live/stage/480p/07.m4s",
             "/live//index.m3u8",
+            "/live/stage/vod/1795000000123/show.mp4",
         ] {
             assert_eq!(get(unknown), Route::Refused(Refusal::Unknown), "{unknown}");
         }

@@ -22,7 +22,7 @@ pub mod daemon;
 pub use media_time::MediaTime;
 pub use name::{StreamName, StreamNameError};
 pub use object::{
-    Directives, DirectivesError, InitHash, Object, ObjectPath, ObjectPathError, Skip,
+    Directives, DirectivesError, InitHash, Object, ObjectPath, ObjectPathError, ShowObject, Skip,
 };
 pub use rendition::{Rendition, RenditionError};
 pub use segment::{Dsn, Msn, PartIndex, SessionId};

@@ -2,11 +2,15 @@
 //!
 //! Parse and Display are inverses: one path, one spelling. A path that parsed names one object and can be a cache key,
 //! a log field and an upstream request as it stands. A path names the same bytes for ever (per transcoder), but for
-//! the two playlists.
+//! playlists, the poster and the storyboard's index.
 
 use std::{fmt, str::FromStr};
 
-use crate::{Msn, PartIndex, Rendition, StreamName, segment::decimal};
+use crate::{Msn, PartIndex, Rendition, SessionId, StreamName, segment::decimal};
+
+mod show;
+
+pub use show::ShowObject;
 
 /// `/live/{stream}/…`: the path of one object.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -24,12 +28,22 @@ pub enum Object {
     Multivariant,
     /// `{rendition}/media.m3u8`, a media playlist.
     Media(Rendition),
+    /// `{rendition}/iframes.m3u8`, an I-frame playlist (EXT-X-I-FRAMES-ONLY).
+    IFrames(Rendition),
     /// `{rendition}/init-{hash}.mp4`, a media initialization section. Immutable.
     Init(Rendition, InitHash),
     /// `{rendition}/{msn}.m4s`, a media segment. Immutable.
     Segment(Rendition, Msn),
     /// `{rendition}/{msn}.{part}.m4s`, a partial segment. Immutable.
     Part(Rendition, Msn, PartIndex),
+    /// `poster.jpg`, a recent picture.
+    Poster,
+    /// `storyboard.vtt`, which pictures lie where on the sheets, by time.
+    Storyboard,
+    /// `storyboard-{number}.jpg`, a sheet of small pictures. Immutable.
+    Sheet(u64),
+    /// `vod/{session}/…`, an object of a recorded show.
+    Show(SessionId, ShowObject),
 }
 
 /// The path is not of the grammar: nothing has ever been or will ever be there.
@@ -41,38 +55,70 @@ impl Object {
     /// Media type for `Content-Type` (RFC 8216bis §10 for playlists, RFC 4337 for MP4).
     pub const fn content_type(self) -> &'static str {
         match self {
-            Self::Multivariant | Self::Media(_) => "application/vnd.apple.mpegurl",
+            Self::Multivariant
+            | Self::Media(_)
+            | Self::IFrames(_)
+            | Self::Show(_, ShowObject::Multivariant | ShowObject::Media(_)) => {
+                "application/vnd.apple.mpegurl"
+            }
             Self::Init(Rendition::Audio, _)
             | Self::Segment(Rendition::Audio, _)
-            | Self::Part(Rendition::Audio, ..) => "audio/mp4",
-            Self::Init(..) | Self::Segment(..) | Self::Part(..) => "video/mp4",
+            | Self::Part(Rendition::Audio, ..)
+            | Self::Show(
+                _,
+                ShowObject::Init(Rendition::Audio, _) | ShowObject::Segment(Rendition::Audio, _),
+            ) => "audio/mp4",
+            Self::Init(..)
+            | Self::Segment(..)
+            | Self::Part(..)
+            | Self::Show(_, ShowObject::Init(..) | ShowObject::Segment(..) | ShowObject::File) => {
+                "video/mp4"
+            }
+            Self::Poster | Self::Sheet(_) => "image/jpeg",
+            Self::Storyboard => "text/vtt",
         }
+    }
+
+    /// Whether it is a playlist: text that is worth compressing.
+    pub const fn is_playlist(self) -> bool {
+        matches!(
+            self,
+            Self::Multivariant
+                | Self::Media(_)
+                | Self::IFrames(_)
+                | Self::Show(_, ShowObject::Multivariant | ShowObject::Media(_))
+        )
     }
 
     /// Whether the path will always name the same bytes.
     pub const fn is_immutable(self) -> bool {
         match self {
-            Self::Multivariant | Self::Media(_) => false,
-            Self::Init(..) | Self::Segment(..) | Self::Part(..) => true,
+            Self::Multivariant
+            | Self::Media(_)
+            | Self::IFrames(_)
+            | Self::Poster
+            | Self::Storyboard
+            | Self::Show(_, ShowObject::Multivariant | ShowObject::Media(_) | ShowObject::File) => {
+                false
+            }
+            Self::Init(..)
+            | Self::Segment(..)
+            | Self::Part(..)
+            | Self::Sheet(_)
+            | Self::Show(_, ShowObject::Init(..) | ShowObject::Segment(..)) => true,
         }
     }
 
-    /// The rendition it belongs to; none for the multivariant playlist.
+    /// The rendition it belongs to, if to one.
     pub const fn rendition(self) -> Option<Rendition> {
         match self {
-            Self::Multivariant => None,
-            Self::Media(r) | Self::Init(r, _) | Self::Segment(r, _) | Self::Part(r, ..) => Some(r),
-        }
-    }
-
-    /// The file's name, relative to its playlist: what a media playlist writes as URI.
-    fn write_file(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Multivariant => f.write_str("index.m3u8"),
-            Self::Media(_) => f.write_str("media.m3u8"),
-            Self::Init(_, hash) => write!(f, "init-{hash}.mp4"),
-            Self::Segment(_, msn) => write!(f, "{msn}.m4s"),
-            Self::Part(_, msn, part) => write!(f, "{msn}.{part}.m4s"),
+            Self::Multivariant | Self::Poster | Self::Storyboard | Self::Sheet(_) => None,
+            Self::Media(r)
+            | Self::IFrames(r)
+            | Self::Init(r, _)
+            | Self::Segment(r, _)
+            | Self::Part(r, ..) => Some(r),
+            Self::Show(_, object) => object.rendition(),
         }
     }
 }
@@ -80,10 +126,18 @@ impl Object {
 /// The object's path below `/live/{stream}/`, which is also its URI relative to the multivariant playlist.
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(rendition) = self.rendition() {
-            write!(f, "{rendition}/")?;
+        match self {
+            Self::Multivariant => f.write_str("index.m3u8"),
+            Self::Media(rendition) => write!(f, "{rendition}/media.m3u8"),
+            Self::IFrames(rendition) => write!(f, "{rendition}/iframes.m3u8"),
+            Self::Init(rendition, hash) => write!(f, "{rendition}/init-{hash}.mp4"),
+            Self::Segment(rendition, msn) => write!(f, "{rendition}/{msn}.m4s"),
+            Self::Part(rendition, msn, part) => write!(f, "{rendition}/{msn}.{part}.m4s"),
+            Self::Poster => f.write_str("poster.jpg"),
+            Self::Storyboard => f.write_str("storyboard.vtt"),
+            Self::Sheet(number) => write!(f, "storyboard-{number}.jpg"),
+            Self::Show(session, object) => write!(f, "vod/{session}/{object}"),
         }
-        self.write_file(f)
     }
 }
 
@@ -115,13 +169,30 @@ impl FromStr for ObjectPath {
 }
 
 fn parse_object(text: &str) -> Option<Object> {
-    if text == "index.m3u8" {
-        return Some(Object::Multivariant);
+    match text {
+        "index.m3u8" => return Some(Object::Multivariant),
+        "poster.jpg" => return Some(Object::Poster),
+        "storyboard.vtt" => return Some(Object::Storyboard),
+        _ => {}
+    }
+    if let Some(show) = text.strip_prefix("vod/") {
+        let (session, object) = show.split_once('/')?;
+        let session = SessionId(decimal(session)?);
+        return Some(Object::Show(session, object.parse().ok()?));
+    }
+    if let Some(number) = text
+        .strip_prefix("storyboard-")
+        .and_then(|rest| rest.strip_suffix(".jpg"))
+    {
+        return Some(Object::Sheet(decimal(number)?));
     }
     let (rendition, file) = text.split_once('/')?;
     let rendition: Rendition = rendition.parse().ok()?;
     if file == "media.m3u8" {
         return Some(Object::Media(rendition));
+    }
+    if file == "iframes.m3u8" {
+        return Some(Object::IFrames(rendition));
     }
     if let Some(hash) = file
         .strip_prefix("init-")

@@ -147,6 +147,11 @@ impl Origin {
             object @ (Object::Init(..) | Object::Segment(..) | Object::Part(..)) => {
                 self.media(&published, object).await
             }
+            Object::IFrames(_)
+            | Object::Poster
+            | Object::Storyboard
+            | Object::Sheet(_)
+            | Object::Show(..) => refusal(StatusCode::NOT_FOUND),
         };
         (kind, response)
     }
@@ -273,6 +278,9 @@ const fn kind_of(object: Object) -> &'static str {
         Object::Init(..) => "init",
         Object::Segment(..) => "segment",
         Object::Part(..) => "part",
+        Object::IFrames(_) => "iframes",
+        Object::Poster | Object::Storyboard | Object::Sheet(_) => "picture",
+        Object::Show(..) => "show",
     }
 }
 

@@ -11,15 +11,25 @@ fn rendition() -> impl Strategy<Value = Rendition> {
 }
 
 fn object() -> impl Strategy<Value = Object> {
-    (rendition(), any::<u64>(), any::<u32>(), 0..5).prop_map(
-        |(rendition, n, part, kind)| match kind {
+    (rendition(), any::<u64>(), any::<u32>(), 0..14).prop_map(|(rendition, n, part, kind)| {
+        let show = |object| Object::Show(SessionId(part.into()), object);
+        match kind {
             0 => Object::Multivariant,
             1 => Object::Media(rendition),
             2 => Object::Init(rendition, InitHash(n)),
             3 => Object::Segment(rendition, Msn(n)),
-            _ => Object::Part(rendition, Msn(n), PartIndex(part)),
-        },
-    )
+            4 => Object::Part(rendition, Msn(n), PartIndex(part)),
+            5 => Object::IFrames(rendition),
+            6 => Object::Poster,
+            7 => Object::Storyboard,
+            8 => Object::Sheet(n),
+            9 => show(ShowObject::Multivariant),
+            10 => show(ShowObject::Media(rendition)),
+            11 => show(ShowObject::Init(rendition, InitHash(n))),
+            12 => show(ShowObject::Segment(rendition, Msn(n))),
+            _ => show(ShowObject::File),
+        }
+    })
 }
 
 proptest! {
@@ -55,6 +65,14 @@ fn the_grammar_of_the_design() {
         "/live/stage/720p/init-00ff00ff00ff00ff.mp4",
         "/live/stage/audio/1795000000.m4s",
         "/live/stage/480p/1795000000.3.m4s",
+        "/live/stage/480p/iframes.m3u8",
+        "/live/stage/poster.jpg",
+        "/live/stage/storyboard.vtt",
+        "/live/stage/storyboard-17.jpg",
+        "/live/stage/vod/1795000000123/index.m3u8",
+        "/live/stage/vod/1795000000123/source/media.m3u8",
+        "/live/stage/vod/1795000000123/source/1795000000.m4s",
+        "/live/stage/vod/1795000000123/show.mp4",
     ] {
         assert_eq!(good.parse::<ObjectPath>().unwrap().to_string(), good);
     }
@@ -79,6 +97,10 @@ fn the_grammar_of_the_design() {
         "/live/stage/source/init-00FF00ff00ff00ff.mp4",
         "/live/stage/0720p/media.m3u8",
         "/live/stage/source/1.m4s?x=1",
+        "/live/stage/storyboard-01.jpg",
+        "/live/stage/vod/1795000000123/",
+        "/live/stage/vod/1795000000123/source/1.0.m4s",
+        "/live/stage/vod/1795000000123/vod/1/show.mp4",
     ] {
         assert_eq!(bad.parse::<ObjectPath>(), Err(ObjectPathError), "{bad}");
     }

@@ -78,11 +78,17 @@ impl Window {
     /// What is under a path of this rendition, its playlist aside.
     pub fn find(&self, object: Object) -> Found {
         let found = match object {
-            Object::Multivariant | Object::Media(_) => None,
             Object::Init(_, hash) => self.objects.find_init(hash),
             Object::Segment(_, msn) => self.objects.find_segment(msn),
             Object::Part(_, msn, part) if self.is_next(msn, part) => Some(Found::Soon),
             Object::Part(_, msn, part) => self.objects.find_part(msn, part),
+            Object::Multivariant
+            | Object::Media(_)
+            | Object::IFrames(_)
+            | Object::Poster
+            | Object::Storyboard
+            | Object::Sheet(_)
+            | Object::Show(..) => None,
         };
         found.unwrap_or(Found::Nothing)
     }
