@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use live::Object;
+use live::{Object, ShowObject};
 
 use crate::route::Key;
 
@@ -44,10 +44,18 @@ impl Class {
     pub(crate) const fn of(key: &Key) -> Self {
         match key.object() {
             Object::Part(..) => Self::Part,
+            Object::Init(..)
+            | Object::Segment(..)
+            | Object::Sheet(_)
+            | Object::Show(_, ShowObject::Init(..) | ShowObject::Segment(..)) => Self::Immutable,
             Object::Media(_) if key.is_blocking() => Self::Blocking,
-            object if object.is_immutable() => Self::Immutable,
             // Pictures that change are kept and go stale as playlists do.
-            _ => Self::Playlist,
+            Object::Media(_)
+            | Object::Multivariant
+            | Object::IFrames(_)
+            | Object::Poster
+            | Object::Storyboard
+            | Object::Show(..) => Self::Playlist,
         }
     }
 

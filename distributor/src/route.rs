@@ -59,9 +59,11 @@ pub(crate) struct Key {
 impl Key {
     /// The key of `path` asked for with `directives`, which count for a media playlist only.
     pub(crate) fn new(path: ObjectPath, directives: Directives) -> Self {
-        let directives = match path.object {
-            Object::Media(_) => directives,
-            _ => Directives::default(),
+        let is_media = matches!(path.object, Object::Media(_));
+        let directives = if is_media {
+            directives
+        } else {
+            Directives::default()
         };
         Self { path, directives }
     }
@@ -116,11 +118,14 @@ pub(crate) fn route<'r>(method: &Method, path: &'r str, query: Option<&str>) -> 
 
 fn object(path: &str, query: &str) -> Result<Key, Refusal> {
     let path: ObjectPath = path.parse().map_err(|_| Refusal::Unknown)?;
-    let directives = match path.object {
-        Object::Media(_) => Directives::parse(query).map_err(Refusal::Directives)?,
-        // Gigabytes that few ask for would drive a live show out of the cache; the transcoder gives it to operators.
-        Object::Show(_, ShowObject::File) => return Err(Refusal::Unknown),
-        _ => Directives::default(),
+    // Gigabytes that few ask for would drive a live show out of the cache; the transcoder gives it to operators.
+    if matches!(path.object, Object::Show(_, ShowObject::File)) {
+        return Err(Refusal::Unknown);
+    }
+    let directives = if matches!(path.object, Object::Media(_)) {
+        Directives::parse(query).map_err(Refusal::Directives)?
+    } else {
+        Directives::default()
     };
     Ok(Key::new(path, directives))
 }
