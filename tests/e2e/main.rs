@@ -10,6 +10,7 @@ mod health;
 mod hostile;
 mod obs;
 mod onebox;
+mod reconnect;
 mod redundancy;
 mod relay;
 mod requests;

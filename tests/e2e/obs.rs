@@ -11,8 +11,9 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use serde_json::json;
-use tests::{Plan, STAGE, Stage};
+use rtmp::{MessageKind, client::Purpose};
+use serde_json::{Value, json};
+use tests::{Entrance, Peer, Plan, Program, STAGE};
 
 use crate::browser::{Browser, check_played, check_quiet};
 
@@ -27,7 +28,7 @@ fn obs_publishes_and_the_page_plays_it() -> Result<()> {
         json!({ "seconds": WATCHED_S, "before": true, "checks": false, "own": true, "size": [390, 844] }),
     )?;
     browser.wait_for("before")?;
-    let _obs = Obs::publish(&stage)?;
+    let _obs = Obs::publish(&stage.publish_url(STAGE)?, &[], None)?;
     let report = browser.wait_for("report")?;
     eprintln!("{report}");
 
@@ -36,15 +37,52 @@ fn obs_publishes_and_the_page_plays_it() -> Result<()> {
     stage.check_unharmed()
 }
 
+#[tokio::test]
+async fn obs_logs_in_by_user_and_password() -> Result<()> {
+    let entrance = Entrance::start(&Entrance::stream("stage", "unused", "login-plays"))?;
+    let added = Command::new(Program::Mux.path()?)
+        .args(["keys", "add", "stage", "--json", "--config"])
+        .arg(entrance.directory().join("mux.toml"))
+        .output()?;
+    let added: Value = serde_json::from_slice(&added.stdout)
+        .with_context(|| String::from_utf8_lossy(&added.stderr).into_owned())?;
+    let password = added["key"].as_str().context("no key")?;
+    entrance.mux.signal(Signal::SIGHUP)?;
+    entrance.mux.wait_for_line("the new key", |line| {
+        line.contains("configuration was read again").then_some(())
+    })?;
+    let address = entrance.address("rtmp")?;
+    let mut player = Peer::connect(address, b"", Purpose::Play, "login-plays").await?;
+
+    let server = format!("rtmp://{address}/login/anything");
+    let _wrong = Obs::publish(&server, &["2", "stage", "not-the-password"], None)?;
+    entrance.mux.wait_for_line("a refusal", |line| {
+        line.contains("the key is wrong").then_some(())
+    })?;
+    let _obs = Obs::publish(&server, &["2", "stage", password], None)?;
+    while player.next().await?.kind != MessageKind::Video {}
+    let log = entrance.mux.log();
+    let publishes = log.iter().filter(|line| line.contains("\"publishes\""));
+    assert_eq!(publishes.count(), 1, "{log:#?}");
+    assert!(
+        !log.concat().contains(password),
+        "the password is in the log"
+    );
+    Ok(())
+}
+
 /// OBS and its screen. Dropping it stops both.
-struct Obs(Child);
+pub(crate) struct Obs(Child);
 
 impl Obs {
-    fn publish(stage: &Stage) -> Result<Self> {
-        let url = stage.publish_url(STAGE)?;
+    /// Publishes to `url`. `more` is what the script takes behind server and key; `trust` is the authority that it
+    /// trusts in the place of the system's.
+    pub(crate) fn publish(url: &str, more: &[&str], trust: Option<&Path>) -> Result<Self> {
         let (server, key) = url.rsplit_once('/').context("app and key")?;
-        Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("obs/publish.sh"))
-            .args([server, key])
+        let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("obs/publish.sh"));
+        script.args([server, key]).args(more);
+        script.envs(trust.map(|file| ("TRUST", file)));
+        script
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()

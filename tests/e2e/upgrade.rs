@@ -23,13 +23,13 @@ fn service(directory: &RunDirectory, push: &str) -> Result<Service> {
         "state_directory = {state:?}\n[admin]\nlisten = \"127.0.0.1:0\"\n[rtmp]\nlisten = \"127.0.0.1:0\"\n{stream}{push}"
     );
     let file = directory.write("mux.toml", configuration)?;
-    let service = Service::start(Program::Mux, &file, directory.path())?;
+    let service = Service::start(Program::Mux, &["rtmp"], &file, directory.path())?;
     service.daemon.wait_until_ready()?;
     Ok(service)
 }
 
 fn url(service: &Service, key: &str) -> Result<String> {
-    Ok(format!("rtmp://{}/live/{key}", service.rtmp()?))
+    Ok(format!("rtmp://{}/live/{key}", service.address("rtmp")?))
 }
 
 fn player(url: &str, file: &Path) -> Command {

@@ -5,7 +5,8 @@
 #
 # Debian's obs-studio under Xvfb with software GL, at 640x360 and 15 frames a second, which two
 # cores carry beside everything else. KEYFRAME_SECONDS is 2; 0 is OBS's own default, "auto".
-# USER and PASSWORD tick "Use authentication".
+# USER and PASSWORD tick "Use authentication". The authority in the file $TRUST (PEM), if that is set, stands in the
+# place of the system's for RTMPS.
 # Everything it writes is in a folder of its own, removed at the end, but for the log, which goes
 # to standard error.
 set -euo pipefail
@@ -56,6 +57,8 @@ Name=Stage
 [Output]
 Mode=Advanced
 Reconnect=true
+RetryDelay=2
+MaxRetries=25
 [AdvOut]
 Encoder=obs_x264
 ApplyServiceSettings=false
@@ -101,7 +104,15 @@ read -r display <"$home/display"
 
 export DISPLAY=:$display QT_QPA_PLATFORM=xcb
 export LIBGL_ALWAYS_SOFTWARE=1 GALLIUM_DRIVER=llvmpipe LP_NUM_THREADS=1
-obs --multi --startstreaming --minimize-to-tray --profile Stage --collection Stage --scene Scene \
+# OBS trusts what is in /etc/ssl/certs and takes no other folder: it is given a view of its own.
+view=()
+if [ -n "${TRUST:-}" ]; then
+  mkdir "$home/certificates"
+  cp "$TRUST" "$home/certificates/"
+  # shellcheck disable=SC2016 # for the inner shell
+  view=(unshare --user --map-root-user --mount sh -c 'mount --bind "$0" /etc/ssl/certs && exec "$@"' "$home/certificates")
+fi
+"${view[@]}" obs --multi --startstreaming --minimize-to-tray --profile Stage --collection Stage --scene Scene \
   --disable-missing-files-check --verbose >&2 &
 children+=($!)
 wait -n

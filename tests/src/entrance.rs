@@ -26,8 +26,9 @@ impl Entrance {
     pub fn with(configuration: impl FnOnce(&RunDirectory) -> Result<String>) -> Result<Self> {
         let directory = RunDirectory::new()?;
         let state = directory.path().join("mux-state");
+        let keys = directory.path().join("mux-keys.toml");
         let configuration = format!(
-            "state_directory = {state:?}\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n[rtmp]\nlisten = \"127.0.0.1:0\"\n{}",
+            "state_directory = {state:?}\nkeys_file = {keys:?}\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n[rtmp]\nlisten = \"127.0.0.1:0\"\n{}",
             configuration(&directory)?
         );
         let file = directory.write("mux.toml", configuration)?;

@@ -48,7 +48,7 @@ pub struct Service {
     config: PathBuf,
     directory: PathBuf,
     notify: Vec<u8>,
-    listener: TcpListener,
+    listeners: Vec<(&'static str, TcpListener)>,
     store: Arc<Store>,
     reached: mpsc::Receiver<()>,
     starts: usize,
@@ -65,13 +65,23 @@ impl Store {
 }
 
 impl Service {
-    /// Starts `program`, which listens for RTMP on a free port that stays open whatever becomes of it.
-    pub fn start(program: Program, config: &Path, directory: &Path) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// Starts `program`, whose listeners `names` are on free ports that stay open whatever becomes of it.
+    pub fn start(
+        program: Program,
+        names: &[&'static str],
+        config: &Path,
+        directory: &Path,
+    ) -> Result<Self> {
+        let listeners = names.iter().map(|name| {
+            let listener = TcpListener::bind("127.0.0.1:0")?;
+            Ok((*name, listener))
+        });
+        let listeners = listeners.collect::<Result<Vec<_>>>()?;
+        let (_, first) = listeners.first().context("no listener")?;
         let notify = format!(
             "footlight-{}-{}",
             std::process::id(),
-            listener.local_addr()?.port()
+            first.local_addr()?.port()
         );
         let address = UnixAddress::from_abstract_name(&notify)?;
         let socket = UnixDatagram::bind_addr(&address)?;
@@ -81,10 +91,7 @@ impl Service {
         std::thread::spawn(move || while serve(&socket, &kept, &reach).is_ok() {});
         let program = program.path()?;
         let notify = [b"@", notify.as_bytes()].concat();
-        let listening = [(
-            "rtmp".to_owned(),
-            fcntl(&listener, FcntlArg::F_DUPFD_CLOEXEC(ABOVE))?,
-        )];
+        let listening = opened(&listeners)?;
         let daemon = spawn(&program, config, directory, "mux", &notify, &listening)?;
         Ok(Self {
             daemon,
@@ -92,16 +99,18 @@ impl Service {
             config: config.to_owned(),
             directory: directory.to_owned(),
             notify,
-            listener,
+            listeners,
             store,
             reached,
             starts: 1,
         })
     }
 
-    /// Where it listens for RTMP.
-    pub fn rtmp(&self) -> Result<SocketAddr> {
-        Ok(self.listener.local_addr()?)
+    /// Where the listener of this name is.
+    pub fn address(&self, name: &str) -> Result<SocketAddr> {
+        let found = self.listeners.iter().find(|(known, _)| *known == name);
+        let (_, listener) = found.context("no such listener")?;
+        Ok(listener.local_addr()?)
     }
 
     /// How many descriptors are kept under names that begin with `prefix`.
@@ -129,7 +138,7 @@ impl Service {
         let address = UnixAddress::from_abstract_name(self.notify.split_at(1).1)?;
         barrier.send_to_addr(BARRIER.as_bytes(), &address)?;
         self.reached.recv()?;
-        let mut passed = vec![("rtmp".to_owned(), above(&self.listener)?)];
+        let mut passed = opened(&self.listeners)?;
         for (name, descriptors) in self.store.lock().iter() {
             for descriptor in descriptors {
                 passed.push((name.clone(), above(descriptor)?));
@@ -147,6 +156,14 @@ impl Service {
         )?;
         Ok(())
     }
+}
+
+/// The listeners once more, to be passed on.
+fn opened(listeners: &[(&'static str, TcpListener)]) -> Result<Vec<(String, RawFd)>> {
+    let passed = listeners
+        .iter()
+        .map(|(name, listener)| Ok(((*name).to_owned(), above(listener)?)));
+    passed.collect()
 }
 
 fn above(descriptor: impl std::os::fd::AsFd) -> Result<RawFd> {
