@@ -3,7 +3,8 @@
 //! Always true of what one consumer gets: it begins where decoding can begin, with the headers it needs; then every
 //! message once and in order, or a jump ahead to a place where decoding can begin again. A player or platform that is more than
 //! [`PLAYER_LAG`] late jumps to the newest keyframe. A transcoder never does while what it wants is in the ring.
-//! Where the beginning is a stamp without a keyframe, pictures are left out until one comes.
+//! Where the beginning is a stamp without a keyframe, pictures are left out until one comes; those of a further video
+//! track until that track's own.
 
 use std::sync::Arc;
 
@@ -39,7 +40,8 @@ pub(crate) struct Place {
     next: Option<Seq>,
     /// Generation of the set it was sent last.
     held: Option<u64>,
-    needs_key: bool,
+    /// The keyframe that its pictures began with.
+    since: Option<Seq>,
     base: Option<u64>,
     skips: u64,
     /// It has had the session's end.
@@ -85,20 +87,26 @@ pub(crate) struct Cursor {
     next: Option<Seq>,
     /// The set it was sent last.
     held: Option<Arc<Headers>>,
-    /// Pictures wait for a keyframe.
-    needs_key: bool,
+    /// The keyframe that its pictures began with, this time; none while they wait for it.
+    since: Option<Seq>,
     /// Absolute time that is 0 on a player's clock.
     base: Option<u64>,
     skips: u64,
 }
 
 impl Place {
-    /// A player's place: it was sent what lies before `next`, and the configuration of generation `held`.
-    pub(crate) const fn playing(next: Option<Seq>, held: u64, base: Option<u64>) -> Self {
+    /// A player's place: it began at the keyframe `since`, was sent what lies before `next`, and the configuration of
+    /// generation `held`.
+    pub(crate) const fn playing(
+        since: Seq,
+        next: Option<Seq>,
+        held: u64,
+        base: Option<u64>,
+    ) -> Self {
         Self {
             next,
             held: Some(held),
-            needs_key: false,
+            since: Some(since),
             base,
             skips: 0,
             ended: false,
@@ -108,6 +116,11 @@ impl Place {
     /// What comes next.
     pub(crate) const fn next(&self) -> Option<Seq> {
         self.next
+    }
+
+    /// The keyframe that its pictures began with; none while they wait for it.
+    pub(crate) const fn since(&self) -> Option<Seq> {
+        self.since
     }
 
     /// Generation of the configuration that was sent last.
@@ -128,7 +141,7 @@ impl Cursor {
             audience,
             next: None,
             held: None,
-            needs_key: true,
+            since: None,
             base: None,
             skips: 0,
         }
@@ -141,7 +154,7 @@ impl Cursor {
             audience,
             next: place.next,
             held,
-            needs_key: place.needs_key,
+            since: place.since,
             base: place.base,
             skips: place.skips,
         }
@@ -152,7 +165,7 @@ impl Cursor {
         Place {
             next: self.next,
             held: self.held.as_ref().map(|held| held.generation()),
-            needs_key: self.needs_key,
+            since: self.since,
             base: self.base,
             skips: self.skips,
             ended,
@@ -167,7 +180,7 @@ impl Cursor {
         while next < end
             && let Some(slot) = ring.get(next)
         {
-            self.emit(slot, items);
+            self.emit(ring, next, slot, items);
             next = next.next();
         }
         self.next = Some(next);
@@ -203,7 +216,7 @@ impl Cursor {
                 return true;
             }
             let before = items.len();
-            self.emit(slot, items);
+            self.emit(ring, next, slot, items);
             messages += items.len() - before;
             bytes += items.iter().skip(before).map(Item::len).sum::<usize>();
             next = next.next();
@@ -216,7 +229,7 @@ impl Cursor {
     pub(crate) fn find_place(&mut self, ring: &Ring, now: u64) {
         let Some(next) = self.next else {
             self.next = self.beginning(ring);
-            self.needs_key = true;
+            self.since = None;
             return;
         };
         let fallen_out = next < ring.tail();
@@ -227,7 +240,7 @@ impl Cursor {
         match self.beginning(ring).filter(|place| *place > next) {
             Some(place) => {
                 self.next = Some(place);
-                self.needs_key = true;
+                self.since = None;
                 self.skips += 1;
             }
             // Nothing to go on with until the next keyframe: forget the place and wait for it.
@@ -246,11 +259,14 @@ impl Cursor {
         }
     }
 
-    fn emit(&mut self, slot: &Slot, items: &mut Vec<Item>) {
+    fn emit(&mut self, ring: &Ring, seq: Seq, slot: &Slot, items: &mut Vec<Item>) {
         match &slot.entry {
             Entry::Frame(frame) => {
-                self.needs_key &= !slot.join;
-                if self.needs_key && frame.kind == MediaKind::Video {
+                if slot.join {
+                    self.since.get_or_insert(seq);
+                }
+                let video = frame.kind == MediaKind::Video;
+                if video && self.since.is_none_or(|since| ring.begun_by(seq) < since) {
                     return;
                 }
                 let timestamp = self.timestamp(frame.at);

@@ -7,7 +7,11 @@
 use rtmp::{Message, flv};
 use serde::{Deserialize, Serialize};
 
-use crate::{headers::Medium, media::Media, metadata::Metadata};
+use crate::{
+    headers::Medium,
+    media::{MAIN, Media},
+    metadata::Metadata,
+};
 
 mod arrival;
 mod cadence;
@@ -104,11 +108,11 @@ impl Health {
         match sorted {
             Media::Metadata(payload) => self.format.metadata(&Metadata::parse(payload)),
             Media::Header(key, payload) => self.format.payload(key.medium, payload),
-            Media::Video { main, key, .. } => {
+            Media::Video { tracks, key, .. } => {
                 self.arrive(now);
                 let second = &mut self.seconds.open;
                 second.video_bytes = second.video_bytes.saturating_add(length);
-                if *main {
+                if tracks.contains(MAIN) {
                     self.picture(message, *key, now);
                 }
             }

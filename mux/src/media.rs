@@ -17,6 +17,9 @@ const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0d@setDataFrame";
 const CLEAR_DATA_FRAME: &[u8] = b"\x02\x00\x0f@clearDataFrame";
 const ON_META_DATA: &[u8] = b"\x02\x00\x0aonMetaData";
 
+/// The video track that segments, keyframes and joins are told from.
+pub(crate) const MAIN: u8 = 0;
+
 /// A publisher's message, sorted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Media {
@@ -26,8 +29,8 @@ pub(crate) enum Media {
     Header(PartKey, Bytes),
     /// A picture.
     Video {
-        /// Whether it belongs to the track that the segment clock follows.
-        main: bool,
+        /// Its tracks. The segment clock follows [`MAIN`].
+        tracks: TrackSet,
         /// Whether decoding can start here.
         key: bool,
         /// Presentation minus decoding time, milliseconds.
@@ -83,13 +86,28 @@ pub(crate) fn metadata_for_player(payload: &Bytes) -> Option<Bytes> {
         .then(|| payload.slice(SET_DATA_FRAME.len()..))
 }
 
+/// The tracks of a picture, and whether it is a keyframe; `None` if `payload` is no picture.
+pub(crate) fn picture(payload: &[u8]) -> Option<(TrackSet, bool)> {
+    let tag = flv::video(payload).ok()?;
+    match tag.class {
+        Class::Key | Class::Inter | Class::Disposable => {
+            Some((tracks(tag), tag.class == Class::Key))
+        }
+        Class::SequenceHeader
+        | Class::Configuration
+        | Class::SequenceEnd
+        | Class::Command
+        | Class::Audio => None,
+    }
+}
+
 fn sort_video(payload: &Bytes, tag: Tag<'_>) -> Media {
     match tag.class {
         Class::SequenceHeader | Class::Configuration => {
             Media::Header(part_key(Medium::Video, tag), payload.clone())
         }
         Class::Key | Class::Inter | Class::Disposable => Media::Video {
-            main: tracks(tag).contains(0),
+            tracks: tracks(tag),
             key: tag.class == Class::Key,
             composition_time: tag.composition_time,
         },

@@ -2,8 +2,14 @@
 //!
 //! Bounded by bytes and by time; the oldest goes first, whoever may still want it. A consumer is a number into the ring
 //! and owns nothing in it. Frames are shared, never copied.
+//!
+//! Consumers begin at keyframes of the main picture. A further track (Enhanced RTMP) has its keyframes elsewhere, so the
+//! ring knows of each picture who can decode it: whoever's pictures began no later than the keyframe that it rests on.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use live::{
@@ -12,10 +18,14 @@ use live::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{headers::Headers, timeline::MediaKind};
+use crate::{
+    headers::Headers,
+    media::{self, MAIN},
+    timeline::MediaKind,
+};
 
 /// What a slot costs besides its payload: the slot, the shared count, the allocator. It also bounds the number of slots.
-const SLOT_COST: usize = 192;
+const SLOT_COST: usize = 200;
 
 /// Number of a slot since the stream began; never reused.
 #[derive(
@@ -30,6 +40,9 @@ impl Seq {
         Self(self.0.saturating_add(1))
     }
 }
+
+/// Later than any place to begin at.
+const ANYBODY: Seq = Seq(u64::MAX);
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +110,10 @@ impl Slot {
 #[derive(Debug)]
 pub(crate) struct Ring {
     limits: RingLimits,
-    slots: VecDeque<Slot>,
+    /// Each with the answer of [`Self::begun_by`].
+    slots: VecDeque<(Slot, Seq)>,
+    /// The newest keyframe of each further video track; at most one for each of 255.
+    keys: BTreeMap<u8, Seq>,
     /// Number of the oldest slot.
     tail: Seq,
     bytes: usize,
@@ -113,6 +129,7 @@ impl Ring {
         Self {
             limits,
             slots: VecDeque::new(),
+            keys: BTreeMap::new(),
             tail: Seq(0),
             bytes: 0,
             newest_at: 0,
@@ -154,14 +171,24 @@ impl Ring {
 
     /// Milliseconds of media held.
     pub(crate) fn span(&self) -> u64 {
-        let oldest = self.slots.iter().find_map(Slot::at);
+        let oldest = self.slots.iter().find_map(|(slot, _)| slot.at());
         oldest.map_or(0, |oldest| self.newest_at.saturating_sub(oldest))
     }
 
     /// The slot numbered `seq`, if it is still or already there.
     pub(crate) fn get(&self, seq: Seq) -> Option<&Slot> {
         let index = usize::try_from(seq.0.checked_sub(self.tail.0)?).ok()?;
-        self.slots.get(index)
+        self.slots.get(index).map(|(slot, _)| slot)
+    }
+
+    /// The entry numbered `seq` is for those alone whose pictures began at this place or before: the keyframe that it
+    /// rests on, if it is a picture of a further track, else the end of all numbers. A picture that shares its message
+    /// with the main one goes where that goes.
+    pub(crate) fn begun_by(&self, seq: Seq) -> Seq {
+        let index = seq.0.checked_sub(self.tail.0);
+        let index = index.and_then(|index| usize::try_from(index).ok());
+        let held = index.and_then(|index| self.slots.get(index));
+        held.map_or(ANYBODY, |(_, begun_by)| *begun_by)
     }
 
     /// Where a player begins: the newest place that decoding can start at.
@@ -194,7 +221,11 @@ impl Ring {
         }
         self.newest_at = self.newest_at.max(slot.at().unwrap_or_default());
         self.bytes = self.bytes.saturating_add(slot.cost());
-        self.slots.push_back(slot);
+        let begun_by = match &slot.entry {
+            Entry::Frame(frame) if frame.kind == MediaKind::Video => self.picture(seq, frame),
+            Entry::Frame(_) | Entry::Stamp(_) | Entry::End(_) => ANYBODY,
+        };
+        self.slots.push_back((slot, begun_by));
         while self.slots.len() > 1 && self.is_over() {
             self.drop_oldest();
         }
@@ -208,14 +239,38 @@ impl Ring {
         self.newest_at = 0;
     }
 
+    /// Who can decode a picture, as [`Self::begun_by`] says it.
+    fn picture(&mut self, seq: Seq, frame: &Frame) -> Seq {
+        let Some((tracks, key)) = media::picture(&frame.payload) else {
+            return ANYBODY;
+        };
+        let main = tracks.contains(MAIN);
+        if main && !key {
+            return ANYBODY;
+        }
+        // Of a ring that was filled again the keyframe may be missing: it lay before the first slot.
+        let before = Seq(self.tail.0.saturating_sub(1));
+        let known = |track| self.keys.get(&track).copied().unwrap_or(before);
+        let begun_by = if key {
+            seq
+        } else {
+            tracks.iter().map(known).min().unwrap_or(ANYBODY)
+        };
+        // What follows in any of these tracks rests on this message, so on the oldest of its keyframes.
+        for track in tracks.iter().filter(|track| *track != MAIN) {
+            self.keys.insert(track, begun_by);
+        }
+        if main { ANYBODY } else { begun_by }
+    }
+
     fn is_over(&self) -> bool {
-        let oldest = self.slots.front().and_then(Slot::at);
+        let oldest = self.slots.front().and_then(|(slot, _)| slot.at());
         self.bytes > self.limits.bytes
             || oldest.is_some_and(|at| self.newest_at.saturating_sub(at) > self.limits.span)
     }
 
     fn drop_oldest(&mut self) {
-        if let Some(slot) = self.slots.pop_front() {
+        if let Some((slot, _)) = self.slots.pop_front() {
             self.bytes = self.bytes.saturating_sub(slot.cost());
             self.tail = self.tail.next();
         }

@@ -18,7 +18,7 @@ use crate::{
     handover::Outgoing,
     outbox::{Full, Outbox, SLICES},
     streams::SharedStream,
-    tape::{Next, Tape, Turn},
+    tape::{Next, Position, Tape, Turn},
 };
 
 /// Writes before others on this thread get theirs.
@@ -41,8 +41,8 @@ struct State {
     /// Where it is noted what is about to be written, for another process.
     outgoing: Option<Outgoing>,
     turn: Option<Turn>,
-    /// Where the next turn begins on the tape; nowhere before the first.
-    at: Option<u64>,
+    /// Where it is on the tape; nowhere before its first turn.
+    at: Option<Position>,
     writer: Writer,
     /// It has had the session's end.
     over: bool,
@@ -63,14 +63,14 @@ enum Writer {
 }
 
 impl Seat {
-    /// A player that has had all of `tape` before `at`, or nothing; `control` is what its session has said. Its
+    /// A player that is at `at` on `tape`, or has had nothing; `control` is what its session has said. Its
     /// connection writes first.
     pub(crate) fn new(
         socket: Arc<TcpStream>,
         tape: Arc<Tape>,
         stream: Arc<SharedStream>,
         (control, outgoing): (Outbox, Option<Outgoing>),
-        at: Option<u64>,
+        at: Option<Position>,
     ) -> Self {
         Self {
             socket,
@@ -224,7 +224,7 @@ impl Seat {
                     state.control.push_written(headers);
                 }
                 Next::Turn(turn) => {
-                    state.at = Some(turn.left().end);
+                    state.at = state.at.map(|at| at.moved(turn.left().end));
                     state.turn = Some(turn);
                 }
                 Next::Wait => return Ok(false),

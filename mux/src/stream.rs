@@ -12,7 +12,7 @@ use live::{
     cutter::{Cutter, LastNumbers, SegmentTarget},
     stamp::Stamp,
 };
-use rtmp::Message;
+use rtmp::{Message, flv::TrackSet};
 
 use crate::{
     election::{Election, PublisherId},
@@ -67,8 +67,8 @@ pub(crate) struct Stream {
     state: State,
     /// Media is let through: the segment clock has opened a segment for the publisher on the air.
     open: bool,
-    /// ... and a keyframe of that publisher has passed, so pictures are let through too.
-    pictures: bool,
+    /// ... and the tracks of which a keyframe has passed since the main one's: their pictures are let through too.
+    pictures: TrackSet,
     /// Wall clock of the newest media of the publisher on the air, or of the session's end.
     since: u64,
     rate: Rate,
@@ -90,7 +90,7 @@ impl Stream {
             headers: Arc::default(),
             state: State::Idle,
             open: false,
-            pictures: false,
+            pictures: TrackSet::default(),
             since: 0,
             rate: Rate::default(),
             counters: Counters::default(),
@@ -222,7 +222,7 @@ impl Stream {
             Ok(change) => {
                 self.publish_headers(id);
                 // A first configuration is a change too for a track whose pictures are on the air already.
-                let late = self.pictures && key.is_some_and(PartKey::decodes_video);
+                let late = self.shows_pictures() && key.is_some_and(PartKey::decodes_video);
                 if change == Change::Decoder || (change == Change::Added && late) {
                     self.cutter.resume(true);
                     self.shut();

@@ -25,7 +25,7 @@ use crate::{cursor::Place, ring::Ring, streams::SharedStream};
 
 mod index;
 
-pub(crate) use index::{CHUNK_SIZE, STREAM_ID};
+pub(crate) use index::{CHUNK_SIZE, Position, STREAM_ID};
 use index::{Index, Step};
 
 /// A reel this long is followed by a new one: four seconds at 4 Mbit/s.
@@ -57,8 +57,8 @@ struct Reel {
 /// What a player is to be sent next.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// These bytes, and then what lies from the position on.
-    Begin(Bytes, u64),
+    /// These bytes, and then what lies from there on.
+    Begin(Bytes, Position),
     /// Whole messages.
     Turn(Turn),
     /// Nothing yet.
@@ -111,16 +111,16 @@ impl Tape {
     }
 
     /// Where a player goes on that was sent what lies before `place`, if it can be sent the rest from here.
-    pub(crate) fn find(&self, place: Place) -> Option<u64> {
+    pub(crate) fn find(&self, place: Place) -> Option<Position> {
         let inner = self.lock();
         (!inner.torn).then(|| inner.index.find(place)).flatten()
     }
 
-    /// What a player gets that has had all before `at`, or nothing. If it is `noted`, also the cursor's places before and
+    /// What a player gets that is at `from`, or has had nothing. If it is `noted`, also the cursor's places before and
     /// after that.
     pub(crate) fn next(
         &self,
-        at: Option<u64>,
+        from: Option<Position>,
         now: u64,
         noted: bool,
     ) -> io::Result<(Next, Option<(Place, Place)>)> {
@@ -128,17 +128,20 @@ impl Tape {
         if inner.torn {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
-        let next = match inner.index.step(at, now) {
-            Step::Begin(beginning) => Next::Begin(beginning.headers(), beginning.at),
+        let next = match inner.index.step(from, now) {
+            Step::Begin(beginning) => Next::Begin(beginning.headers(), beginning.from),
             Step::Send(range) => inner.turn(range),
             Step::Wait => Next::Wait,
             Step::Over => Next::Over,
         };
-        let place = |at| inner.index.place(at);
-        let places = match &next {
-            Next::Begin(_, at) if noted => Some((place(*at), place(*at))),
-            Next::Turn(turn) if noted => Some((place(turn.left.start), place(turn.left.end))),
-            Next::Begin(..) | Next::Turn(_) | Next::Wait | Next::Over => None,
+        let place = |position| inner.index.place(position);
+        let places = match (&next, from) {
+            (Next::Begin(_, at), _) if noted => Some((place(*at), place(*at))),
+            (Next::Turn(turn), Some(from)) if noted => {
+                let [before, after] = [turn.left.start, turn.left.end].map(|at| from.moved(at));
+                Some((place(before), place(after)))
+            }
+            _ => None,
         };
         Ok((next, places))
     }

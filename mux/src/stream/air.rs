@@ -8,7 +8,7 @@ use live::cutter::Cutter;
 use super::{Arrival, CloseCause, Event, State, Stream};
 use crate::{
     election::{Ballot, Cause, PublisherId, Verdict},
-    media::Media,
+    media::{MAIN, Media},
     rate::Rate,
     warm::Kept,
 };
@@ -90,7 +90,7 @@ impl Stream {
     /// Keeps a message of a publisher that stands by.
     pub(super) fn keep_warm(&mut self, arrival: Arrival<'_>, media: &Media) {
         let join = match media {
-            Media::Video { main, key, .. } => *main && *key,
+            Media::Video { tracks, key, .. } => *key && tracks.contains(MAIN),
             Media::Audio => self.election.is_sound_alone(arrival.id, arrival.now),
             Media::Data(_) | Media::Metadata(_) | Media::Header(..) | Media::Nothing => false,
         };
@@ -157,10 +157,8 @@ impl<'a> Arrival<'a> {
 fn ballot(media: &Media) -> Ballot {
     match media {
         Media::Video {
-            key: true,
-            main: true,
-            ..
-        } => Ballot::Key,
+            tracks, key: true, ..
+        } if tracks.contains(MAIN) => Ballot::Key,
         Media::Video { .. } => Ballot::Picture,
         Media::Audio => Ballot::Sound,
         Media::Data(_) | Media::Metadata(_) | Media::Header(..) | Media::Nothing => Ballot::Other,

@@ -7,11 +7,12 @@ use live::{
     cutter::VideoFrame,
     stamp::{Stamp, StampKind},
 };
+use rtmp::flv::TrackSet;
 
 use super::{Arrival, Event, State, Stream};
 use crate::{
     election::PublisherId,
-    media::Media,
+    media::{MAIN, Media},
     ring::{Entry, Frame, Slot},
     timeline::MediaKind,
 };
@@ -20,17 +21,18 @@ impl Stream {
     pub(super) fn feed(&mut self, arrival: Arrival<'_>, media: &Media) {
         match *media {
             Media::Video {
-                main,
+                tracks,
                 key,
                 composition_time,
-            } => self.video(arrival, main, key, composition_time),
+            } => self.video(arrival, tracks, key, composition_time),
             Media::Audio => self.audio(arrival),
             Media::Data(_) => self.data(arrival),
             Media::Metadata(_) | Media::Header(..) | Media::Nothing => {}
         }
     }
 
-    fn video(&mut self, arrival: Arrival<'_>, main: bool, key: bool, composition_time: i32) {
+    fn video(&mut self, arrival: Arrival<'_>, tracks: TrackSet, key: bool, composition_time: i32) {
+        let main = tracks.contains(MAIN);
         let Some(at) = self.place(arrival, MediaKind::Video) else {
             return;
         };
@@ -48,8 +50,10 @@ impl Stream {
             }
         }
         let join = main && key;
-        self.pictures |= join && self.open;
-        if self.pictures {
+        if key && self.open && (main || self.shows_pictures()) {
+            self.pictures = self.pictures.with(tracks);
+        }
+        if self.shows_pictures() && (main || tracks.is_within(self.pictures)) {
             self.push_frame(arrival, MediaKind::Video, at, join);
         }
     }
@@ -61,7 +65,7 @@ impl Stream {
         self.cutter
             .audio(MediaTime::from_millis(at), arrival.now, &mut self.stamps);
         self.push_stamps(arrival.now);
-        let sound_alone = !self.pictures && !self.headers.has_video();
+        let sound_alone = !self.shows_pictures() && !self.headers.has_video();
         self.push_frame(arrival, MediaKind::Audio, at, sound_alone);
     }
 
@@ -134,9 +138,14 @@ impl Stream {
     }
 
     /// Media waits for the segment clock.
-    pub(super) const fn shut(&mut self) {
+    pub(super) fn shut(&mut self) {
         self.open = false;
-        self.pictures = false;
+        self.pictures = TrackSet::default();
+    }
+
+    /// Whether the main picture is let through.
+    pub(super) fn shows_pictures(&self) -> bool {
+        self.pictures.contains(MAIN)
     }
 
     fn overdue(&mut self, id: PublisherId) {

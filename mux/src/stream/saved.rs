@@ -6,6 +6,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use live::cutter::{Cutter, LastNumbers};
+use rtmp::flv::TrackSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, Publisher, Settings, State, Stream};
@@ -28,7 +29,7 @@ pub(crate) struct SavedStream {
     headers: Headers,
     state: State,
     open: bool,
-    pictures: bool,
+    pictures: TrackSet,
     since: u64,
     rate: Rate,
     counters: Counters,

@@ -3,6 +3,9 @@
 //! Always true: messages lie in the ring's order, and what the ring let go before it was laid down is followed by a
 //! keyframe. What no player can be sent any more is forgotten: what the ring has let go, and what lies before the newest
 //! keyframe and is older than [`PLAYER_LAG`].
+//!
+//! Nobody is sent a picture of a further video track before a keyframe of that track: those who joined since pass over
+//! such messages, which lie there for the others.
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
@@ -44,7 +47,11 @@ pub(super) struct Index {
 #[derive(Debug)]
 struct Mark {
     at: u64,
+    /// Where the message itself lies, behind its configuration.
+    body: u64,
     seq: Seq,
+    /// It is for those who began at this place or before (see `ring`).
+    begun_by: Seq,
     /// Generations of the configuration before it, and of its own.
     held: u64,
     generation: u64,
@@ -56,9 +63,25 @@ struct Mark {
 #[derive(Debug, Clone)]
 pub(super) struct Beginning {
     /// The keyframe.
-    pub(super) at: u64,
+    pub(super) from: Position,
     headers: Arc<Headers>,
     timestamp: u32,
+}
+
+/// Where a player is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// It has had, or passed over, all that lies before.
+    pub(crate) at: u64,
+    /// The keyframe that it began with.
+    since: Seq,
+}
+
+impl Position {
+    /// The same player, further on.
+    pub(crate) const fn moved(self, at: u64) -> Self {
+        Self { at, ..self }
+    }
 }
 
 /// What a player is to be sent.
@@ -85,7 +108,7 @@ impl Index {
         while let Some(slot) = ring.get(next)
             && !self.over
         {
-            self.lay(next, slot, laid);
+            self.lay((next, ring.begun_by(next)), slot, laid);
             next = next.next();
         }
         self.next = Some(next);
@@ -101,28 +124,32 @@ impl Index {
         }
     }
 
-    /// The place of a cursor that has sent what lies before `at`.
-    pub(super) fn place(&self, at: u64) -> Place {
+    /// The place of a cursor that has sent what lies before `position`.
+    pub(super) fn place(&self, Position { at, since }: Position) -> Place {
         let after = self.marks.partition_point(|mark| mark.at <= at);
         let mark = after.checked_sub(1).and_then(|mark| self.marks.get(mark));
         match mark.filter(|_| at < self.end) {
-            Some(mark) if mark.at == at => Place::playing(Some(mark.seq), mark.held, self.base),
+            Some(mark) if mark.at == at => {
+                Place::playing(since, Some(mark.seq), mark.held, self.base)
+            }
             // Behind the configuration that lies before the message.
-            Some(mark) => Place::playing(Some(mark.seq), mark.generation, self.base),
+            Some(mark) => Place::playing(since, Some(mark.seq), mark.generation, self.base),
             None => {
                 let held = self.headers.as_ref().map_or(0, |held| held.generation());
-                Place::playing(self.next, held, self.base)
+                Place::playing(since, self.next, held, self.base)
             }
         }
     }
 
     /// Where a player is who has the place of such a cursor; `None` if it is not here.
-    pub(super) fn find(&self, place: Place) -> Option<u64> {
+    pub(super) fn find(&self, place: Place) -> Option<Position> {
+        let since = place.since()?;
         let next = place.next().filter(|_| place.base() == self.base)?;
         let first = self.marks.front().map_or(self.next?, |mark| mark.seq);
         let mark = self.marks.partition_point(|mark| mark.seq < next);
         let at = self.marks.get(mark).map_or(self.end, |mark| mark.at);
-        (next >= first && self.place(at).held() == place.held()).then_some(at)
+        let position = Position { at, since };
+        (next >= first && self.place(position).held() == place.held()).then_some(position)
     }
 
     /// Where the next message will lie.
@@ -140,31 +167,62 @@ impl Index {
         self.over
     }
 
-    /// What a player gets that has had all before `at`, or nothing.
-    pub(super) fn step(&self, at: Option<u64>, now: u64) -> Step {
-        let first = at.map(|at| self.marks.partition_point(|mark| mark.at < at));
-        // One that begins behind a configuration of its own starts within a mark.
-        let waiting = first.and_then(|first| self.marks.get(first));
-        let gone = at.is_none_or(|at| at < self.start());
+    /// What a player gets that is at `from`, or has had nothing.
+    pub(super) fn step(&self, from: Option<Position>, now: u64) -> Step {
+        let found = from.map(|from| self.seek(from));
+        let waiting = found.and_then(|(_, first)| self.marks.get(first));
+        let gone = from.is_none_or(|from| from.at < self.start());
         let late = waiting.is_some_and(|mark| now.saturating_sub(mark.arrived) > PLAYER_LAG);
         if (gone || late)
             && let Some(join) = &self.newest_join
-            && at.is_none_or(|at| at < join.at)
+            && from.is_none_or(|from| from.at < join.from.at)
         {
             return Step::Begin(join.clone());
         }
-        match at {
-            Some(at) if at < self.end => {
-                let full = self.marks.partition_point(|mark| mark.at <= at + TURN);
-                let until = self.marks.get(full).map_or(self.end, |mark| mark.at);
-                Step::Send(at..until)
+        match (from, found) {
+            (Some(from), Some((at, first))) if at < self.end => {
+                Step::Send(at..self.until(at, first, from.since))
             }
-            Some(_) if self.over => Step::Over,
-            Some(_) | None => Step::Wait,
+            (Some(_), _) if self.over => Step::Over,
+            _ => Step::Wait,
         }
     }
 
-    fn lay(&mut self, seq: Seq, slot: &Slot, laid: &mut Vec<u8>) {
+    /// The first place from `from` on that is for that player, and the number of the mark that it lies in.
+    fn seek(&self, from: Position) -> (u64, usize) {
+        if from.at >= self.end {
+            return (from.at, self.marks.len());
+        }
+        let (mut at, after) = (from.at, |mark: &Mark| mark.at <= from.at);
+        let mut first = self.marks.partition_point(after).saturating_sub(1);
+        while let Some(mark) = self.marks.get(first)
+            && mark.begun_by < from.since
+            && mark.body <= at
+        {
+            first += 1;
+            at = self.marks.get(first).map_or(self.end, |mark| mark.at);
+        }
+        (at, first)
+    }
+
+    /// How far one can be sent what lies from `at` on, in the mark numbered `first`, whose pictures began at `since`.
+    fn until(&self, at: u64, first: usize, since: Seq) -> u64 {
+        // Before the first mark lies what is forgotten, and still on its reel.
+        let mut until = self.marks.get(first).map_or(self.end, |mark| mark.at);
+        for (number, mark) in self.marks.iter().enumerate().skip(first) {
+            if mark.at > at + TURN {
+                break;
+            }
+            if mark.begun_by < since {
+                // Its configuration is for all.
+                return mark.body;
+            }
+            until = self.marks.get(number + 1).map_or(self.end, |next| next.at);
+        }
+        until
+    }
+
+    fn lay(&mut self, (seq, begun_by): (Seq, Seq), slot: &Slot, laid: &mut Vec<u8>) {
         let frame = match &slot.entry {
             Entry::Frame(frame) => frame,
             Entry::Stamp(_) => return,
@@ -176,22 +234,28 @@ impl Index {
         let base = *self.base.get_or_insert(frame.at);
         let time = frame.at.saturating_sub(base) & u64::from(u32::MAX);
         let timestamp = u32::try_from(time).unwrap_or_default();
+        let at = self.end;
+        let held = self.headers.replace(Arc::clone(&slot.headers));
+        let generation = slot.headers.generation();
+        // Whoever begins is given its configuration then.
+        if let Some(held) = held.as_ref().filter(|held| held.generation() != generation) {
+            self.end += put_headers(&slot.headers, Some(held), timestamp, laid);
+        }
         self.marks.push_back(Mark {
-            at: self.end,
+            at,
+            body: self.end,
             seq,
-            held: self.headers.as_ref().unwrap_or(&slot.headers).generation(),
-            generation: slot.headers.generation(),
+            begun_by,
+            held: held.map_or(generation, |held| held.generation()),
+            generation,
             arrived: slot.arrived,
         });
-        // Whoever begins is given its configuration then.
-        if let Some(held) = self.headers.replace(Arc::clone(&slot.headers))
-            && held.generation() != slot.headers.generation()
-        {
-            self.end += put_headers(&slot.headers, Some(&held), timestamp, laid);
-        }
         if slot.join {
             self.newest_join = Some(Beginning {
-                at: self.end,
+                from: Position {
+                    at: self.end,
+                    since: seq,
+                },
                 headers: Arc::clone(&slot.headers),
                 timestamp,
             });
@@ -200,7 +264,7 @@ impl Index {
     }
 
     fn forget(&mut self, tail: Seq, now: u64) {
-        let join = self.newest_join.as_ref().map_or(0, |join| join.at);
+        let join = self.newest_join.as_ref().map_or(0, |join| join.from.at);
         while let Some(oldest) = self.marks.front() {
             let old = now.saturating_sub(oldest.arrived) > PLAYER_LAG;
             let before_join = self.marks.get(1).is_some_and(|next| next.at <= join);
@@ -210,7 +274,7 @@ impl Index {
             self.marks.pop_front();
         }
         let start = self.start();
-        self.newest_join.take_if(|join| join.at < start);
+        self.newest_join.take_if(|join| join.from.at < start);
     }
 }
 

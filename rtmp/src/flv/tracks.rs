@@ -40,6 +40,21 @@ impl TrackSet {
             .all(|(mine, its)| mine & !its == 0)
     }
 
+    /// The tracks of both.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        let mut both = self;
+        for (mine, its) in both.0.iter_mut().zip(other.0) {
+            *mine |= its;
+        }
+        both
+    }
+
+    /// Each of them, in rising order.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        (0..=u8::MAX).filter(move |track| self.contains(*track))
+    }
+
     /// Those of a message of several tracks, from the first track's number on; `between` bytes stand before each
     /// further one. A track whose length exceeds the message ends the search.
     pub(super) fn read(mut rest: &[u8], between: usize) -> Self {
@@ -76,5 +91,6 @@ mod tests {
         assert_eq!(cut, TrackSet::one(3));
         assert!(cut.is_within(TrackSet::read(b"\x03\0\0\0\x04\0\0\0", 0)));
         assert!(!own.overlaps(shared) && own.overlaps(TrackSet::one(2)));
+        assert!(own.with(shared).iter().eq([0, 1, 2, 255]));
     }
 }

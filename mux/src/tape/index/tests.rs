@@ -8,6 +8,8 @@ use crate::{
     ring::{Frame, RingLimits},
 };
 
+mod tracks;
+
 /// A message on these tapes: a header, and the frame's number.
 const MESSAGE: u64 = 12 + 8;
 
@@ -23,7 +25,7 @@ struct Stage {
 /// One that plays.
 #[derive(Default)]
 struct Player {
-    at: Option<u64>,
+    at: Option<Position>,
     seen: Vec<u64>,
     begun: Vec<u64>,
 }
@@ -86,13 +88,14 @@ impl Stage {
     fn turn(&self, player: &mut Player) -> Step {
         let mut step = self.index.step(player.at, self.now);
         if let Step::Begin(join) = step {
-            player.begun.push(join.at);
-            player.at = Some(join.at);
+            player.begun.push(join.from.at);
+            player.at = Some(join.from);
             step = self.index.step(player.at, self.now);
         }
         if let Step::Send(range) = &step {
-            assert_eq!(player.at, Some(range.start));
-            player.at = Some(range.end);
+            let at = player.at.unwrap();
+            assert!(at.at <= range.start);
+            player.at = Some(at.moved(range.end));
             let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
             for message in self.laid[range].chunks(20) {
                 let number = message[12..].try_into().unwrap();
@@ -172,10 +175,11 @@ fn a_new_configuration_lies_before_its_frame_and_who_begins_there_gets_it_once()
     let Step::Begin(join) = stage.index.step(None, stage.now) else {
         panic!("nothing to begin with");
     };
-    assert_eq!(join.at, before + message);
+    assert_eq!(join.from.at, before + message);
     assert_eq!(join.headers().len(), 17);
     assert!(join.headers().ends_with(b"other"));
-    let Step::Send(rest) = stage.index.step(Some(before), stage.now) else {
+    let there = join.from.moved(before);
+    let Step::Send(rest) = stage.index.step(Some(there), stage.now) else {
         panic!("nothing for who was there");
     };
     assert_eq!(rest, before..stage.index.end());
@@ -194,7 +198,11 @@ fn a_turn_is_bounded_and_what_nobody_can_want_is_forgotten() {
         stage.extend();
         // Ten seconds are ten megabytes; the ring keeps one.
         assert!(stage.index.end() - stage.index.start() <= 1 << 20);
-        if let Step::Send(range) = stage.index.step(Some(stage.index.start()), stage.now) {
+        let at = Position {
+            at: stage.index.start(),
+            since: Seq(0),
+        };
+        if let Step::Send(range) = stage.index.step(Some(at), stage.now) {
             assert!(range.end - range.start <= TURN + 100_012);
         }
     }
