@@ -144,6 +144,9 @@ impl Store {
         if publisher.is_newest() {
             streams.remove(&publisher.published.name);
             publisher.published.generation.send_replace(0);
+            let mut live = lock(&publisher.published.live);
+            live.stream.forget();
+            live.tell();
             info!(stream = %publisher.published.name, "the stream is forgotten");
         }
     }
@@ -337,8 +340,10 @@ impl Live {
             .or_insert_with(|| watch::Sender::new(0))
     }
 
-    /// Wakes those who wait for what has changed.
+    /// Wakes those who wait for what has changed, and hands on what happened to the segments.
     fn tell(&mut self) {
+        // Nobody keeps segments on disk yet.
+        drop(self.stream.news());
         for (rendition, version) in self.stream.versions() {
             let sender = self
                 .versions

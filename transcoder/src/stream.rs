@@ -18,6 +18,7 @@ use live::{
 };
 
 use crate::{
+    archive::{self, News},
     blocking::Position,
     boundary::Boundary,
     codec::{AacTrack, AacTrackError, AvcTrack, AvcTrackError},
@@ -127,6 +128,8 @@ pub struct Stream {
     run: Option<Run>,
     generation: u64,
     counts: Counts,
+    /// What happened to sessions, in order, until the shell takes it after each message.
+    news: Vec<News>,
 }
 
 /// What was left out, since the stream began.
@@ -154,6 +157,7 @@ impl Stream {
             run: None,
             generation: 0,
             counts: Counts::default(),
+            news: Vec::new(),
         }
     }
 
@@ -184,13 +188,36 @@ impl Stream {
                 self.counts.frames += u64::from(!taken);
             }
             Message::End => {
-                if let Some(run) = &mut self.run {
+                if let Some(run) = self.run.as_mut().filter(|run| !run.ended) {
                     run.end();
+                    self.news.extend(run.news());
+                    self.news.push(News {
+                        session: run.id,
+                        event: archive::Event::Ended,
+                    });
                     actions.push(Action::Stop);
                 }
             }
         }
         self.fit()
+    }
+
+    /// What happened to the stream's segments, each told once.
+    pub fn news(&mut self) -> Vec<News> {
+        let mut news = std::mem::take(&mut self.news);
+        news.extend(self.run.iter_mut().flat_map(Run::news));
+        news
+    }
+
+    /// Nothing of the session can be fetched any more.
+    pub fn forget(&mut self) {
+        if let Some(mut run) = self.run.take() {
+            self.news.extend(run.news());
+            self.news.push(News {
+                session: run.id,
+                event: archive::Event::Over,
+            });
+        }
     }
 
     fn fit(&mut self) -> Result<(), FeedError> {
@@ -261,6 +288,7 @@ impl Stream {
                 actions.push(Action::Stop);
                 run.start_encoder(&mut self.generation, actions);
                 run.begin(boundary);
+                self.forget();
                 self.run = Some(run);
             }
         }

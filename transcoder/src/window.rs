@@ -14,6 +14,7 @@ use live::{
 };
 
 use crate::{
+    archive::{Closed, Event},
     boundary::Boundary,
     part::{CutPart, PartTarget},
 };
@@ -45,10 +46,14 @@ pub struct Window {
     playlist: MediaPlaylist,
     objects: Objects,
     open: Option<Boundary>,
+    /// Presentation time of the newest segment's first sample.
+    start: MediaTime,
     version: u64,
     written: Option<Written>,
     gaps: u64,
     peak_bps: u64,
+    /// Segments that were closed since somebody asked.
+    closed: Vec<Closed>,
 }
 
 /// A playlist as it is sent.
@@ -121,10 +126,12 @@ impl Window {
             playlist,
             objects: Objects::default(),
             open: None,
+            start: MediaTime::default(),
             version: 0,
             written: None,
             gaps: 0,
             peak_bps: 0,
+            closed: Vec::new(),
         }
     }
 
@@ -157,7 +164,7 @@ impl Window {
                 head,
                 parts: Vec::new(),
             });
-            self.store(&open);
+            self.store(&open, start);
         }
         let uri = Uri::beside(Object::Part(self.rendition, open.msn, part.index));
         if let Some(listed) = &mut self.playlist.open {
@@ -181,13 +188,12 @@ impl Window {
         };
         let uri = Uri::beside(Object::Segment(self.rendition, open.msn));
         let duration = Seconds::from_timescale(duration, self.timescale);
-        self.playlist
-            .segments
-            .push_back(listed.close(uri, duration));
-        let bits = u64::try_from(self.objects.complete()).unwrap_or(u64::MAX) * 8;
+        let parts = self.objects.complete();
+        let size: usize = parts.iter().map(Bytes::len).sum();
+        let bits = u64::try_from(size).unwrap_or(u64::MAX) * 8;
         let bps = bits.saturating_mul(Seconds::PER_SECOND) / duration.units().max(1);
         self.peak_bps = self.peak_bps.max(bps);
-        self.slide(open.start);
+        self.list(&open, listed.close(uri, duration), parts);
     }
 
     /// The open segment is over at `end` and is a GAP, whatever parts of it there are.
@@ -207,18 +213,45 @@ impl Window {
             Some(listed) => listed.head,
             None => {
                 let head = self.head(&open, open.start);
-                self.store(&open);
+                self.store(&open, open.start);
                 head
             }
         };
-        self.playlist.segments.push_back(Segment {
+        let segment = Segment {
             head,
             parts: Vec::new(),
             gap: true,
             duration: Seconds::from_timescale(duration, self.timescale),
             uri: Uri::beside(Object::Segment(self.rendition, open.msn)),
+        };
+        self.list(&open, segment, Vec::new());
+    }
+
+    /// A segment is over.
+    fn list(&mut self, open: &Boundary, segment: Segment, parts: Vec<Bytes>) {
+        self.closed.push(Closed {
+            rendition: self.rendition,
+            msn: open.msn,
+            dsn: open.dsn,
+            start: self.start,
+            duration: segment.duration,
+            discontinuity: segment.head.discontinuity,
+            gap: segment.gap,
+            init: self.objects.init().cloned(),
+            parts,
         });
+        self.playlist.segments.push_back(segment);
         self.slide(open.start);
+    }
+
+    /// What happened to the segments, each told once.
+    pub fn news(&mut self) -> impl Iterator<Item = Event> + use<> {
+        let rendition = self.rendition;
+        let gone = self.objects.gone().into_iter();
+        let closed = std::mem::take(&mut self.closed).into_iter();
+        closed
+            .map(Event::Closed)
+            .chain(gone.map(move |msn| Event::Gone(rendition, msn)))
     }
 
     /// Nothing will be added.
@@ -235,12 +268,13 @@ impl Window {
             map: self
                 .objects
                 .init()
-                .map(|hash| Uri::beside(Object::Init(self.rendition, hash))),
+                .map(|(hash, _)| Uri::beside(Object::Init(self.rendition, *hash))),
             program_date_time: Some(ProgramDateTime::from_unix_millis(start.millis())),
         }
     }
 
-    fn store(&mut self, open: &Boundary) {
+    fn store(&mut self, open: &Boundary, start: MediaTime) {
+        self.start = start;
         if self.objects.is_empty() {
             self.playlist.media_sequence = open.msn;
             self.playlist.discontinuity_sequence = open.dsn;

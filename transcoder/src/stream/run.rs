@@ -7,6 +7,7 @@ use live::{MediaTime, Rendition, SessionId};
 
 use super::{Action, FeedError, Settings, encoder::Encoder};
 use crate::{
+    archive::News,
     boundary::{Boundary, missed},
     codec::{AacTrack, AvcTrack},
     fmp4::{VIDEO_TIMESCALE, video_init},
@@ -328,6 +329,15 @@ impl Run {
             }
         }
         true
+    }
+
+    /// What happened to the segments, rendition by rendition, each told once.
+    pub(super) fn news(&mut self) -> Vec<News> {
+        let session = self.id;
+        self.windows_mut()
+            .flat_map(Window::news)
+            .map(|event| News { session, event })
+            .collect()
     }
 
     pub(super) fn windows(&self) -> impl Iterator<Item = (Rendition, &Window)> {

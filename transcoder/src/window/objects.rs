@@ -16,6 +16,8 @@ pub(super) struct Objects {
     inits: VecDeque<(InitHash, Bytes)>,
     segments: VecDeque<Stored>,
     bytes: usize,
+    /// Whole segments that were forgotten since somebody asked.
+    gone: Vec<Msn>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,8 +46,8 @@ impl Objects {
     }
 
     /// The initialization section in use.
-    pub(super) fn init(&self) -> Option<InitHash> {
-        self.inits.back().map(|(hash, _)| *hash)
+    pub(super) fn init(&self) -> Option<&(InitHash, Bytes)> {
+        self.inits.back()
     }
 
     /// A segment begins. Numbers without holes are what finding rests on, and the tracks see to it; should they ever
@@ -56,8 +58,9 @@ impl Objects {
             .back()
             .is_some_and(|last| last.msn.next() != msn)
         {
-            self.segments.clear();
-            self.bytes = 0;
+            while !self.segments.is_empty() {
+                self.forget();
+            }
         }
         self.segments.push_back(Stored {
             msn,
@@ -78,15 +81,12 @@ impl Objects {
         }
     }
 
-    /// The newest segment is complete. Its length in bytes.
-    pub(super) fn complete(&mut self) -> usize {
-        match self.segments.back_mut() {
-            Some(newest) => {
-                newest.complete = true;
-                newest.size()
-            }
-            None => 0,
-        }
+    /// The newest segment is complete: its parts.
+    pub(super) fn complete(&mut self) -> Vec<Bytes> {
+        self.segments.back_mut().map_or_else(Vec::new, |newest| {
+            newest.complete = true;
+            newest.parts.clone()
+        })
     }
 
     /// The newest segment's discontinuity sequence number; none before the first.
@@ -133,7 +133,15 @@ impl Objects {
     fn forget(&mut self) {
         if let Some(oldest) = self.segments.pop_front() {
             self.bytes -= oldest.size();
+            if oldest.complete {
+                self.gone.push(oldest.msn);
+            }
         }
+    }
+
+    /// Whole segments that can be fetched no more, each told once.
+    pub(super) fn gone(&mut self) -> Vec<Msn> {
+        std::mem::take(&mut self.gone)
     }
 
     fn index(&self, msn: Msn) -> Option<usize> {
