@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::{
     store::Published,
-    worker::{Event, Output, Plan, Process},
+    worker::{Encoder, Event, Output, Plan, Preset, Process},
 };
 
 /// First pause before an encoder that ended is started anew; doubles up to [`PAUSE_MAX`].
@@ -59,9 +59,10 @@ impl Encoders {
 
 async fn keep(published: &Published, generation: u64, plan: Plan) {
     let mut pause = PAUSE_MIN;
+    let recipe = Encoder::X264.recipe(Preset::default());
     loop {
         let started = Instant::now();
-        let reason = match Process::spawn(plan.clone()) {
+        let reason = match Process::spawn(&recipe, &plan) {
             Ok((feed, output)) => {
                 info!(stream = %published.name(), generation, "the encoder starts");
                 published.encoder_up(generation, feed);

@@ -1,7 +1,7 @@
 //! The encoder's process: GStreamer behind a socket, one child per stream (DESIGN §4b).
 //!
 //! The daemon loads no plugin and never initialises GStreamer. It re-executes itself as `footlight-transcoder worker`,
-//! hands over a [`Plan`], feeds the source's access units and gets encoded ones back. A plugin that crashes costs its
+//! hands over a [`Recipe`] and a [`Plan`], feeds the source's access units and gets encoded ones back. A plugin that crashes costs its
 //! rungs a GAP, nothing else.
 //!
 //! Always true of what comes out, for every rung:
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use live::{MediaTime, Rendition};
 
 mod child;
+mod coded;
 mod feed;
 mod graph;
 mod keys;
@@ -23,12 +24,17 @@ mod order;
 mod pipeline;
 mod process;
 mod protocol;
+mod recipe;
 mod tail;
 
 pub use child::run;
 pub use feed::{Feed, FeedError};
 pub use graph::PlanError;
 pub use process::{Output, Process};
+pub use recipe::{Encoder, EncoderKind, Preset, Recipe};
+
+/// The `codec_config` of a rung that [`Recipe::pictures`] gives: its samples are I420, each a whole picture and a key.
+pub const RAW: &[u8] = b"I420";
 
 /// What a worker is to encode. Fixed for its life: a source that changes its configuration gets a new worker.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,9 @@ use std::{
 
 use bytes::Bytes;
 use live::{MediaTime, Rendition};
-use transcoder::worker::{Event, Feed, FeedError, Input, Output, Plan, Process, RungPlan};
+use transcoder::worker::{
+    Encoder, Event, Feed, FeedError, Input, Output, Plan, Preset, Process, Recipe, RungPlan,
+};
 
 #[path = "worker/show.rs"]
 mod show;
@@ -168,7 +170,7 @@ async fn a_plan_that_cannot_be_is_refused_before_a_process_starts() {
     let show = Show::make("plan", "320x180", 25, 2, &[0]);
     let mut plan = plan(&show);
     plan.rungs.clear();
-    let error = Process::spawn_program(Path::new("/nowhere"), plan).unwrap_err();
+    let error = Process::spawn_program(Path::new("/nowhere"), &recipe(), &plan).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
 }
 
@@ -254,8 +256,12 @@ fn plan(show: &Show) -> Plan {
     }
 }
 
+fn recipe() -> Recipe {
+    Encoder::X264.recipe(Preset::default())
+}
+
 fn spawn(show: &Show) -> (Feed, Output) {
-    Process::spawn_program(Path::new(WORKER), plan(show)).unwrap()
+    Process::spawn_program(Path::new(WORKER), &recipe(), &plan(show)).unwrap()
 }
 
 const WORKER: &str = env!("CARGO_BIN_EXE_footlight-transcoder");
@@ -281,6 +287,6 @@ impl Scene {
     }
 
     fn spawn(&self, show: &Show) -> (Feed, Output) {
-        Process::spawn_program(&self.script, plan(show)).unwrap()
+        Process::spawn_program(&self.script, &recipe(), &plan(show)).unwrap()
     }
 }

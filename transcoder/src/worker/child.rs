@@ -25,7 +25,7 @@ use nix::{
 };
 
 use super::{
-    Event, Plan, PlanError,
+    Event, PlanError,
     graph::Graph,
     pipeline::Pipeline,
     protocol::{self, Frame, FromWorker, ProtocolError, ToWorker},
@@ -34,7 +34,8 @@ use super::{
 /// Files that a worker has open at once: the socket, plugins while they load, pipes of the bus.
 const MAX_FILES: u64 = 256;
 /// Address space in bytes. Generous, as stacks and allocator arenas reserve far more than they use: a ladder from 1080p
-/// has 300 MB resident in 3 GB of addresses. It stops a leak before it takes the box down.
+/// has 300 MB resident in 3 GB of addresses. It stops a leak before it takes the box down. See [`super::Recipe`] for
+/// those who get none.
 const MAX_ADDRESS_SPACE: u64 = 8 << 30;
 /// One read from the socket, in bytes.
 const READ: usize = 64 << 10;
@@ -92,14 +93,14 @@ fn confine() -> bool {
         .collect();
     // Threads inherit what is blocked, and none is started yet.
     drains.thread_block().ok();
-    for (resource, limit) in [
-        (Resource::RLIMIT_CORE, 0),
-        (Resource::RLIMIT_NOFILE, MAX_FILES),
-        (Resource::RLIMIT_AS, MAX_ADDRESS_SPACE),
-    ] {
-        setrlimit(resource, limit, limit).ok();
-    }
+    limit(Resource::RLIMIT_CORE, 0);
+    limit(Resource::RLIMIT_NOFILE, MAX_FILES);
     nix::sched::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).is_ok()
+}
+
+fn limit(resource: Resource, most: u64) {
+    // As in `confine`.
+    setrlimit(resource, most, most).ok();
 }
 
 /// Ends the process when the daemon has closed the socket both ways: the daemon is dead or wants no more. A thread of
@@ -120,18 +121,21 @@ fn serve(socket: &mut UnixStream, voice: &Voice) -> Result<(), WorkerError> {
         socket: socket.try_clone()?,
         read: BytesMut::new(),
     };
-    let plan = match inbox.next()? {
-        Some(ToWorker::Plan(plan)) => plan,
+    let (recipe, plan) = match inbox.next()? {
+        Some(ToWorker::Plan(recipe, plan)) => (recipe, plan),
         Some(ToWorker::Input(_)) => return Err(WorkerError::PlanOnceFirst),
         None => return Ok(()),
     };
-    let pipeline = start(&plan, voice)?;
+    if !recipe.maps_device {
+        limit(Resource::RLIMIT_AS, MAX_ADDRESS_SPACE);
+    }
+    let pipeline = Pipeline::start(&Graph::new(&recipe, &plan)?, voice)?;
     let mut feeder = pipeline.feeder()?;
     let feed = move || {
         let outcome = loop {
             match inbox.next() {
                 Ok(Some(ToWorker::Input(input))) => feeder.push(input),
-                Ok(Some(ToWorker::Plan(_))) => break Err(WorkerError::PlanOnceFirst),
+                Ok(Some(ToWorker::Plan(..))) => break Err(WorkerError::PlanOnceFirst),
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }
@@ -140,10 +144,6 @@ fn serve(socket: &mut UnixStream, voice: &Voice) -> Result<(), WorkerError> {
     };
     thread::Builder::new().name("feed".into()).spawn(feed)?;
     pipeline.wait()
-}
-
-fn start(plan: &Plan, voice: &Voice) -> Result<Pipeline, WorkerError> {
-    Pipeline::start(&Graph::new(plan)?, voice)
 }
 
 /// The way to the daemon, shared by the encoders' threads. Blocks while the daemon does not read.

@@ -1,15 +1,15 @@
-//! [pure] From a [`Plan`] to the text of a GStreamer pipeline.
+//! [pure] From a [`Plan`] and a [`Recipe`] to the text of a GStreamer pipeline.
 //!
-//! The text is a function of the plan alone. Every thread count in it is a constant and every encoder has one thread:
-//! x264's rate control under a VBV reads how far its other threads have come, so with two threads the same input gives
-//! other bytes each time (measured; `x264_ratecontrol_mb`). Rungs run beside each other on threads of their own.
+//! The text is a function of the two alone. In software every thread count is a constant and every encoder has one
+//! thread: x264's rate control under a VBV reads how far its other threads have come, so with two threads the same input
+//! gives other bytes each time (measured; `x264_ratecontrol_mb`). Rungs run beside each other on threads of their own.
 //!
 //! The picture is decoded once and each rung is scaled from the next larger one, which costs less than scaling each
 //! from the source.
 
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
-use super::{Plan, RungPlan};
+use super::{Plan, Recipe, RungPlan};
 
 /// Most rungs of a plan: every one is an encoder.
 pub(super) const MAX_RUNGS: usize = 8;
@@ -24,12 +24,6 @@ const BITRATES: RangeInclusive<u32> = 32_000..=240_000_000;
 const CODED_FRAMES: u32 = 8;
 /// Raw pictures that wait before each encoder or scaler: 3 MB each at 1080p.
 const RAW_PICTURES: u32 = 4;
-/// Decoder errors in a row before it gives up: two seconds of a source that cannot be decoded.
-const DECODER_ERRORS: u32 = 60;
-/// VBV in milliseconds of the bitrate: what BANDWIDTH in the multivariant playlist may promise.
-const VBV_MS: u32 = 1000;
-/// No key but those asked for (`int` in x264enc, so 2^30).
-const KEY_INTERVAL: u32 = 1 << 30;
 
 /// Why a plan cannot be built. Our own fault, or that of the operator's ladder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,21 +71,21 @@ impl Graph {
         format!("sink{n}")
     }
 
-    pub(super) fn new(plan: &Plan) -> Result<Self, PlanError> {
+    pub(super) fn new(recipe: &Recipe, plan: &Plan) -> Result<Self, PlanError> {
         check(plan)?;
         let mut rungs = plan.rungs.clone();
         rungs.sort_by_key(|rung| {
             let area = u32::from(rung.width) * u32::from(rung.height);
             (std::cmp::Reverse(area), rung.rendition)
         });
-        let mut description = source(&plan.codec_config);
+        let mut description = source(recipe, &plan.codec_config);
         for (n, rung) in rungs.iter().enumerate() {
             if n > 0 {
                 description.push_str(&queue(&format!("\nscaled{}.", n - 1)));
             }
-            description.push_str(&scaler(n, rung));
+            description.push_str(&scaler(recipe, n, rung));
             description.push_str(&queue(&format!("\nscaled{n}.")));
-            description.push_str(&encoder(n, rung));
+            description.push_str(&encoder(recipe, n, rung));
         }
         Ok(Self { description, rungs })
     }
@@ -129,7 +123,7 @@ fn check(plan: &Plan) -> Result<(), PlanError> {
 
 /// `block=true`: when the encoders are slower than the source, the reader of the socket stands still, and the daemon's
 /// feed drops whole GOPs. Nothing in here ever drops a frame, so no quality-of-service events either.
-fn source(avcc: &[u8]) -> String {
+fn source(recipe: &Recipe, avcc: &[u8]) -> String {
     let mut text = format!(
         "appsrc name={} is-live=true format=time block=true \
          max-buffers={CODED_FRAMES} max-bytes=0 max-time=0 \
@@ -139,8 +133,7 @@ fn source(avcc: &[u8]) -> String {
     for byte in avcc {
         text.push_str(&format!("{byte:02x}"));
     }
-    let decoder = format!("avdec_h264 max-threads=1 qos=false max-errors={DECODER_ERRORS}");
-    text.push_str(&format!("\"\n! h264parse\n! {decoder}"));
+    text.push_str(&format!("\"\n! h264parse\n! {}", recipe.decoder));
     text.push_str(&queue(""));
     text
 }
@@ -149,26 +142,18 @@ fn queue(from: &str) -> String {
     format!("{from}\n! queue max-size-buffers={RAW_PICTURES} max-size-bytes=0 max-size-time=0")
 }
 
-/// The ladder keeps the aspect; a side rounded to even must not bring a black line, hence no borders.
-fn scaler(n: usize, rung: &RungPlan) -> String {
+fn scaler(recipe: &Recipe, n: usize, rung: &RungPlan) -> String {
     format!(
-        "\n! videoconvertscale method=bilinear n-threads=1 add-borders=false qos=false\
-         \n! video/x-raw,format=I420,width={},height={},pixel-aspect-ratio=1/1\
-         \n! tee name=scaled{n}",
-        rung.width, rung.height
+        "\n! {}\n! {},width={},height={},pixel-aspect-ratio=1/1\n! tee name=scaled{n}",
+        recipe.scaler, recipe.pictures, rung.width, rung.height
     )
 }
 
-/// `avc1` samples carry no parameter sets: they are in the sample entry (ISO/IEC 14496-15 §5.4.2.1). Hence no h264parse
-/// after the encoder either: it puts them before every key that was asked for.
-fn encoder(n: usize, rung: &RungPlan) -> String {
+fn encoder(recipe: &Recipe, n: usize, rung: &RungPlan) -> String {
     format!(
-        "\n! x264enc name={} speed-preset=veryfast tune=zerolatency threads=1 bframes=0 aud=false \
-         key-int-max={KEY_INTERVAL} option-string=scenecut=0:repeat-headers=0 bitrate={} vbv-buf-capacity={VBV_MS}\
-         \n! video/x-h264,profile=high,stream-format=avc,alignment=au\
-         \n! appsink name={} sync=false async=false max-buffers=2",
-        Graph::encoder(n),
-        rung.bitrate_bps / 1000,
+        "\n! {}\n! {}\n! appsink name={} sync=false async=false max-buffers=2",
+        recipe.encoder(&Graph::encoder(n), rung.bitrate_bps),
+        recipe.coded,
         Graph::sink(n),
     )
 }

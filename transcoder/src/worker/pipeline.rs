@@ -17,6 +17,7 @@ use live::MediaTime;
 use super::{
     Event, Input, RungPlan,
     child::{Voice, WorkerError},
+    coded::{self, Coded},
     graph::Graph,
     keys::{Keys, Picture},
     protocol::FromWorker,
@@ -196,28 +197,33 @@ impl Delivery {
             .and_then(|time| time.positive())
             .ok_or_else(|| failed("a sample without a time"))?;
         let bytes = buffer.map_readable().map_err(failed)?;
+        let coded = match is_raw(sample) {
+            true => Coded {
+                bytes: Bytes::copy_from_slice(&bytes),
+                key: true,
+            },
+            false => coded::read(&bytes)
+                .ok_or_else(|| failed("an encoder gave something that is no H.264 picture"))?,
+        };
         self.voice.say(FromWorker::Event(Event::Sample {
             rendition: self.rung.rendition,
             pts: to_media(running_time),
-            key: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
-            bytes: Bytes::copy_from_slice(&bytes),
+            key: coded.key,
+            bytes: coded.bytes,
         }))
     }
 
     /// Tells the decoder configuration once; a second one that differs would break every segment already published.
     fn configure(&mut self, sample: &gst::Sample) -> Result<(), WorkerError> {
-        let codec_config = sample
-            .caps()
-            .and_then(|caps| caps.structure(0))
-            .and_then(|caps| caps.get::<gst::Buffer>("codec_data").ok())
-            .ok_or_else(|| failed("an encoder without codec_data"))?;
-        let codec_config = codec_config.map_readable().map_err(failed)?;
+        let codec_config = match is_raw(sample) {
+            true => Bytes::from_static(super::RAW),
+            false => codec_data(sample)?,
+        };
         match &self.codec_config {
-            Some(known) if *known == codec_config.as_slice() => return Ok(()),
-            Some(_) => return Err(failed("an encoder changed its codec_data")),
+            Some(known) if *known == codec_config => return Ok(()),
+            Some(_) => return Err(failed("the encoder changed its codec_data in mid-run")),
             None => {}
         }
-        let codec_config = Bytes::copy_from_slice(&codec_config);
         self.codec_config = Some(codec_config.clone());
         self.voice.say(FromWorker::Event(Event::Config {
             rendition: self.rung.rendition,
@@ -226,6 +232,23 @@ impl Delivery {
             height: self.rung.height,
         }))
     }
+}
+
+fn structure(sample: &gst::Sample) -> Option<&gst::StructureRef> {
+    sample.caps().and_then(|caps| caps.structure(0))
+}
+
+/// Whether it is a picture that was not encoded, as [`super::Recipe::pictures`] gives.
+fn is_raw(sample: &gst::Sample) -> bool {
+    structure(sample).is_some_and(|caps| caps.name() == "video/x-raw")
+}
+
+fn codec_data(sample: &gst::Sample) -> Result<Bytes, WorkerError> {
+    let data = structure(sample)
+        .and_then(|caps| caps.get::<gst::Buffer>("codec_data").ok())
+        .ok_or_else(|| failed("an encoder without codec_data"))?;
+    let data = data.map_readable().map_err(failed)?;
+    Ok(Bytes::copy_from_slice(&data))
 }
 
 /// Which element failed, what it says, and the last line of what it adds for developers.

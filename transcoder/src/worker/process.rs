@@ -26,7 +26,7 @@ use tokio::{
 use tracing::Instrument as _;
 
 use super::{
-    Event, Feed, Plan,
+    Event, Feed, Plan, Recipe,
     feed::Load,
     graph::Graph,
     life::Life,
@@ -54,19 +54,23 @@ impl Process {
     ///
     /// # Errors
     /// `InvalidInput` with a [`super::PlanError`] for a plan that cannot be; else what the system refused.
-    pub fn spawn(plan: Plan) -> io::Result<(Feed, Output)> {
+    pub fn spawn(recipe: &Recipe, plan: &Plan) -> io::Result<(Feed, Output)> {
         // Stays right when the file was replaced by an upgrade.
-        Self::spawn_program(Path::new("/proc/self/exe"), plan)
+        Self::spawn_program(Path::new("/proc/self/exe"), recipe, plan)
     }
 
     /// As [`Self::spawn`] with another executable than this one, for a caller that is no transcoder.
     ///
     /// # Errors
     /// As [`Self::spawn`].
-    pub fn spawn_program(program: &Path, plan: Plan) -> io::Result<(Feed, Output)> {
+    pub fn spawn_program(
+        program: &Path,
+        recipe: &Recipe,
+        plan: &Plan,
+    ) -> io::Result<(Feed, Output)> {
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
-        Graph::new(&plan).map_err(invalid)?;
-        let first = ToWorker::plan(&plan).ok_or(io::ErrorKind::InvalidInput)?;
+        Graph::new(recipe, plan).map_err(invalid)?;
+        let first = ToWorker::plan(recipe, plan).ok_or(io::ErrorKind::InvalidInput)?;
 
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
@@ -78,7 +82,7 @@ impl Process {
         let listener = Listener {
             socket: reader,
             read: BytesMut::new(),
-            order: Order::new(&plan),
+            order: Order::new(plan),
             events: event,
             load: queue.load(),
             greeted: false,

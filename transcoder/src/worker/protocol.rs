@@ -10,18 +10,20 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use live::{MediaTime, Rendition};
 
 use super::{
-    Event, Input, Plan, RungPlan,
+    Event, Input, Plan, Recipe, RungPlan,
     graph::{MAX_CODEC_CONFIG, MAX_RUNGS},
 };
 
 /// Changes with any change in the shape of a message.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 /// Longest frame in bytes, without its length. The largest picture there is (8K, intra, best quality) is below 10 MB.
 pub(super) const MAX_FRAME: usize = 16 << 20;
 /// Longest run of coded bytes in a message: what a frame has beside its fixed fields.
 pub(super) const MAX_PAYLOAD: usize = MAX_FRAME - 32;
 /// Longest reason in bytes.
 pub(super) const MAX_REASON: usize = 1024;
+/// Longest text of a recipe in bytes: a dozen elements with all their properties.
+const MAX_TEXT: usize = 4096;
 /// Latest time, in ticks: the year 2251. GStreamer counts signed nanoseconds and x264enc adds 1000 hours.
 pub(super) const MAX_TICKS: u64 = 800_000_000_000_000;
 
@@ -59,7 +61,7 @@ impl From<bytes::TryGetError> for ProtocolError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ToWorker {
     /// The first message, and only the first.
-    Plan(Plan),
+    Plan(Recipe, Plan),
     Input(Input),
 }
 
@@ -115,9 +117,20 @@ pub(super) fn take(read: &mut BytesMut) -> Result<Option<Bytes>, ProtocolError> 
 }
 
 impl ToWorker {
-    /// The plan as a frame; `None` when it is too long.
-    pub(super) fn plan(plan: &Plan) -> Option<Frame> {
+    /// The recipe and the plan as a frame; `None` when it is too long.
+    pub(super) fn plan(recipe: &Recipe, plan: &Plan) -> Option<Frame> {
         let mut fields = vec![PLAN, VERSION];
+        for text in [
+            &recipe.decoder,
+            &recipe.scaler,
+            &recipe.pictures,
+            &recipe.encoder,
+            &recipe.coded,
+        ] {
+            fields.put_u16(u16::try_from(text.len()).ok()?);
+            fields.put_slice(text.as_bytes());
+        }
+        fields.put_u8(recipe.maps_device.into());
         fields.put_u16(plan.width);
         fields.put_u16(plan.height);
         fields.put_u8(u8::try_from(plan.rungs.len()).ok()?);
@@ -156,7 +169,7 @@ impl ToWorker {
     /// The inverse, from a frame's content.
     pub(super) fn parse(mut frame: Bytes) -> Result<Self, ProtocolError> {
         match frame.try_get_u8()? {
-            PLAN => parse_plan(frame).map(Self::Plan),
+            PLAN => parse_plan(frame).map(|(recipe, plan)| Self::Plan(recipe, plan)),
             FRAME => Ok(Self::Input(Input::Frame {
                 pts: time(&mut frame)?,
                 dts: time(&mut frame)?,
@@ -173,8 +186,16 @@ impl ToWorker {
     }
 }
 
-fn parse_plan(mut frame: Bytes) -> Result<Plan, ProtocolError> {
+fn parse_plan(mut frame: Bytes) -> Result<(Recipe, Plan), ProtocolError> {
     version(&mut frame)?;
+    let recipe = Recipe {
+        decoder: text(&mut frame)?,
+        scaler: text(&mut frame)?,
+        pictures: text(&mut frame)?,
+        encoder: text(&mut frame)?,
+        coded: text(&mut frame)?,
+        maps_device: flag(&mut frame)?,
+    };
     let width = frame.try_get_u16()?;
     let height = frame.try_get_u16()?;
     let count = usize::from(frame.try_get_u8()?);
@@ -190,12 +211,22 @@ fn parse_plan(mut frame: Bytes) -> Result<Plan, ProtocolError> {
             bitrate_bps: frame.try_get_u32()?,
         });
     }
-    Ok(Plan {
+    let plan = Plan {
         codec_config: run(frame, 1, MAX_CODEC_CONFIG)?,
         width,
         height,
         rungs,
-    })
+    };
+    Ok((recipe, plan))
+}
+
+/// A text behind its length in two bytes.
+fn text(frame: &mut Bytes) -> Result<String, ProtocolError> {
+    let length = usize::from(frame.try_get_u16()?);
+    if length > MAX_TEXT || length > frame.len() {
+        return Err(ProtocolError::Size);
+    }
+    String::from_utf8(frame.split_to(length).into()).map_err(|_| ProtocolError::Range)
 }
 
 impl FromWorker {

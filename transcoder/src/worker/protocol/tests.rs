@@ -45,6 +45,20 @@ fn plans() -> impl Strategy<Value = Plan> {
     )
 }
 
+fn recipes() -> impl Strategy<Value = Recipe> {
+    (any::<[String; 5]>(), any::<bool>()).prop_map(|(texts, maps_device)| {
+        let [decoder, scaler, pictures, encoder, coded] = texts;
+        Recipe {
+            decoder,
+            scaler,
+            pictures,
+            encoder,
+            coded,
+            maps_device,
+        }
+    })
+}
+
 fn inputs() -> impl Strategy<Value = Input> {
     prop_oneof![
         times().prop_map(|pts| Input::ForceKey { pts }),
@@ -83,11 +97,11 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
 
 proptest! {
     #[test]
-    fn parsing_inverts_writing(plan in plans(), input in inputs(), event in from_worker()) {
-        let mut read = wire(ToWorker::plan(&plan).unwrap());
+    fn parsing_inverts_writing(recipe in recipes(), plan in plans(), input in inputs(), event in from_worker()) {
+        let mut read = wire(ToWorker::plan(&recipe, &plan).unwrap());
         read.unsplit(wire(ToWorker::input(input.clone()).unwrap()));
         let first = take(&mut read).unwrap().unwrap();
-        prop_assert_eq!(ToWorker::parse(first), Ok(ToWorker::Plan(plan)));
+        prop_assert_eq!(ToWorker::parse(first), Ok(ToWorker::Plan(recipe, plan)));
         let second = take(&mut read).unwrap().unwrap();
         prop_assert_eq!(ToWorker::parse(second), Ok(ToWorker::Input(input)));
         prop_assert_eq!(take(&mut read), Ok(None));
@@ -118,7 +132,7 @@ proptest! {
     ) {
         let bytes = Bytes::from(bytes);
         let written = match ToWorker::parse(bytes.clone()) {
-            Ok(ToWorker::Plan(plan)) => ToWorker::plan(&plan),
+            Ok(ToWorker::Plan(recipe, plan)) => ToWorker::plan(&recipe, &plan),
             Ok(ToWorker::Input(input)) => ToWorker::input(input),
             Err(_) => None,
         };
