@@ -30,7 +30,7 @@ use crate::{
     election::PublisherId,
     events::{Events, Kind},
     guess::Guesses,
-    handover::{self, Doing, Handover, Resumed, Snapshot},
+    handover::{self, Doing, Handover, NotKept, Resumed, Snapshot},
     hooks::Hooks,
     key::{Found, Use},
     keyring::{Grant, Keyring},
@@ -75,7 +75,7 @@ pub(crate) struct Server {
     pub(crate) budget: Arc<Budget>,
     pub(crate) ports: Ports,
     /// What keeps connections for another process.
-    pub(crate) handover: Option<Arc<Handover>>,
+    pub(crate) handover: Result<Arc<Handover>, NotKept>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -179,7 +179,8 @@ pub(crate) async fn serve(
         media: Vec::new(),
         carried: Carried::default(),
     };
-    connection.wire.keep(connection.server.handover.as_ref());
+    let handover = connection.server.handover.as_ref().ok();
+    connection.wire.keep(handover);
     connection.note();
     connection.serve(&[]).await;
 }

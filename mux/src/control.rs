@@ -160,9 +160,9 @@ fn push(
         return Err(unknown("output", name, known));
     };
     if order.what {
-        push.start();
+        push.start(stream);
     } else {
-        push.stop();
+        push.stop(stream);
     }
     let fields = json!({ "command": order.word, "output": name, "who": "admin" });
     tell(

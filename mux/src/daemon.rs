@@ -28,7 +28,7 @@ use crate::{
     hooks::Hooks,
     keyring::Keyring,
     keys_command,
-    metrics::{Ends, MemoryMetrics, StreamMetrics},
+    metrics::{Ends, HandoverMetrics, MemoryMetrics, StreamMetrics},
     notices::Notices,
     numbers::NumbersFile,
     order_command,
@@ -94,9 +94,12 @@ impl Daemon for Mux {
         let events = Events::new(Arc::clone(&clock));
         let login = login(&config)?;
         // What may fail comes first: what is taken over here and dropped is over.
-        let (handover, left) = Handover::begin(chassis, kept_at_most(&config)).unzip();
-        let mut left = left.unwrap_or_default();
-        let kept = (handover.as_ref(), &mut left);
+        let (handover, mut left) =
+            match Handover::begin(chassis, kept_at_most(&config), clock.now()) {
+                Ok((handover, left)) => (Ok(handover), left),
+                Err(not_kept) => (Err(not_kept), Left::default()),
+            };
+        let kept = (handover.as_ref().ok(), &mut left);
         let streams = Arc::new(spawn_streams(&config, chassis, &clock, &events, kept));
         control::add_routes(chassis, &streams, &events);
         let server = Arc::new(Server {
@@ -123,6 +126,7 @@ impl Daemon for Mux {
             server.hooks.register(registry);
             registry.register_collector(Box::new(StreamMetrics(Arc::clone(&streams))));
             registry.register_collector(Box::new(MemoryMetrics(Arc::clone(&server.budget))));
+            registry.register_collector(Box::new(HandoverMetrics(Arc::clone(&server))));
         });
         watch_keys(chassis, &server);
         report(chassis, &server, shown.clone());
@@ -146,7 +150,7 @@ impl Daemon for Mux {
     }
 
     fn hands_over(&self) -> bool {
-        self.server.handover.is_some()
+        self.server.handover.is_ok()
     }
 
     /// Keys and push targets of known streams are taken over, and the certificate: whose key is gone is closed, a target
@@ -253,6 +257,8 @@ fn report(chassis: &Chassis, server: &Arc<Server>, shown: Option<Shown>) {
         if let Some(fields) = value.as_object_mut() {
             let memory = json!({ "budget": server.budget.total(), "used": server.budget.used() });
             fields.insert("memory".to_owned(), memory);
+            let handover = status::of_handover(&server.handover);
+            fields.insert("handover".to_owned(), handover);
             if let Some(shown) = &shown {
                 fields.insert("certificate_expiry".to_owned(), shown.expires().into());
             }
@@ -293,7 +299,7 @@ fn carry_on(mut left: Left, server: &Arc<Server>, chassis: &Chassis, limit: &Con
     for (peer, serving) in carried {
         chassis.carry_on("rtmp", peer, limit, serving);
     }
-    if let Some(handover) = &server.handover {
+    if let Ok(handover) = &server.handover {
         handover.forget(left);
     }
 }

@@ -27,13 +27,14 @@ use socket2::SockRef;
 use tracing::{debug, info, warn};
 
 use crate::{
-    key::Use,
+    key::{Pass, Use},
     stream::{Settings, Stream},
 };
 
 mod account;
 mod area;
 mod cell;
+mod left;
 mod log;
 mod reading;
 mod region;
@@ -43,6 +44,8 @@ mod writing;
 use account::{Account, account};
 pub(crate) use area::{Area, Aside};
 use cell::TooLong;
+use left::Taken;
+pub(crate) use left::{Left, Resumed, Tally};
 pub(crate) use reading::READ;
 use reading::Reading;
 use region::Region;
@@ -60,6 +63,21 @@ pub(crate) struct Handover {
     notify: Notify,
     region: Region,
     slots: Mutex<Slots>,
+    /// When it began, Unix milliseconds.
+    pub(crate) since: u64,
+    /// What became of what was left then.
+    pub(crate) taken: Taken,
+}
+
+/// Nothing outlives this process.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotKept {
+    /// Started by hand, or in a container.
+    #[error("no systemd keeps mux's connections: run it as footlight-mux.service")]
+    Alone,
+    /// The system's fault.
+    #[error("the system gives no memory that outlives mux: {0}")]
+    Memory(#[from] io::Error),
 }
 
 /// Which slots are free.
@@ -71,13 +89,6 @@ struct Slots {
     fresh: u32,
     /// There are no more.
     most: u32,
-}
-
-/// What a process left of its connections and streams.
-#[derive(Debug, Default)]
-pub(crate) struct Left {
-    connections: Vec<Resumed>,
-    streams: Vec<(String, OwnedFd)>,
 }
 
 /// A connection's place in what outlives this process.
@@ -120,6 +131,8 @@ pub(crate) struct Snapshot {
     pub(crate) peer: SocketAddr,
     /// What the connection does.
     pub(crate) doing: Doing,
+    /// The key that let it in, while it publishes or plays.
+    pub(crate) pass: Option<Pass>,
     /// What it has asked for and was not answered yet.
     pub(crate) asked: Option<(Request, Use)>,
     /// What the hook is to be told when it publishes no more, as JSON.
@@ -143,16 +156,6 @@ pub(crate) enum Doing {
     Output(String, String, Option<(u32, u32)>),
 }
 
-/// A connection to carry on. Its journal is to be given to the session once what the snapshot had pending is done.
-#[derive(Debug)]
-pub(crate) struct Resumed {
-    pub(crate) socket: TcpStream,
-    pub(crate) kept: Kept,
-    pub(crate) snapshot: Snapshot,
-    pub(crate) journal: Bytes,
-    pub(crate) unwritten: Unwritten,
-}
-
 /// The totals of a socket when it was taken in.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Begun {
@@ -161,11 +164,15 @@ struct Begun {
 }
 
 impl Handover {
-    /// Takes what was left, and keeps at most `most` connections from now on. Nothing without systemd.
-    pub(crate) fn begin(chassis: &Chassis, most: usize) -> Option<(Arc<Self>, Left)> {
+    /// Takes what was left, and keeps at most `most` connections from now on, `now` in Unix milliseconds.
+    pub(crate) fn begin(
+        chassis: &Chassis,
+        most: usize,
+        now: u64,
+    ) -> Result<(Arc<Self>, Left), NotKept> {
         let notify = chassis.notify();
         if !notify.is_heard() {
-            return None;
+            return Err(NotKept::Alone);
         }
         let old = chassis.inherited(CONNECTIONS).into_iter().next();
         let region = match old.and_then(Region::adopt).map(Ok) {
@@ -175,11 +182,9 @@ impl Handover {
                 store(notify, CONNECTIONS, region.file());
             }),
         };
-        let region = region
-            .inspect_err(|error| {
-                warn!(%error, "no memory that outlives this process: a restart will cut the show");
-            })
-            .ok()?;
+        let region = region.inspect_err(|error| {
+            warn!(%error, "no memory that outlives this process: a restart will cut the show");
+        })?;
         let handover = Arc::new(Self {
             notify,
             region,
@@ -188,9 +193,11 @@ impl Handover {
                 fresh: 0,
                 most: u32::try_from(most).unwrap_or(u32::MAX),
             }),
+            since: now,
+            taken: Taken::default(),
         });
         let left = handover.take_left(chassis);
-        Some((handover, left))
+        Ok((handover, left))
     }
 
     /// Takes a connection in from which nothing was read and to which nothing was written. It is kept from its first
@@ -217,9 +224,11 @@ impl Handover {
         let found = left.streams.iter().position(|(found, _)| *found == stored);
         if let Some(found) = found {
             let (_, descriptor) = left.streams.swap_remove(found);
+            self.taken.streams.left();
             if let Some((area, stream, aside)) = Area::restore(descriptor, settings) {
                 return (Some(area), Some((stream, aside)));
             }
+            self.taken.streams.lost();
             info!(stream = %name, "what was left of the stream is of another version: it begins anew");
             self.notify.unstore(&stored);
         }
@@ -248,99 +257,8 @@ impl Handover {
         ))
     }
 
-    fn take_left(self: &Arc<Self>, chassis: &Chassis) -> Left {
-        let mut left = Left::default();
-        let (mut lost, mut used) = (0_usize, Vec::new());
-        for name in chassis.inherited_names() {
-            if name.starts_with(STREAM) {
-                let found = chassis.inherited(&name).into_iter();
-                left.streams
-                    .extend(found.map(|found| (name.clone(), found)));
-            } else if let Some(slot) = name.strip_prefix(CONNECTION) {
-                let slot = slot.parse::<u32>().ok();
-                used.extend(slot);
-                let mut sockets = chassis.inherited(&name).into_iter().map(TcpStream::from);
-                let socket = sockets.next();
-                match socket.and_then(|socket| self.resume(slot?, socket)) {
-                    Some(resumed) => left.connections.push(resumed),
-                    None => {
-                        lost += 1;
-                        self.notify.unstore(&name);
-                    }
-                }
-                // One name is one connection.
-                sockets.for_each(let_go);
-            }
-        }
-        let kept: Vec<u32> = left.connections.iter().map(|c| c.kept.entry.slot).collect();
-        if lost > 0 || !kept.is_empty() {
-            info!(
-                kept = kept.len(),
-                lost, "carrying on what the last process left"
-            );
-        }
-        let mut slots = self.slots();
-        slots.fresh = used.iter().max().map_or(0, |slot| slot.saturating_add(1));
-        slots.free = (0..slots.fresh)
-            .filter(|slot| !kept.contains(slot))
-            .collect();
-        drop(slots);
-        left
-    }
-
-    /// What is known of a connection that was left. One that cannot be carried on is ended.
-    fn resume(self: &Arc<Self>, slot: u32, socket: TcpStream) -> Option<Resumed> {
-        let resumed = self.look_up(slot, &socket);
-        if resumed.is_none() {
-            let_go(&socket);
-        }
-        let (reading, writing, snapshot, unwritten) = resumed?;
-        let entry = Entry {
-            handover: Arc::clone(self),
-            slot,
-        };
-        Some(Resumed {
-            socket,
-            journal: Bytes::copy_from_slice(reading.journal()),
-            kept: Kept {
-                stored: true,
-                ..Kept::new(reading, writing, entry)
-            },
-            snapshot,
-            unwritten,
-        })
-    }
-
-    fn look_up(
-        &self,
-        slot: u32,
-        socket: &TcpStream,
-    ) -> Option<(Reading<MmapMut>, Writing<MmapMut>, Snapshot, Unwritten)> {
-        socket.set_nonblocking(true).ok()?;
-        let now = account(socket).ok()?;
-        let (reading, writing) = self.region.map_both(slot).ok()?;
-        let (_, begun) = cell::get(reading.get(slot::ENTRY)?)?;
-        let begun: Begun = postcard::from_bytes(begun).ok()?;
-        let at = |snapshot: &[u8]| Some(postcard::from_bytes::<Snapshot>(snapshot).ok()?.at);
-        let reading = Reading::restore(reading, now.read.checked_sub(begun.read)?, at)?;
-        let snapshot = postcard::from_bytes(reading.snapshot()?).ok()?;
-        let written = now.written.checked_sub(begun.written)?;
-        let (writing, unwritten) = Writing::restore(writing, written)?;
-        Some((reading, writing, snapshot, unwritten))
-    }
-
     fn slots(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets go of what nobody has asked for: it is configured no more.
-    pub(crate) fn forget(&self, left: Left) {
-        for connection in left.connections {
-            let_go(&connection.socket);
-        }
-        for (name, _) in left.streams {
-            self.notify.unstore(&name);
-        }
     }
 }
 
@@ -380,33 +298,6 @@ impl Outgoing {
             writing.void();
             self.writing = None;
         }
-    }
-}
-
-impl Resumed {
-    /// Whether it is the one to this output.
-    pub(crate) fn is_to(&self, output: &str) -> bool {
-        matches!(&self.snapshot.doing, Doing::Output(_, to, _) if to == output)
-    }
-}
-
-impl Left {
-    /// The connections to this stream's outputs.
-    pub(crate) fn outputs(&mut self, stream: &StreamName) -> Vec<Resumed> {
-        let is_its = |left: &Resumed| matches!(&left.snapshot.doing, Doing::Output(of, ..) if of == stream.as_str());
-        let left = std::mem::take(&mut self.connections);
-        let (its, others) = left.into_iter().partition(is_its);
-        self.connections = others;
-        its
-    }
-
-    /// The connections that others made to us.
-    pub(crate) fn peers(&mut self) -> Vec<Resumed> {
-        let is_ours = |left: &Resumed| matches!(left.snapshot.doing, Doing::Output(..));
-        let left = std::mem::take(&mut self.connections);
-        let (ours, peers) = left.into_iter().partition(is_ours);
-        self.connections = ours;
-        peers
     }
 }
 

@@ -133,8 +133,21 @@ pub(crate) struct Found {
     pub(crate) stream: StreamName,
     pub(crate) role: PublishRole,
     pub(crate) key: KeyId,
+    pass: Pass,
+}
+
+/// By which key somebody came in, as it is looked for again: also in another process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pass {
+    stream: String,
     hash: KeyHash,
     usage: Use,
+}
+
+impl From<Found> for Pass {
+    fn from(found: Found) -> Self {
+        found.pass
+    }
 }
 
 /// Why a key opens nothing: for our log and counters. The peer is told no more than that it is denied.
@@ -209,15 +222,18 @@ impl Keys {
             stream: entry.stream.clone(),
             role: entry.role,
             key: entry.id.clone(),
-            hash: entry.hash,
-            usage: entry.usage,
+            pass: Pass {
+                stream: entry.stream.to_string(),
+                hash: entry.hash,
+                usage: entry.usage,
+            },
         })
     }
 
-    /// Whether the key that `found` came by is still there and opens the same.
-    pub(crate) fn holds(&self, found: &Found) -> bool {
-        self.lookup(found.hash, found.usage)
-            .is_some_and(|entry| entry.stream == found.stream)
+    /// Whether the key that somebody came by is still there and opens the same.
+    pub(crate) fn holds(&self, pass: &Pass) -> bool {
+        self.lookup(pass.hash, pass.usage)
+            .is_some_and(|entry| entry.stream.as_str() == pass.stream)
     }
 
     /// All of them, in no order that means anything.

@@ -22,7 +22,7 @@ use tracing::{error, info};
 
 use crate::{
     events::{Events, Kind},
-    key::{Found, KeyOrigin, Keys},
+    key::{KeyOrigin, Keys, Pass},
 };
 
 /// See the head.
@@ -59,7 +59,7 @@ enum Stamp {
 /// What a connection was let in by, and the keys it was last held against.
 #[derive(Debug)]
 pub(crate) struct Grant {
-    pub(crate) found: Found,
+    pass: Pass,
     version: u64,
 }
 
@@ -156,13 +156,18 @@ impl Stamp {
 }
 
 impl Grant {
-    /// By a key that was just found.
-    pub(crate) const fn new(found: Found) -> Self {
-        // The first look compares once for nothing; a key that went between finding and this is noticed.
+    /// By a key that was there, a moment or a process ago.
+    pub(crate) fn new(pass: impl Into<Pass>) -> Self {
         Self {
-            found,
+            pass: pass.into(),
+            // The first look compares: a key that went since then is noticed.
             version: u64::MAX,
         }
+    }
+
+    /// For another process.
+    pub(crate) const fn pass(&self) -> &Pass {
+        &self.pass
     }
 
     /// Whether the key is still there. Costs one load while no key has changed: it may be asked at every wake-up.
@@ -170,7 +175,7 @@ impl Grant {
         let version = keyring.version.load(Ordering::Acquire);
         if self.version != version {
             self.version = version;
-            return keyring.load().holds(&self.found);
+            return keyring.load().holds(&self.pass);
         }
         true
     }

@@ -108,6 +108,7 @@ impl Link {
             snapshot,
             journal,
             unwritten,
+            claim,
         } = resumed;
         let Doing::Output(_, output, began) = snapshot.doing else {
             return None;
@@ -138,6 +139,7 @@ impl Link {
                 link.session.handle_input(piece, clock::monotonic());
             }
         }
+        claim.carried_on();
         Some(link)
     }
 
@@ -221,6 +223,7 @@ impl Link {
             media: 0,
             peer: (Ipv4Addr::UNSPECIFIED, 0).into(),
             doing,
+            pass: None,
             asked: None,
             farewell: None,
             session: session.into(),

@@ -1,7 +1,7 @@
 //! What mux measures. Streams keep plain counters; they are read when somebody asks.
 //!
 //! Names get the prefix `footlight_mux_`. Labels are `stream`, `output` (a transcoder's or push target's name, or
-//! `players`), `class`, `role` and `finding`.
+//! `players`), `class`, `outcome`, `role` and `finding`.
 
 use std::{fmt, sync::Arc};
 
@@ -27,10 +27,12 @@ use crate::{
     wire::WireError,
 };
 
+mod handover;
 mod memory;
 mod outputs;
 mod publishers;
 
+pub(crate) use handover::HandoverMetrics;
 pub(crate) use memory::MemoryMetrics;
 pub(crate) use outputs::PLAYERS;
 use publishers::PublisherReading;

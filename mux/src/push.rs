@@ -1,7 +1,8 @@
 //! Push targets of one stream: platforms and other RTMP servers that it is published to.
 //!
 //! Each has its own task, cursor, retries and state. Whatever one of them does, neither the publisher nor any other
-//! consumer notices. Targets come and go with a reload; one that is not changed by it is not touched.
+//! consumer notices. Targets come and go with a reload; one that is not changed by it is not touched. What an operator
+//! ordered holds over sessions, reloads and restarts, until the next order, or until the configuration says otherwise.
 
 use std::{
     fmt,
@@ -12,6 +13,7 @@ use std::{
 };
 
 use live::daemon::Chassis;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::{consumer::ConsumerStats, streams::SharedStream};
@@ -71,6 +73,15 @@ impl PushState {
             Self::Parked => "parked",
         }
     }
+}
+
+/// An operator's order: it says more than the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// Whether it is to be pushed.
+    on: bool,
+    /// What the configuration said then: once that is changed, it counts again.
+    against: Start,
 }
 
 /// What the operator wants of a target's task.
@@ -140,7 +151,8 @@ impl Push {
     }
 
     /// Pushes from now on, whenever there is a show; one that was parked or waits is tried at once.
-    pub(crate) fn start(&self) {
+    pub(crate) fn start(&self, stream: &SharedStream) {
+        self.keep_order(true, stream);
         self.orders.send_modify(|orders| {
             orders.wish.on = true;
             orders.wish.orders = orders.wish.orders.wrapping_add(1);
@@ -148,8 +160,16 @@ impl Push {
     }
 
     /// Ends the push in good order; it stays so until [`Self::start`], over sessions too.
-    pub(crate) fn stop(&self) {
+    pub(crate) fn stop(&self, stream: &SharedStream) {
+        self.keep_order(false, stream);
         self.orders.send_modify(|orders| orders.wish.on = false);
+    }
+
+    /// Before anybody sees it done, so that no restart undoes it.
+    fn keep_order(&self, on: bool, stream: &SharedStream) {
+        let Target { name, start, .. } = &self.target;
+        let against = *start;
+        stream.orders(|orders| orders.insert(name.clone(), Order { on, against }));
     }
 
     /// Whether it stood otherwise before.
@@ -194,6 +214,14 @@ impl Pushes {
     /// rest goes on undisturbed. A changed one that the operator had stopped or started stays so.
     pub(crate) fn replace(&self, wanted: &[Target], stream: &Arc<SharedStream>, chassis: &Chassis) {
         let mut list = self.lock();
+        let orders = stream.orders(|orders| {
+            let still = |name: &str, order: &Order| {
+                let mut wanted = wanted.iter();
+                wanted.any(|target| target.name == *name && target.start == order.against)
+            };
+            orders.retain(|name, order| still(name, order));
+            orders.clone()
+        });
         let mut older = std::mem::take(&mut *list);
         for target in wanted {
             let known = older.iter().position(|push| push.name() == target.name);
@@ -201,16 +229,11 @@ impl Pushes {
             let push = match known {
                 Some(push) if push.target == *target => push,
                 known => {
-                    let kept = known
-                        .as_ref()
-                        .filter(|push| push.target.start == target.start);
-                    let on = kept.map_or(target.start == Start::Always, |push| {
-                        push.orders.borrow().wish.on
-                    });
                     older.extend(known);
+                    let order = orders.get(&target.name);
+                    let on = order.map_or(target.start == Start::Always, |order| order.on);
                     let left = stream.take_left(&task::kept_as(target));
-                    // What an operator has started goes on.
-                    let push = Arc::new(Push::new(target.clone(), on || left.is_some()));
+                    let push = Arc::new(Push::new(target.clone(), on));
                     let (its, show) = (Arc::clone(&push), Arc::clone(stream));
                     let task = task::Task::new(its, show, chassis.shutdown(), left);
                     let name = format!("{} to {}", stream.name(), target.name);

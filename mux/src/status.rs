@@ -1,13 +1,14 @@
 //! What `/status` says of the streams, for people and for tests. No key, no secret. Addresses of publishers are shown:
 //! the admin listener is private.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use live::stamp::StampKind;
 use serde_json::{Value, json};
 
 use crate::{
     election::{PublisherId, Standing},
+    handover::{Handover, NotKept, Tally},
     health::{Finding, Health},
     key::PublishRole,
     metadata::Metadata,
@@ -22,6 +23,24 @@ pub(crate) fn status(streams: &Streams) -> Value {
         .iter()
         .map(|(name, stream)| (name.to_string(), of_stream(stream)));
     json!({ "streams": Value::Object(streams.collect()) })
+}
+
+/// What a restart does to connections and shows, and what the last one did.
+pub(crate) fn of_handover(handover: &Result<Arc<Handover>, NotKept>) -> Value {
+    let of = |tally: &Tally| {
+        let (carried_on, lost) = tally.outcome();
+        json!({ "carried_on": carried_on, "lost": lost })
+    };
+    match handover {
+        Ok(handover) => json!({
+            "kept": true,
+            "why": null,
+            "since_ms": handover.since,
+            "connections": of(&handover.taken.connections),
+            "streams": of(&handover.taken.streams),
+        }),
+        Err(why) => json!({ "kept": false, "why": why.to_string() }),
+    }
 }
 
 /// One stream.

@@ -6,10 +6,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -32,7 +29,7 @@ use crate::{
     health::Code,
     key::PublishRole,
     output::OutputStatus,
-    push::Pushes,
+    push::{Order, Pushes},
     ring::Seq,
     rows::Rows,
     stream::{CloseCause, Command, CommandError, Event, Settings, State, Stream, Who},
@@ -54,7 +51,6 @@ pub(crate) struct SharedStream {
     numbers: watch::Sender<Option<LastNumbers>>,
     /// Its next deadline is sooner than it was.
     deadline: Notify,
-    next_publisher: AtomicU64,
     /// The RTMP players of this stream, together.
     pub(crate) players: Arc<ConsumerStats>,
     /// Those of them that are sent the same bytes.
@@ -73,6 +69,8 @@ struct Inner {
     publishers: BTreeMap<PublisherId, oneshot::Sender<CloseCause>>,
     /// From its first publisher until there is none and the ring is empty.
     memory: Option<Share>,
+    /// What is kept with the stream.
+    aside: Aside,
     /// What outlives this process.
     area: Option<Area>,
     /// Connections to its outputs that another process left, until these take them over.
@@ -108,13 +106,16 @@ impl SharedStream {
                 armed: None,
                 publishers: BTreeMap::new(),
                 memory: None,
+                aside: Aside {
+                    next_publisher: 1,
+                    ..Aside::default()
+                },
                 area: None,
                 left: Vec::new(),
             }),
             head: watch::Sender::default(),
             numbers: watch::Sender::default(),
             deadline: Notify::new(),
-            next_publisher: AtomicU64::new(1),
             players: Arc::default(),
             rows: Rows::new(merge),
             outputs,
@@ -136,7 +137,7 @@ impl SharedStream {
         inner.left = left.outputs(&self.name);
         if let Some((stream, aside)) = state {
             self.clock.not_before(aside.now);
-            self.next_publisher = AtomicU64::new(aside.next_publisher);
+            inner.aside = aside;
             self.head.send_replace(stream.ring().head());
             self.numbers.send_replace(stream.last_numbers());
             inner.stream = stream;
@@ -153,6 +154,11 @@ impl SharedStream {
         let mut inner = self.lock();
         let found = inner.left.iter().position(|left| left.is_to(output))?;
         Some(inner.left.swap_remove(found))
+    }
+
+    /// What an operator ordered of its push targets, to be looked at or changed.
+    pub(crate) fn orders<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Order>) -> T) -> T {
+        self.act(|inner, _now| change(&mut inner.aside.orders))
     }
 
     /// Once all publishers that were left are back: the others are not coming.
@@ -232,7 +238,8 @@ impl SharedStream {
                 inner.memory = Some(budget.take(on_air(ring, self.outputs.len()))?);
             }
             // Under the lock, so that ids rise in the order of joining.
-            let id = PublisherId(self.next_publisher.fetch_add(1, Ordering::Relaxed));
+            let id = PublisherId(inner.aside.next_publisher);
+            inner.aside.next_publisher = id.0.saturating_add(1);
             inner.publishers.insert(id, close);
             inner.stream.publisher_joined(id, role);
             Ok(id)
@@ -289,19 +296,14 @@ impl SharedStream {
             stream,
             wake,
             armed,
+            aside,
             area,
             ..
         } = &mut *inner;
         if let Some(area) = area {
             // Nobody sees what is not kept.
-            let next_publisher = self.next_publisher.load(Ordering::Relaxed);
-            area.commit(
-                stream,
-                Aside {
-                    next_publisher,
-                    now,
-                },
-            );
+            aside.now = now;
+            area.commit(stream, aside);
         }
         let (head, due) = (stream.ring().head(), wake.due(stream.ring(), now));
         let timeout = stream.poll_timeout();

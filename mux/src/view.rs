@@ -14,7 +14,7 @@ pub(crate) use status::Status;
 
 use figure::{bit_rate, bytes, millis, plot, seconds, short};
 use line::{Cell, Line, Tone, table, wrapped};
-use status::{Health, Memory, Output, Players, Publisher, Stream};
+use status::{Handover, Health, Memory, Output, Players, Publisher, Stream};
 
 /// Bit rates that are plotted: a minute, at one a second.
 const PLOTTED: usize = 60;
@@ -51,6 +51,9 @@ impl History {
 pub(crate) fn draw(status: &Status, history: &History, paper: Paper) -> Vec<String> {
     let mut lines = vec![head(status)];
     lines.extend(status.memory.as_ref().map(memory));
+    if let Some(found) = &status.handover {
+        lines.extend(handover(found, paper));
+    }
     if status.streams.is_empty() {
         let text = "no [[stream]] is configured: nothing can be published";
         lines.push(Line::default().with(Tone::Odd, text));
@@ -108,6 +111,35 @@ fn memory(memory: &Memory) -> Line {
     };
     let (used, budget) = (bytes(memory.used), bytes(memory.budget));
     Line::default().with(tone, format!("memory {used} of {budget}, {percent} %"))
+}
+
+/// Whether the next restart cuts the show; else what the last one left.
+fn handover(handover: &Handover, paper: Paper) -> Vec<Line> {
+    let Handover {
+        kept,
+        why,
+        connections,
+        streams,
+    } = handover;
+    if !kept {
+        let text = why.as_deref().unwrap_or("nothing is kept");
+        return wrapped(0, (Tone::Odd, "a restart cuts the show: "), text, paper);
+    }
+    if connections.carried_on + connections.lost + streams.lost == 0 {
+        return Vec::new();
+    }
+    let counted = |count: u64, what: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {what}{plural}")
+    };
+    let carried_on = counted(connections.carried_on, "connection");
+    let mut line = Line::default().with(Tone::Faint, format!("restarted with {carried_on}"));
+    for (lost, what) in [(connections.lost, "connection"), (streams.lost, "stream")] {
+        if lost > 0 {
+            line = line.with(Tone::Odd, format!(", {} lost", counted(lost, what)));
+        }
+    }
+    vec![line]
 }
 
 fn title(name: &str, width: usize, stream: &Stream) -> Line {

@@ -14,6 +14,7 @@ mod reconnect;
 mod redundancy;
 mod relay;
 mod requests;
+mod restart;
 mod rtmps;
 mod show;
 mod upgrade;

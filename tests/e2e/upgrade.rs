@@ -39,6 +39,23 @@ fn player(url: &str, file: &Path) -> Command {
     ffmpeg
 }
 
+/// Whether a player was sent ten seconds of the clip without a gap.
+fn no_packet_lost(played: &Path, clip: &Packets) -> Result<()> {
+    let played = Packets::of(played)?;
+    ensure!(played.track(0).len() >= 300, "the player was cut off");
+    for track in 0..2 {
+        packets::find(played.track(track), clip.track(track))
+            .with_context(|| format!("track {track} has a packet too many or too few"))?;
+    }
+    Ok(())
+}
+
+fn unharmed(service: &Service) -> Result<()> {
+    let daemon = &service.daemon;
+    ensure!(daemon.panic().is_none(), "{}", daemon.tail());
+    Ok(())
+}
+
 #[test]
 fn a_show_goes_through_restarts_and_kills_without_a_frame_lost() -> Result<()> {
     let clip = Clip::of(Picture::Small)?;
@@ -75,24 +92,14 @@ fn a_show_goes_through_restarts_and_kills_without_a_frame_lost() -> Result<()> {
     ensure!(blows >= 5, "{blows} restarts in ten seconds");
     for (mut player, file) in players {
         ensure!(player.wait()?.success(), "a player failed");
-        let played = Packets::of(&file)?;
-        ensure!(played.track(0).len() >= 300, "a player was cut off");
-        for track in 0..2 {
-            packets::find(played.track(track), whole.track(track))
-                .with_context(|| format!("track {track} has a packet too many or too few"))?;
-        }
+        no_packet_lost(&file, &whole)?;
     }
     ensure!(
         encoder.is_running(),
         "the encoder was cut off: {}",
         encoder.complaints()
     );
-    ensure!(
-        service.daemon.panic().is_none(),
-        "{}",
-        service.daemon.tail()
-    );
-    Ok(())
+    unharmed(&service)
 }
 
 #[test]
@@ -124,12 +131,7 @@ fn a_state_of_another_version_is_a_fresh_start() -> Result<()> {
         player(&url(&service, PLAY)?, &file).status()?.success(),
         "no show"
     );
-    ensure!(
-        service.daemon.panic().is_none(),
-        "{}",
-        service.daemon.tail()
-    );
-    Ok(())
+    unharmed(&service)
 }
 
 #[test]
@@ -158,12 +160,7 @@ fn a_push_to_a_platform_goes_through_restarts_and_kills() -> Result<()> {
         blows += 1;
     }
     ensure!(blows >= 5, "{blows} restarts in ten seconds");
-    let played = Packets::of(&file)?;
-    ensure!(played.track(0).len() >= 300, "the player was cut off");
-    for track in 0..2 {
-        packets::find(played.track(track), whole.track(track))
-            .with_context(|| format!("track {track} has a packet too many or too few"))?;
-    }
+    no_packet_lost(&file, &whole)?;
     let publishers = platform.mux.log();
     let publishers = publishers
         .iter()

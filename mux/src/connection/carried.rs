@@ -42,6 +42,7 @@ pub(crate) fn carry_on(
         snapshot,
         journal,
         unwritten,
+        claim,
     } = resumed;
     let (mut activity, given) = activity(&server, &snapshot);
     let seated = matches!(snapshot.doing, Doing::Seated(_));
@@ -61,7 +62,7 @@ pub(crate) fn carry_on(
         session: ServerSession::restore(&snapshot.session)?,
         activity: activity?,
         wire,
-        grant: None,
+        grant: snapshot.pass.map(Grant::new),
         farewell: snapshot
             .farewell
             .and_then(|body| Farewell::of_old(&server.hooks, &body)),
@@ -78,6 +79,7 @@ pub(crate) fn carry_on(
         },
         server,
     };
+    claim.carried_on();
     let (peer, asked) = (snapshot.peer, snapshot.asked);
     let serving = async move {
         let mut connection = connection;
@@ -113,8 +115,10 @@ fn activity(server: &Server, snapshot: &Snapshot) -> (Option<Activity>, u64) {
 }
 
 impl Connection {
-    /// Does again what another process did with its journal, and then what it did not come to.
+    /// Does again what another process did with its journal, and then what it did not come to; nothing of it if its key
+    /// was taken away meanwhile.
     pub(super) fn replay(&mut self, journal: &[u8]) -> Result<(), End> {
+        self.check_grant()?;
         if journal.is_empty() {
             return Ok(());
         }
@@ -162,12 +166,14 @@ impl Connection {
         let asked = self.pending.as_ref();
         let asked = asked.map(|pending| (pending.request.clone(), pending.usage));
         let farewell = self.farewell.as_ref().map(Farewell::body);
+        let pass = self.grant.as_ref().map(|grant| grant.pass().clone());
         self.wire.note(|at| Snapshot {
             at,
             said,
             media,
             peer,
             doing,
+            pass,
             asked,
             farewell,
             session: session.save().into(),

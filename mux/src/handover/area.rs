@@ -4,7 +4,7 @@
 //! A change is over when its state is written; only then may anybody see what it put into the ring. Whatever was
 //! written of one that was cut short counts for nothing.
 
-use std::{fs::File, io, os::fd::OwnedFd, os::unix::fs::FileExt};
+use std::{collections::BTreeMap, fs::File, io, os::fd::OwnedFd, os::unix::fs::FileExt};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,10 @@ use super::{
     log::Log,
     region::{adopt, create, give_back},
 };
-use crate::stream::{SavedStream, Settings, Stream};
+use crate::{
+    push::Order,
+    stream::{SavedStream, Settings, Stream},
+};
 
 /// Where a state is written: two places, each for far more than a stream's state may be.
 const STATE: [u64; 2] = [4_096, 4_096 + PLACE];
@@ -24,7 +27,7 @@ const PLACE: u64 = 32 << 20;
 const LOG: u64 = 128 << 20;
 
 /// Goes up with every change of any type that is part of a stream, or of where things are.
-pub(super) const FORMAT: u64 = 2;
+pub(super) const FORMAT: u64 = 3;
 
 /// See the module.
 #[derive(Debug)]
@@ -39,12 +42,14 @@ pub(crate) struct Area {
 }
 
 /// What is kept of a stream beside itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Aside {
     /// Number of its next publisher.
     pub(crate) next_publisher: u64,
     /// Its clock at the last change, Unix milliseconds.
     pub(crate) now: u64,
+    /// What an operator ordered of its push targets, by their names; none of a target that is not configured.
+    pub(crate) orders: BTreeMap<String, Order>,
 }
 
 impl Area {
@@ -92,7 +97,7 @@ impl Area {
     }
 
     /// Keeps the stream as it is now.
-    pub(crate) fn commit(&mut self, stream: &Stream, aside: Aside) {
+    pub(crate) fn commit(&mut self, stream: &Stream, aside: &Aside) {
         if self.lost {
             return;
         }
@@ -104,7 +109,7 @@ impl Area {
         }
     }
 
-    fn write(&mut self, stream: &Stream, aside: Aside) -> io::Result<()> {
+    fn write(&mut self, stream: &Stream, aside: &Aside) -> io::Result<()> {
         let from = LOG + self.log.end();
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();

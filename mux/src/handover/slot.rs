@@ -26,8 +26,8 @@ pub(super) const LARGE: [Range<usize>; 2] = [204_800..10_690_560, 10_690_560..21
 /// The whole of it.
 pub(super) const SLOT: u64 = 21_176_320;
 
-/// Changes with every change of where things are.
-pub(super) const LAYOUT: u64 = 1;
+/// Goes up with every change of any type that is part of a snapshot or a note, or of where things are.
+pub(super) const LAYOUT: u64 = 2;
 
 const _: () = assert!(CONTROLS.end <= JOURNALS.start && JOURNALS.end == LARGE[0].start);
 const _: () = assert!(SLOT.is_multiple_of(PAGE) && LARGE[1].end as u64 == SLOT);

@@ -98,17 +98,18 @@ fn a_key_is_good_until_it_expires_and_from_its_networks_alone() {
 #[test]
 fn who_came_by_a_key_stays_while_it_is_there() {
     let before = keys([entry("one", Use::Publish, "stage")]);
-    let found = before
+    let pass = before
         .find(Presented::Key("one"), Use::Publish, here(), NOW)
-        .unwrap();
+        .unwrap()
+        .into();
     let expired = Entry {
         expires: Some(Expiry::at(0)),
         ..entry("one", Use::Publish, "stage")
     };
-    assert!(keys([entry("other", Use::Publish, "stage"), expired]).holds(&found));
-    assert!(!keys([entry("other", Use::Publish, "stage")]).holds(&found));
-    assert!(!keys([entry("one", Use::Play, "stage")]).holds(&found));
-    assert!(!keys([entry("one", Use::Publish, "hall")]).holds(&found));
+    assert!(keys([entry("other", Use::Publish, "stage"), expired]).holds(&pass));
+    assert!(!keys([entry("other", Use::Publish, "stage")]).holds(&pass));
+    assert!(!keys([entry("one", Use::Play, "stage")]).holds(&pass));
+    assert!(!keys([entry("one", Use::Publish, "hall")]).holds(&pass));
 }
 
 #[test]

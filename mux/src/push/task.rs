@@ -118,6 +118,12 @@ impl Task {
                 continue;
             }
             self.rest(next, unfit);
+            if next == Next::Stopped
+                && let Some(link) = self.carry_on()
+            {
+                // The order came as the process that had the connection went.
+                link.leave().await;
+            }
             let due = async {
                 match next {
                     Next::Wait(due) => sleep(due.saturating_sub(now)).await,

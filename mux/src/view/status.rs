@@ -14,6 +14,7 @@ pub(crate) struct Status {
     pub(super) draining: bool,
     pub(super) missing: Vec<String>,
     pub(super) memory: Option<Memory>,
+    pub(super) handover: Option<Handover>,
     pub(super) streams: BTreeMap<String, Stream>,
 }
 
@@ -25,6 +26,24 @@ pub(super) struct Memory {
     pub(super) used: u64,
     /// Bytes.
     pub(super) budget: u64,
+}
+
+/// `handover`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Handover {
+    pub(super) kept: bool,
+    pub(super) why: Option<String>,
+    pub(super) connections: Tally,
+    pub(super) streams: Tally,
+}
+
+/// What became of what the last process left.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Tally {
+    pub(super) carried_on: u64,
+    pub(super) lost: u64,
 }
 
 /// One of `streams`.

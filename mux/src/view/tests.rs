@@ -17,6 +17,7 @@ fn venue() -> Status {
         "draining": false,
         "missing": [],
         "memory": { "used": 163_577_856, "budget": 1_073_741_824 },
+        "handover": { "kept": true, "why": null, "connections": { "carried_on": 7, "lost": 1 }, "streams": { "carried_on": 3, "lost": 0 } },
         "listeners": { "rtmp": "[::]:1935" },
         "streams": {
             "stage": {
@@ -78,6 +79,7 @@ fn a_venue_at_a_glance() {
     let shown = "\
 footlight-mux 0.1.0  up 3 h 25 min  ready
 memory 156 MiB of 1.0 GiB, 15 %
+restarted with 7 connections, 1 connection lost
 
 foyer  HELD: viewers wait for a publisher
   kept  4.0 s in 1.0 MiB
@@ -98,6 +100,20 @@ stage  LIVE
   players       3 connected        3.0 GiB      2
   ! youtube: it says that the key is wrong: copy it anew from the platform";
     assert_eq!(drawn(&venue(), PLAIN), shown);
+}
+
+#[test]
+fn a_mux_whose_restart_would_cut_the_show_says_so() {
+    let status = serde_json::from_value(json!({
+        "handover": { "kept": false, "why": "no systemd keeps mux's connections: run it as footlight-mux.service" },
+        "streams": { "stage": { "state": "idle" } },
+    }));
+    let shown = drawn(&status.unwrap(), PLAIN);
+    let expected = "
+a restart cuts the show: no systemd keeps mux's connections: run it as
+                         footlight-mux.service
+";
+    assert!(shown.contains(expected), "{shown}");
 }
 
 #[test]

@@ -45,8 +45,9 @@ fn a_show_goes_on_in_every_new_process_as_in_one() {
         let aside = Aside {
             next_publisher: 2,
             now,
+            orders: BTreeMap::new(),
         };
-        area.commit(&moving, aside);
+        area.commit(&moving, &aside);
         // A change that was cut short before its state was written counts for nothing.
         let torn = area.file.try_clone().unwrap();
         torn.write_all_at(&[0xEE; 500], LOG + area.log.end())
