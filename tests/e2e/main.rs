@@ -18,6 +18,7 @@ mod restart;
 mod rtmps;
 mod show;
 mod upgrade;
+mod upgrade_twin;
 
 use anyhow::Result;
 use bytes::Bytes;

@@ -8,8 +8,8 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    io::IoSliceMut,
-    net::{SocketAddr, TcpListener},
+    io::{ErrorKind, IoSliceMut},
+    net::{SocketAddr, TcpListener, TcpStream},
     os::{
         fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
         linux::net::SocketAddrExt,
@@ -23,7 +23,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::{
     fcntl::{FcntlArg, fcntl},
     sys::socket::{ControlMessageOwned, MsgFlags, recvmsg},
@@ -118,6 +118,24 @@ impl Service {
         let store = self.store.lock();
         let stored = store.iter().filter(|(name, _)| name.starts_with(prefix));
         stored.map(|(_, descriptors)| descriptors.len()).sum()
+    }
+
+    /// Whether the daemon has read all that `peer` has sent on a connection that is kept.
+    pub fn has_read(&self, peer: SocketAddr) -> Result<bool> {
+        for descriptor in self.store.lock().values().flatten() {
+            let socket = TcpStream::from(descriptor.try_clone()?);
+            // What is no connection has no peer.
+            if socket.peer_addr().is_ok_and(|found| found == peer) {
+                // The daemon's sockets do not wait.
+                return match socket.peek(&mut [0]) {
+                    Ok(0) => bail!("the connection is over"),
+                    Ok(_) => Ok(false),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(true),
+                    Err(error) => Err(error.into()),
+                };
+            }
+        }
+        bail!("the connection is not kept")
     }
 
     /// Puts something else in the place of what is stored under names that begin with `prefix`.

@@ -49,16 +49,19 @@ fn dialogue(purpose: Purpose) -> Pair {
 
 #[test]
 fn a_server_moves_between_any_two_bytes() {
-    for purpose in [Purpose::Publish, Purpose::Play] {
+    for (purpose, few) in [Purpose::Publish, Purpose::Play]
+        .into_iter()
+        .flat_map(|purpose| (1..=64).map(move |few| (purpose, few)))
+    {
         let recorded = dialogue(purpose);
         let play = |moving: bool| {
             let mut server = ServerSession::new(ServerConfig::default(), seconds(1));
             let mut actions = Vec::new();
-            for byte in &recorded.to_server {
+            for bytes in recorded.to_server.chunks(few) {
                 if moving {
                     server = ServerSession::restore(&server.save()).unwrap();
                 }
-                server.handle_input(&[*byte], seconds(1));
+                server.handle_input(bytes, seconds(1));
                 if moving {
                     server = ServerSession::restore(&server.save()).unwrap();
                 }
@@ -72,7 +75,6 @@ fn a_server_moves_between_any_two_bytes() {
         let (moved, stayed) = (play(true), play(false));
         // The handshake's answer is random, and as long.
         assert_eq!(moved.len(), stayed.len());
-        assert!(moved.len() > 10);
         assert_eq!(moved[1..], stayed[1..]);
         let others = |actions: Vec<ServerAction>| -> Vec<ServerAction> {
             actions
@@ -80,7 +82,11 @@ fn a_server_moves_between_any_two_bytes() {
                 .filter(|action| !matches!(action, ServerAction::Send(_)))
                 .collect()
         };
-        assert_eq!(others(moved), others(recorded.server_actions));
+        // A request is answered before what comes behind it only if that comes later.
+        if few == 1 {
+            assert!(moved.len() > 10);
+            assert_eq!(others(moved), others(recorded.server_actions));
+        }
     }
 }
 
