@@ -8,7 +8,8 @@
 //!   is silent or gone.
 //! - The primary goes on the air at a keyframe when nobody is; the backup too, when no primary is about to.
 //! - Is the one on the air silent (see `pace`) or gone, the other seat goes on the air if it has been *clean*, without
-//!   a silence of its own, for [`HEALTHY_AFTER`]; else when the stream would be held.
+//!   a silence of its own, for [`HEALTHY_AFTER`]; else when the stream would be held. Is its picture alone silent, so
+//!   does the other if that one's pictures have gone on since.
 //! - The primary gets the air back at a keyframe when it has been clean for [`HAND_BACK_AFTER`], doubled for each
 //!   time that it failed again within [`FAILURE_WINDOW`]. Not after an operator's switch to the backup, until that is
 //!   lost or the operator switches again.
@@ -54,6 +55,8 @@ pub(crate) enum Ballot {
     Key,
     /// Any other picture.
     Picture,
+    /// A picture of a further track.
+    Further,
     /// Sound.
     Sound,
     /// Neither: it changes nothing.
@@ -267,7 +270,9 @@ impl Election {
         let primary = candidate.role == PublishRole::Primary;
         if self.wanted == Some(id) {
             Some(Cause::Switched)
-        } else if other.is_silent(now) && candidate.is_clean(HEALTHY_AFTER, now) {
+        } else if (other.is_silent(now) || (other.is_blind(now) && candidate.outshows(other)))
+            && candidate.is_clean(HEALTHY_AFTER, now)
+        {
             Some(Cause::StandsIn)
         } else if primary && !self.pinned && candidate.is_clean(self.hand_back_after(now), now) {
             Some(Cause::HandedBack)
@@ -297,12 +302,20 @@ impl Election {
         let waits = |c: &&Candidate| c.seated && Some(c.id) != self.on_air;
         let candidate = self.candidates.iter().find(waits)?;
         let healthy_at = candidate.clean_since.saturating_add(HEALTHY_AFTER);
-        let free_at = match self.on_air.and_then(|id| self.find(id)) {
-            Some(other) => other.silent_at(),
-            None => self.primary_comes_until(candidate).unwrap_or_default(),
+        let due = |free_at: u64| free_at.max(healthy_at.min(hold_at));
+        let other = self.on_air.and_then(|id| self.find(id));
+        let shows = other
+            .filter(|other| candidate.outshows(other))
+            .map(|other| due(other.blind_at()))
+            .filter(|due| *due < candidate.blind_at());
+        let sends = || {
+            let free_at = match other {
+                Some(other) => other.silent_at(),
+                None => self.primary_comes_until(candidate).unwrap_or_default(),
+            };
+            Some(due(free_at)).filter(|due| *due < candidate.silent_at())
         };
-        let due = free_at.max(healthy_at.min(hold_at));
-        (due < candidate.silent_at()).then_some((candidate.id, due))
+        Some((candidate.id, shows.or_else(sends)?))
     }
 
     /// Puts `id` on the air.

@@ -1,4 +1,7 @@
 //! [pure] What the election knows of one publisher: whether it sends, for how long without a silence, and what.
+//!
+//! Its picture has a pace of its own: sound may go on when a capture card or an encoder has given up. One whose picture
+//! is overdue is *blind*; who sends nothing at all is blind too. A publisher of sound alone never is for its picture.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +28,11 @@ pub(super) struct Candidate {
     pub(super) pace: Pace,
     /// When it was heard last.
     heard: Option<u64>,
-    /// Since when it has not been silent.
+    /// The pace of its main picture.
+    picture_pace: Pace,
+    /// When its main picture was seen last.
+    seen: Option<u64>,
+    /// Since when it has not been blind.
     pub(super) clean_since: u64,
 }
 
@@ -41,6 +48,8 @@ impl Candidate {
             first_sound: None,
             pace: Pace::default(),
             heard: None,
+            picture_pace: Pace::default(),
+            seen: None,
             clean_since: 0,
         }
     }
@@ -50,17 +59,21 @@ impl Candidate {
         if ballot == Ballot::Other {
             return false;
         }
-        if self.is_silent(now) {
+        if self.is_blind(now) {
             self.clean_since = now;
         }
         self.pace.note(stamp);
         self.heard = Some(now);
+        if matches!(ballot, Ballot::Key | Ballot::Picture) {
+            self.picture_pace.note(stamp);
+            self.seen = Some(now);
+        }
         match ballot {
             Ballot::Key => {
                 self.picture = true;
                 true
             }
-            Ballot::Picture => {
+            Ballot::Picture | Ballot::Further => {
                 self.picture = true;
                 false
             }
@@ -78,8 +91,10 @@ impl Candidate {
     }
 
     /// It was silent for long: should nothing but sound come back, sound alone is its show.
-    pub(super) const fn start_over(&mut self) {
+    pub(super) fn start_over(&mut self) {
         self.picture = false;
+        self.picture_pace = Pace::default();
+        self.seen = None;
         self.first_sound = None;
     }
 
@@ -93,8 +108,27 @@ impl Candidate {
         now >= self.silent_at()
     }
 
-    /// Whether it sends, and has not been silent for `ms` milliseconds.
+    /// From when on it is blind, should nothing come.
+    pub(super) fn blind_at(&self) -> u64 {
+        let wait = self.picture_pace.silent_after();
+        let overdue = self.seen.map_or(u64::MAX, |seen| seen.saturating_add(wait));
+        overdue.min(self.silent_at())
+    }
+
+    pub(super) fn is_blind(&self, now: u64) -> bool {
+        now >= self.blind_at()
+    }
+
+    /// Whether it has shown pictures well after `other` ceased to. Two encoders of one show that stands still fall
+    /// behind their pace together: neither then shows more than the other.
+    pub(super) fn outshows(&self, other: &Self) -> bool {
+        let margin = other.picture_pace.silent_after() / 2;
+        let seen = self.seen.zip(other.seen);
+        seen.is_some_and(|(mine, its)| mine >= its.saturating_add(margin))
+    }
+
+    /// Whether it sends, and has not been blind for `ms` milliseconds.
     pub(super) fn is_clean(&self, ms: u64, now: u64) -> bool {
-        !self.is_silent(now) && now.saturating_sub(self.clean_since) >= ms
+        !self.is_blind(now) && now.saturating_sub(self.clean_since) >= ms
     }
 }

@@ -20,6 +20,8 @@ pub(crate) enum Standing {
     NoKeyframe,
     /// It sends nothing.
     Silent,
+    /// It sends, but its picture is overdue.
+    NoPicture,
     /// One takeover more would be too many.
     Parked,
     /// The operator ended the show that it was part of.
@@ -38,6 +40,7 @@ impl Standing {
             Self::SwitchedAway => "switched_away",
             Self::NoKeyframe => "no_keyframe",
             Self::Silent => "silent",
+            Self::NoPicture => "no_picture",
             Self::Parked => "parked",
             Self::Ended => "ended",
             Self::OnHold => "on_hold",
@@ -61,6 +64,7 @@ impl fmt::Display for Standing {
             Self::SwitchedAway => "waits: an operator switched to the other one",
             Self::NoKeyframe => "waits for its first keyframe",
             Self::Silent => "sends nothing",
+            Self::NoPicture => "sends no picture",
             Self::Parked => {
                 "waits: two encoders keep taking over from each other; stop one of them"
             }
@@ -107,6 +111,8 @@ impl Election {
             Standing::Parked
         } else if !candidate.seated {
             Standing::NoKeyframe
+        } else if candidate.is_blind(now) {
+            Standing::NoPicture
         } else if candidate.role == PublishRole::Backup || self.on_air.is_none() {
             Standing::StandsBy
         } else if self.pinned {

@@ -1,5 +1,7 @@
 use super::*;
 
+mod pictures;
+
 const A: PublisherId = PublisherId(1);
 const B: PublisherId = PublisherId(2);
 const C: PublisherId = PublisherId(3);
@@ -10,6 +12,8 @@ struct Booth {
     election: Election,
     now: u64,
     sending: Vec<PublisherId>,
+    /// Those of them whose picture is lost: they send sound.
+    blind: Vec<PublisherId>,
 }
 
 impl Booth {
@@ -18,6 +22,7 @@ impl Booth {
             election: Election::default(),
             now: 1_000_000,
             sending: Vec::new(),
+            blind: Vec::new(),
         };
         for (id, role) in publishers {
             assert_eq!(booth.election.join(*id, *role), None);
@@ -49,7 +54,12 @@ impl Booth {
             self.now += 40.min(until - self.now);
             for id in self.sending.clone() {
                 let on_air = self.election.on_air() == Some(id);
-                let verdict = self.send(id, Ballot::Picture);
+                let ballot = if self.blind.contains(&id) {
+                    Ballot::Sound
+                } else {
+                    Ballot::Picture
+                };
+                let verdict = self.send(id, ballot);
                 let expected = if on_air {
                     Verdict::OnAir
                 } else {

@@ -159,7 +159,8 @@ fn ballot(media: &Media) -> Ballot {
         Media::Video {
             tracks, key: true, ..
         } if tracks.contains(MAIN) => Ballot::Key,
-        Media::Video { .. } => Ballot::Picture,
+        Media::Video { tracks, .. } if tracks.contains(MAIN) => Ballot::Picture,
+        Media::Video { .. } => Ballot::Further,
         Media::Audio => Ballot::Sound,
         Media::Data(_) | Media::Metadata(_) | Media::Header(..) | Media::Nothing => Ballot::Other,
     }

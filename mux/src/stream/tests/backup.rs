@@ -192,3 +192,32 @@ fn changes_of_encoder_never_bring_the_timeline_far_ahead_of_the_wall_clock() {
     }
     assert!(on_air(&stage).len() > 40);
 }
+
+#[test]
+fn a_picture_that_is_lost_while_the_sound_goes_on_is_stood_in_for_within_a_second() {
+    let mut stage = pair();
+    let mut transcoder = Cursor::new(Audience::Transcoder);
+    both(&mut stage, 0, 6_000, &[PRIMARY, BACKUP]);
+    let mut items = stage.take(&mut transcoder);
+    let without_picture = |stage: &mut Stage, from: u32, ms: u32| {
+        for at in (from..from + ms).step_by(40) {
+            stage.send(PRIMARY, MessageKind::Audio, at + 5, SOUND);
+            both(stage, at, 40, &[BACKUP]);
+        }
+    };
+    without_picture(&mut stage, 6_000, 720);
+    let stood_in = [(PRIMARY, Cause::Free), (BACKUP, Cause::StandsIn)];
+    assert_eq!(on_air(&stage), stood_in);
+    without_picture(&mut stage, 6_720, 20_000);
+    assert_eq!(on_air(&stage), stood_in);
+    both(&mut stage, 26_720, 15_280, &[PRIMARY, BACKUP]);
+    assert_eq!(on_air(&stage)[2..], [(PRIMARY, Cause::HandedBack)]);
+    items.extend(stage.take(&mut transcoder));
+    let dsn = |stamp: Stamp| (stamp.kind, stamp.dsn);
+    let stamps: Vec<_> = stamps(&items).into_iter().map(dsn).collect();
+    assert!(
+        stamps
+            .iter()
+            .all(|stamp| *stamp == (StampKind::Segment, Dsn(0)))
+    );
+}
