@@ -3,6 +3,7 @@
 //!
 //! Always true: what is kept begins where decoding can begin, and nothing is missing from there on. A group that exceeds
 //! [`MAX_BYTES`] is let go, and the next keyframe waited for. At most one publisher of a stream is kept warm.
+//! A restart lets it go too.
 
 use bytes::Bytes;
 

@@ -20,7 +20,8 @@ pub(crate) struct Publisher {
     pub(crate) id: PublisherId,
     /// What it has configured.
     pub(crate) headers: Headers,
-    /// Not saved: it is there again with the next keyframe.
+    /// Not saved: it is there again with the next keyframe. A stand-in that is needed before that waits for it, and the
+    /// stream is held meanwhile if that takes longer than a hold waits.
     #[serde(skip)]
     pub(super) warm: Warm,
     /// Messages of it that were taken in, in its connection's order.

@@ -117,6 +117,27 @@ fn a_primary_that_is_cut_is_followed_by_its_backup_at_once() {
     assert_eq!(stage.stream.on_air(), Some(BACKUP));
 }
 
+/// What is kept of it does not outlive a restart: the cost is one interval of keyframes, and then it is as before.
+#[test]
+fn right_after_a_restart_a_backup_goes_on_the_air_at_its_next_keyframe() {
+    let stands_in = [(PRIMARY, Cause::Free), (BACKUP, Cause::StandsIn)];
+    let mut stage = pair();
+    both(&mut stage, 0, 6_000, &[PRIMARY, BACKUP]);
+    stage.restart();
+    assert_eq!(stage.stream.warm_bytes(), 0);
+    both(&mut stage, 6_000, 1_200, &[BACKUP]);
+    assert_eq!(on_air(&stage), stands_in[..1]);
+    both(&mut stage, 7_200, 40, &[BACKUP]);
+    assert_eq!(on_air(&stage), stands_in);
+
+    let mut stage = pair();
+    both(&mut stage, 0, 6_000, &[PRIMARY, BACKUP]);
+    stage.restart();
+    both(&mut stage, 6_000, 2_000, &[PRIMARY, BACKUP]);
+    both(&mut stage, 8_000, 720, &[BACKUP]);
+    assert_eq!(on_air(&stage), stands_in);
+}
+
 #[test]
 fn a_backup_with_another_configuration_is_a_discontinuity_with_its_own_headers() {
     let mut stage = Stage::new();
