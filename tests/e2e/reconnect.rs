@@ -89,7 +89,8 @@ async fn obs_under_tls_comes_back_by_itself_into_the_show_that_a_player_never_le
     player.picture().await?;
     player.goes_on().await?;
     for blow in ["restart", "kill"] {
-        ensure!(service.stored("connection-") == 1, "the player's is kept");
+        // The player's.
+        service.wait_until_stored("connection-", 1)?;
         if blow == "kill" {
             service.daemon.kill()?;
         } else {

@@ -270,9 +270,11 @@ fn a_target_is_started_and_stopped_while_live_and_another_does_not_notice() -> R
         told(&entrance, "ordered", "live", round)?;
         watch(&entrance)?;
         order(&entrance, "ordered", "stop")?;
-        while status(&entrance, "ordered")?["state"] != "stopped" {
-            std::thread::yield_now();
-        }
+        entrance.mux.admin()?.wait_until(|status| {
+            let pushes = status["streams"]["stage"]["pushes"].as_array();
+            let stopped = |push: &Value| push["name"] == "ordered" && push["state"] == "stopped";
+            pushes.is_some_and(|pushes| pushes.iter().any(stopped))
+        })?;
     }
     assert_eq!(status(&entrance, "ordered")?["failures"], 0);
     let recordings = ordered.recordings()?;

@@ -130,9 +130,7 @@ async fn the_wrong_port_is_told_with_what_to_type_into_obs() -> Result<()> {
         // Closed, in whatever way.
         let _closed = socket.read_to_end(&mut Vec::new()).await;
         let admin = entrance.mux.admin()?;
-        while admin.metric(ENDED, &format!("class=\"{class}\""))? < 1.0 {
-            tokio::task::yield_now().await;
-        }
+        admin.wait_for_metric(ENDED, &format!("class=\"{class}\""), 1.0)?;
         if told {
             entrance
                 .mux
@@ -160,9 +158,7 @@ async fn a_load_balancer_says_who_comes_and_nobody_else_may() -> Result<()> {
     {
         bail!("a named proxy was let in without a header");
     }
-    while admin.metric(ENDED, "class=\"no_proxy_header\"")? < 1.0 {
-        tokio::task::yield_now().await;
-    }
+    admin.wait_for_metric(ENDED, "class=\"no_proxy_header\"", 1.0)?;
 
     // One address in front of it takes its places, and no more.
     let header = b"PROXY TCP4 192.0.2.9 192.0.2.1 1 1935\r\n";
@@ -172,9 +168,7 @@ async fn a_load_balancer_says_who_comes_and_nobody_else_may() -> Result<()> {
         socket.write_all(header).await?;
         waiting.push(socket);
     }
-    while admin.metric(ENDED, "class=\"crowded\"")? < 8.0 {
-        tokio::task::yield_now().await;
-    }
+    admin.wait_for_metric(ENDED, "class=\"crowded\"", 8.0)?;
     let header = b"PROXY TCP4 192.0.2.10 192.0.2.1 1 1935\r\n";
     Peer::connect(address, header, Purpose::Publish, "stage-publishes").await?;
 
@@ -188,8 +182,6 @@ async fn a_load_balancer_says_who_comes_and_nobody_else_may() -> Result<()> {
     );
     refused.await.err().context("a header was believed")?;
     let admin = open.mux.admin()?;
-    while admin.metric(ENDED, "class=\"not_rtmp\"")? < 1.0 {
-        tokio::task::yield_now().await;
-    }
+    admin.wait_for_metric(ENDED, "class=\"not_rtmp\"", 1.0)?;
     Ok(())
 }

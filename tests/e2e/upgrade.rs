@@ -70,12 +70,10 @@ fn a_show_goes_through_restarts_and_kills_without_a_frame_lost() -> Result<()> {
         players.push((player, file));
     }
     // All are connected once their sockets are kept; then blow after blow until the first player has all it wants.
+    service.wait_until_stored("connection-", 4)?;
     let mut blows = 0;
     while players[0].0.try_wait()?.is_none() {
         service.daemon.wait_until_ready()?;
-        if service.stored("connection-") < 4 && blows == 0 {
-            continue;
-        }
         blows += 1;
         if blows % 2 == 0 {
             service.daemon.signal(Signal::SIGTERM)?;
@@ -108,9 +106,7 @@ fn a_state_of_another_version_is_a_fresh_start() -> Result<()> {
     let directory = RunDirectory::new()?;
     let mut service = service(&directory, "")?;
     let mut encoder = Encoder::publish(&clip, &url(&service, PUBLISH)?, directory.path())?;
-    while service.stored("connection-") == 0 {
-        service.daemon.wait_until_ready()?;
-    }
+    service.wait_until_stored("connection-", 1)?;
     service.daemon.kill()?;
     for kind in ["connections", "stream-"] {
         service.replace(kind, || {

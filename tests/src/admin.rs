@@ -76,15 +76,19 @@ impl Admin {
 
     /// `/status`, as soon as it is as one waits for.
     pub fn wait_until(self, is: impl Fn(&Value) -> bool) -> Result<Value> {
-        let deadline = Instant::now() + ANSWER;
-        loop {
-            let status = serde_json::from_str(&self.get("/status")?.1)?;
-            if is(&status) {
-                return Ok(status);
-            }
-            ensure!(Instant::now() < deadline, "in vain: {status}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let mut last = Value::Null;
+        poll(ANSWER, || {
+            last = serde_json::from_str(&self.get("/status")?.1)?;
+            Ok(is(&last))
+        })
+        .with_context(|| format!("in vain: {last}"))?;
+        Ok(last)
+    }
+
+    /// Waits until [`Self::metric`] is at least this.
+    pub fn wait_for_metric(self, name: &str, label: &str, least: f64) -> Result<()> {
+        poll(ANSWER, || Ok(self.metric(name, label)? >= least))
+            .with_context(|| format!("in vain: {name} {label} of {least}"))
     }
 
     /// Whether `/ready` says so.
@@ -97,6 +101,17 @@ impl Admin {
         let (_, text) = self.get("/metrics")?;
         Ok(sum(&text, name, label))
     }
+}
+
+/// Asks again and again until the answer is yes. What only an answer over HTTP tells, nobody announces: this is the one
+/// place of the harness where time is waited for.
+pub(crate) fn poll(patience: Duration, mut ask: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + patience;
+    while !ask()? {
+        ensure!(Instant::now() < deadline, "it does not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 fn sum(text: &str, name: &str, label: &str) -> f64 {

@@ -23,17 +23,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::{
+    errno::Errno,
     sys::{
         prctl,
         signal::{Signal, kill},
+        wait::{Id, WaitPidFlag, waitid},
     },
     unistd::Pid,
 };
 use serde_json::Value;
 
-use crate::Admin;
+use crate::{Admin, admin::poll};
 
 /// How long a daemon may take to start, or to say what one waits for. Generous: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -95,12 +97,32 @@ struct Log {
 #[derive(Debug, Default)]
 struct LogState {
     lines: Vec<String>,
+    /// Nobody can write any more.
     ended: bool,
+    /// The process is no more.
+    exited: bool,
 }
 
 impl Log {
     fn lock(&self) -> MutexGuard<'_, LogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What `find` finds, as soon as it does; `None` when patience is at its end.
+    fn wait_until<T>(&self, mut find: impl FnMut(&LogState) -> Option<T>) -> Option<T> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.lock();
+        loop {
+            if let Some(found) = find(&state) {
+                return Some(found);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            let grown = self.grown.wait_timeout(state, left);
+            state = grown.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }
 
@@ -140,6 +162,8 @@ impl Daemon {
         let file = File::create(directory.join(format!("{name}.log")))?;
         let reader = Arc::clone(&log);
         std::thread::spawn(move || copy_lines(BufReader::new(stderr), file, &reader));
+        let (waiter, process) = (Arc::clone(&log), child.id());
+        std::thread::spawn(move || note_exit(process, &waiter));
         Ok(Self {
             name: name.to_owned(),
             child,
@@ -164,48 +188,29 @@ impl Daemon {
     /// Waits until `/ready` says that it is.
     pub fn wait_until_ready(&self) -> Result<()> {
         let admin = self.admin()?;
-        let deadline = Instant::now() + PATIENCE;
-        while !admin.is_ready() {
-            if Instant::now() > deadline || self.log.lock().ended {
-                let last = admin
-                    .get("/ready")
-                    .map(|(_, body)| body)
-                    .unwrap_or_default();
-                bail!(
-                    "{} does not become ready ({}):\n{}",
-                    self.name,
-                    last.trim(),
-                    self.tail()
-                );
-            }
-            // Readiness has no event to wait for from outside.
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
+        poll(PATIENCE, || {
+            ensure!(!self.log.lock().ended, "it has ended");
+            Ok(admin.is_ready())
+        })
+        .with_context(|| {
+            let last = admin.get("/ready").map(|(_, body)| body);
+            let last = last.unwrap_or_default();
+            let (name, tail) = (&self.name, self.tail());
+            format!("{name} does not become ready ({}):\n{tail}", last.trim())
+        })
     }
 
     /// Waits until `find` finds something in a line of the log, past lines included.
     pub fn wait_for_line<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> Result<T> {
-        let deadline = Instant::now() + PATIENCE;
         let mut seen = 0;
-        let mut state = self.log.lock();
-        loop {
-            if let Some(found) = state.lines.iter().skip(seen).find_map(|line| find(line)) {
-                return Ok(found);
-            }
+        let found = self.log.wait_until(|state| {
+            let found = state.lines.iter().skip(seen).find_map(|line| find(line));
             seen = state.lines.len();
-            let left = deadline.saturating_duration_since(Instant::now());
-            if state.ended || left.is_zero() {
-                drop(state);
-                bail!("{}: waited in vain for {what}:\n{}", self.name, self.tail());
-            }
-            state = self
-                .log
-                .grown
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+            found.map(Some).or_else(|| state.ended.then_some(None))
+        });
+        found
+            .flatten()
+            .with_context(|| format!("{}: waited in vain for {what}:\n{}", self.name, self.tail()))
     }
 
     /// What it has said so far.
@@ -274,17 +279,22 @@ impl Daemon {
 
     /// Waits until it ends by itself.
     pub fn exited(&mut self) -> Result<ExitStatus> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            if Instant::now() > deadline {
-                bail!("{} does not end:\n{}", self.name, self.tail());
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        self.log
+            .wait_until(|state| state.exited.then_some(()))
+            .with_context(|| format!("{} does not end:\n{}", self.name, self.tail()))?;
+        Ok(self.child.wait()?)
     }
+}
+
+/// Says in the log when the process has ended; whoever owns it takes its status.
+fn note_exit(process: u32, log: &Log) {
+    if let Ok(id) = i32::try_from(process) {
+        let seen = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        // An interrupted call waits on; any other error says that somebody has taken the status.
+        while waitid(Id::Pid(Pid::from_raw(id)), seen) == Err(Errno::EINTR) {}
+    }
+    log.lock().exited = true;
+    log.grown.notify_all();
 }
 
 fn copy_lines(from: impl BufRead, mut to: File, log: &Log) {

@@ -20,10 +20,11 @@ use std::{
     },
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
+    time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::{
     fcntl::{FcntlArg, fcntl},
     sys::socket::{ControlMessageOwned, MsgFlags, recvmsg},
@@ -36,6 +37,8 @@ use crate::{Daemon, Program};
 const FIRST: RawFd = 3;
 /// Ours lie above all that are passed.
 const ABOVE: RawFd = 2_000;
+/// How long something may take to be stored. Generous: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What we send ourselves behind everything a process has sent before it died.
 const BARRIER: &str = "X_BARRIER=1";
 
@@ -56,12 +59,20 @@ pub struct Service {
 
 /// What is kept, by name.
 #[derive(Debug, Default)]
-struct Store(Mutex<BTreeMap<String, Vec<OwnedFd>>>);
+struct Store {
+    kept: Mutex<BTreeMap<String, Vec<OwnedFd>>>,
+    changed: Condvar,
+}
 
 impl Store {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<OwnedFd>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn count(kept: &BTreeMap<String, Vec<OwnedFd>>, prefix: &str) -> usize {
+    let kept = kept.iter().filter(|(name, _)| name.starts_with(prefix));
+    kept.map(|(_, descriptors)| descriptors.len()).sum()
 }
 
 impl Service {
@@ -113,11 +124,17 @@ impl Service {
         Ok(listener.local_addr()?)
     }
 
-    /// How many descriptors are kept under names that begin with `prefix`.
-    pub fn stored(&self, prefix: &str) -> usize {
-        let store = self.store.lock();
-        let stored = store.iter().filter(|(name, _)| name.starts_with(prefix));
-        stored.map(|(_, descriptors)| descriptors.len()).sum()
+    /// Waits until at least `least` descriptors are kept under names that begin with `prefix`.
+    pub fn wait_until_stored(&self, prefix: &str, least: usize) -> Result<()> {
+        let lacks = |kept: &mut BTreeMap<String, Vec<OwnedFd>>| count(kept, prefix) < least;
+        let waited = self
+            .store
+            .changed
+            .wait_timeout_while(self.store.lock(), PATIENCE, lacks);
+        let (kept, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let stored = count(&kept, prefix);
+        ensure!(stored >= least, "{stored} of {least} {prefix} are kept");
+        Ok(())
     }
 
     /// Whether the daemon has read all that `peer` has sent on a connection that is kept.
@@ -232,7 +249,7 @@ fn spawn(
 }
 
 /// Takes one message in.
-fn serve(socket: &UnixDatagram, store: &Store, reach: &mpsc::SyncSender<()>) -> Result<()> {
+fn serve(socket: &UnixDatagram, kept: &Store, reach: &mpsc::SyncSender<()>) -> Result<()> {
     let mut text = [0; 4096];
     let mut room = nix::cmsg_space!([RawFd; 8]);
     let (length, descriptors) = {
@@ -261,7 +278,7 @@ fn serve(socket: &UnixDatagram, store: &Store, reach: &mpsc::SyncSender<()>) -> 
         text.lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
     };
-    let mut store = store.lock();
+    let mut store = kept.lock();
     if field("FDSTORE") == Some("1") {
         let name = field("FDNAME").context("no name")?;
         store
@@ -271,5 +288,6 @@ fn serve(socket: &UnixDatagram, store: &Store, reach: &mpsc::SyncSender<()>) -> 
     } else if field("FDSTOREREMOVE") == Some("1") {
         store.remove(field("FDNAME").context("no name")?);
     }
+    kept.changed.notify_all();
     Ok(())
 }

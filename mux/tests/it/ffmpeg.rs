@@ -60,9 +60,8 @@ async fn it_plays_what_it_published() {
             let input = format!("-v error -xerror -i {play} -t 2 -f null");
             ffmpeg(&input, "-").await
         });
-        while mux.status()["players"]["connected"] == 0 {
-            tokio::task::yield_now().await;
-        }
+        mux.status_when(|status| status["players"]["connected"] == 1)
+            .await;
         assert!(ffmpeg(SHOW, &publish).await.success());
         assert!(playing.await.unwrap().success());
         mux.stop().await;

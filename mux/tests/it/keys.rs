@@ -87,9 +87,7 @@ async fn a_key_is_made_shown_once_published_with_rotated_and_revoked() {
         newer
             .send(rtmp::MessageKind::Video, 0, &frame(true, 0, 10))
             .await;
-        while mux.status()["state"] != "live" {
-            tokio::task::yield_now().await;
-        }
+        mux.status_when(|status| status["state"] == "live").await;
         mux.stop().await;
     })
     .await;

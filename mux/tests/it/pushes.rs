@@ -25,16 +25,15 @@ async fn opening(feed: &mut Feed) -> (u32, u32) {
 
 /// Waits until the push called `name` is as `is` wants it.
 async fn push_is(mux: &Running, name: &str, is: impl Fn(&Value) -> bool) -> Value {
-    loop {
-        let status = mux.status();
+    let called = |status: &Value| {
         let pushes = status["pushes"].as_array().unwrap();
-        let push = pushes.iter().find(|push| push["name"] == name).unwrap();
-        if is(push) {
-            return push.clone();
-        }
-        // There is nothing to wait for from outside.
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+        pushes
+            .iter()
+            .find(|push| push["name"] == name)
+            .unwrap()
+            .clone()
+    };
+    called(&mux.status_when(|status| is(&called(status))).await)
 }
 
 #[tokio::test]

@@ -108,6 +108,18 @@ impl Running {
         self.chassis.status()["streams"]["stage"].clone()
     }
 
+    /// The same, as soon as it is as one waits for. Within one process nobody announces it: whatever else there is to do is
+    /// done, and it is looked at again.
+    pub(crate) async fn status_when(&self, is: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let status = self.status();
+            if is(&status) {
+                return status;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Stops it and waits until all its tasks have ended. Answers with its state directory.
     pub(crate) async fn stop(self) -> PathBuf {
         self.chassis.shutdown().trigger();

@@ -70,9 +70,8 @@ async fn mux_starts_without_its_transcoder_says_so_and_finds_it() {
         let mut obs = Client::publish(mux.address(), KEY).await.unwrap();
         obs.send_headers().await;
         obs.send(MessageKind::Video, 0, &frame(true, 0, 10)).await;
-        while mux.status()["outputs"][0]["state"] != "waiting" {
-            tokio::task::yield_now().await;
-        }
+        mux.status_when(|status| status["outputs"][0]["state"] == "waiting")
+            .await;
         let mut feed = Transcoder::start_at(address).await.accept().await;
         assert_eq!(opening(&mut feed).await.1, 0);
         mux.stop().await;

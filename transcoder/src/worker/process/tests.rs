@@ -19,7 +19,7 @@ async fn a_worker_that_takes_frames_and_gives_none_is_given_up() {
     };
     let load = Arc::clone(&listener.load);
     let fed = async {
-        // Silence before anything was fed is no fault.
+        // Silence before anything was fed is no fault. The clock is the test's own: nobody waits.
         tokio::time::sleep(2 * SILENCE).await;
         load.went_in(0);
     };
