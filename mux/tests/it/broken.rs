@@ -61,3 +61,33 @@ async fn a_publisher_of_nonsense_harms_itself_alone() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_publisher_reset_in_the_middle_of_a_frame_is_held_and_the_next_goes_on() {
+    within(async {
+        let mux = Running::start(&[]).await;
+        let mut player = Client::play(mux.address(), PLAY_KEY).await.unwrap();
+        let mut seen = Vec::new();
+        let mut newest = 0;
+        // In the chunk's header, in the tag's, and before the last byte.
+        for (n, cut) in (0..).zip([3, 14, 100_000]) {
+            let mut obs = Client::publish(mux.address(), KEY).await.unwrap();
+            obs.send_headers().await;
+            obs.send(MessageKind::Video, 0, &frame(true, n, 10)).await;
+            while seen.last() != Some(&n) {
+                let message = player.next().await.expect("a player is never closed");
+                assert!(message.timestamp >= newest, "time falls");
+                newest = message.timestamp;
+                seen.extend(number(&message).map(|(number, _)| number));
+            }
+            obs.dies_in(40, &frame(true, 1_000 + n, 100_000), cut).await;
+            let status = mux.status_when(|status| status["state"] == "held").await;
+            assert_eq!(status["publishers"], 0);
+            assert_eq!(status["players"]["connected"], 1);
+        }
+        // Each picture that was whole came once, and none that was not.
+        assert_eq!(seen, [0, 1, 2]);
+        mux.stop().await;
+    })
+    .await;
+}

@@ -105,6 +105,16 @@ impl Client {
         }
     }
 
+    /// Publishes the first `length` bytes of what [`Self::send`] would write, and is reset, as when its machine dies.
+    pub(crate) async fn dies_in(mut self, timestamp: u32, payload: &[u8], length: usize) {
+        let kind = MessageKind::Video;
+        let header = MediaHeader::new(timestamp, kind, payload.len(), self.stream_id.unwrap());
+        let pieces: Vec<_> = header.pieces(payload, self.chunk_size, 0).collect();
+        let bytes = pieces.concat();
+        self.socket.write_all(&bytes[..length]).await.unwrap();
+        self.socket.set_zero_linger().unwrap();
+    }
+
     /// What an encoder sends first.
     pub(crate) async fn send_headers(&mut self) {
         self.send(MessageKind::DataAmf0, 0, METADATA).await;
