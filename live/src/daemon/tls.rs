@@ -184,11 +184,12 @@ impl Look {
         };
         match found {
             Ok(certificate) => {
+                let expires = certificate.expires;
+                shown.replace(certificate);
                 info!(
-                    expires = certificate.expires,
+                    expires,
                     "the certificate has changed; the new one is shown from now on"
                 );
-                shown.replace(certificate);
                 *self = Self::default();
             }
             // Told when it is found the second time: the two files are not replaced at one moment.
