@@ -6,6 +6,7 @@ mod attack;
 mod browser;
 mod clients;
 mod control;
+mod ending;
 mod health;
 mod hostile;
 mod obs;
@@ -19,6 +20,7 @@ mod rtmps;
 mod show;
 mod upgrade;
 mod upgrade_twin;
+mod watch;
 
 use anyhow::Result;
 use bytes::Bytes;

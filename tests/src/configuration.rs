@@ -32,16 +32,19 @@ pub struct Plan {
     pub transcoders: usize,
     /// Height and bit rate of each encoded rung.
     pub rungs: Vec<(u16, &'static str)>,
+    /// How long a stream outlives its publisher.
+    pub hold: &'static str,
 }
 
 impl Default for Plan {
-    /// Free ports, the stream `stage`, one transcoder, one rung of 480 lines.
+    /// Free ports, the stream `stage`, one transcoder, one rung of 480 lines, mux's own hold.
     fn default() -> Self {
         Self {
             ports: Ports::default(),
             streams: vec![STAGE],
             transcoders: 1,
             rungs: vec![(480, "1400k")],
+            hold: "5m",
         }
     }
 }
@@ -70,12 +73,14 @@ fn chassis(admin: u16, directory: &Path) -> String {
 pub(crate) fn mux(plan: &Plan, directory: &Path, members: &[Member]) -> String {
     let mut out = format!(
         "state_directory = {}\n\n[rtmp]\nlisten = \"127.0.0.1:{}\"\n\n\
-         [rtmps]\nlisten = \"127.0.0.1:{}\"\ncertificate = {}\nkey = {}\n\n{}",
+         [rtmps]\nlisten = \"127.0.0.1:{}\"\ncertificate = {}\nkey = {}\n\n\
+         [segment]\nhold = \"{}\"\n\n{}",
         quote(&directory.join("mux-state")),
         plan.ports.mux_rtmp,
         plan.ports.mux_rtmps,
         quote(&directory.join(CERTIFICATE)),
         quote(&directory.join(KEY)),
+        plan.hold,
         chassis(plan.ports.mux_admin, directory),
     );
     for member in members {

@@ -75,6 +75,13 @@ impl Encoder {
         self.0.is_running()
     }
 
+    /// Ends the show as one does at its end: it says so (FCUnpublish, deleteStream) and is gone.
+    pub fn finish(&mut self) -> Result<()> {
+        self.0.signal(Signal::SIGINT)?;
+        self.0.exited()?;
+        Ok(())
+    }
+
     /// Kills it in the middle of whatever it is sending.
     pub fn kill(&mut self) -> Result<()> {
         self.0.kill()

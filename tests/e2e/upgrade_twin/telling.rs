@@ -104,8 +104,7 @@ impl Teller {
             restarts: 0,
         };
         // Between taking a connection in and giving it to its keeper, mux has it alone.
-        let kept = || Ok(teller.service.stored("connection-") == 2);
-        teller.wait("both connections to be kept", kept).await?;
+        teller.service.wait_until_stored("connection-", 2)?;
         Ok(teller)
     }
 
