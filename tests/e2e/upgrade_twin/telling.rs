@@ -209,7 +209,7 @@ impl Teller {
             while !is()? {
                 ensure!(!self.listening.is_finished(), "the publisher was cut off");
                 ensure!(!self.playing.is_finished(), "the player was cut off");
-                // What the kernel or the store has of mux's has no event to wait for.
+                // What the kernel has of mux's has no event to wait for.
                 sleep(Duration::from_millis(1)).await;
             }
             Ok(())
