@@ -4,10 +4,12 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod aac;
-mod avc;
+mod av1;
+mod nal;
+mod video;
 
 pub use aac::{AacTrack, AacTrackError};
-pub use avc::{AvcTrack, AvcTrackError};
+pub use video::{VideoCodec, VideoTrack, VideoTrackError};
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,8 @@ use rtmp::{
     flv::{self, Class, Codec, Tag, Track},
 };
 
+use crate::codec::VideoCodec;
+
 /// The faults of one stream.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
@@ -45,15 +47,20 @@ impl<T: Copy> Fault<T> {
 impl Faults {
     /// A message has come. Gives what is worth telling, once.
     pub fn message(&mut self, message: &Message) -> Option<String> {
-        let unpublished = |tag: Tag<'_>, published: Codec| {
+        let unpublished = |tag: Tag<'_>, published: fn(Codec) -> bool| {
             let counts = tag.class != Class::Command && tag.track == Track::One(0);
-            counts.then(|| Some(tag.codec).filter(|codec| *codec != published))
+            counts.then(|| Some(tag.codec).filter(|codec| !published(*codec)))
         };
         if message.kind == MessageKind::Video {
-            let now = unpublished(flv::video(&message.payload).ok()?, Codec::Avc)?;
+            let now = {
+                let published = |codec| VideoCodec::of(codec).is_some();
+                unpublished(flv::video(&message.payload).ok()?, published)?
+            };
             self.video.set(now).map(no_picture)
         } else if message.kind == MessageKind::Audio {
-            let now = unpublished(flv::audio(&message.payload).ok()?, Codec::Aac)?;
+            let now = unpublished(flv::audio(&message.payload).ok()?, |codec| {
+                codec == Codec::Aac
+            })?;
             self.audio.set(now).map(no_sound)
         } else {
             None
@@ -76,7 +83,7 @@ impl Faults {
 
 fn no_picture(codec: Codec) -> String {
     let name = name(codec, |_| None);
-    format!("viewers get no picture from {name}: set the encoder to H.264")
+    format!("viewers get no picture from {name}: set the encoder to H.264, HEVC or AV1")
 }
 
 fn no_sound(codec: Codec) -> String {
@@ -116,20 +123,20 @@ mod tests {
 
     #[test]
     fn a_codec_that_viewers_do_without_is_told_once_and_listed_while_it_lasts() {
-        let hevc = message(MessageKind::Video, b"\x91hvc1\x00\x00\x00picture");
+        let vp9 = message(MessageKind::Video, b"\x91vp09picture");
         let avc = message(MessageKind::Video, b"\x17\x01\x00\x00\x00picture");
         let mp3 = message(MessageKind::Audio, b"\x2fsound");
         let opus = message(MessageKind::Audio, b"\x91Opussound");
         let mut faults = Faults::default();
         assert_eq!(
-            faults.message(&hevc).unwrap(),
-            "viewers get no picture from HEVC: set the encoder to H.264"
+            faults.message(&vp9).unwrap(),
+            "viewers get no picture from vp09: set the encoder to H.264, HEVC or AV1"
         );
         assert_eq!(
             faults.message(&mp3).unwrap(),
             "viewers get no sound from MP3: set the encoder to AAC"
         );
-        assert_eq!(faults.message(&hevc), None);
+        assert_eq!(faults.message(&vp9), None);
         assert_eq!(faults.list().len(), 2);
         assert_eq!(faults.message(&avc), None);
         assert_eq!(faults.message(&opus), None, "sound was told of");
@@ -137,7 +144,7 @@ mod tests {
             faults.list(),
             ["viewers get no sound from Opus: set the encoder to AAC"]
         );
-        assert_eq!(faults.message(&hevc), None, "so were pictures");
+        assert_eq!(faults.message(&vp9), None, "so were pictures");
     }
 
     #[test]
@@ -145,6 +152,8 @@ mod tests {
         let mut faults = Faults::default();
         for (kind, payload) in [
             (MessageKind::Video, &b"\x17\x01\x00\x00\x00picture"[..]),
+            (MessageKind::Video, b"\x91hvc1\x00\x00\x00picture"),
+            (MessageKind::Video, b"\x91av01picture"),
             (MessageKind::Video, b"\x5f\x00"),
             (MessageKind::Audio, b"\xaf\x01sound"),
             (MessageKind::Audio, b""),

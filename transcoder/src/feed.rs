@@ -1,6 +1,6 @@
 //! [pure] Mux's RTMP messages, as what they mean to a packager.
 //!
-//! Reads H.264 and AAC, of the first track. What it does not know is not an error: mux passes through what publishers
+//! Reads H.264, HEVC, AV1 and AAC, of the first track. What it does not know is not an error: mux passes through what publishers
 //! send. What it knows and cannot read is counted by whoever asks.
 
 use live::stamp::{self, Stamp, StampError, StampKind};
@@ -10,7 +10,10 @@ use rtmp::{
     flv::{self, Class, Codec, Tag, TagError, Track},
 };
 
-use crate::stream::{Message, Metadata};
+use crate::{
+    codec::VideoCodec,
+    stream::{Message, Metadata},
+};
 
 /// Why a message cannot be read. Mux's fault, or its publisher's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,14 +50,16 @@ pub fn read(message: &rtmp::Message) -> Result<Option<Message>, ReadError> {
 }
 
 fn video(message: &rtmp::Message, tag: &Tag<'_>) -> Option<Message> {
-    if tag.codec != Codec::Avc || tag.track != Track::One(0) || tag.body.is_empty() {
+    let codec = VideoCodec::of(tag.codec)?;
+    if tag.track != Track::One(0) || tag.body.is_empty() {
         return None;
     }
     // Shares the message's memory.
     let bytes = message.payload.slice_ref(tag.body);
     match tag.class {
-        Class::SequenceHeader => Some(Message::VideoConfig(bytes)),
+        Class::SequenceHeader => Some(Message::VideoConfig(codec, bytes)),
         Class::Key | Class::Inter | Class::Disposable => Some(Message::Video {
+            codec,
             wire_ms: message.timestamp,
             composition_ms: tag.composition_time,
             key: tag.class == Class::Key,
@@ -198,6 +203,7 @@ mod tests {
             &[0x17, 1, 0xff, 0xff, 0xfe, 0, 0, 0, 1, 0x65][..],
         );
         let expected = Message::Video {
+            codec: VideoCodec::Avc,
             wire_ms: 77,
             composition_ms: -2,
             key: true,

@@ -6,7 +6,7 @@
 
 use live::Rendition;
 
-use crate::{codec::AvcTrack, worker::RungPlan};
+use crate::{codec::VideoTrack, worker::RungPlan};
 
 /// One configured rung.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub const MAX_RUNGS: usize = 8;
 
 /// The rungs of `ladder` that are smaller than `source`, tall to small; where none is, its smallest at the source's own
 /// size.
-pub fn plan(source: &AvcTrack, ladder: &[Rung]) -> Vec<RungPlan> {
+pub fn plan(source: &VideoTrack, ladder: &[Rung]) -> Vec<RungPlan> {
     let (width, height) = (source.width(), source.height());
     let short = width.min(height);
     let mut rungs: Vec<Rung> = ladder
@@ -112,7 +112,11 @@ mod tests {
 
     #[test]
     fn there_is_a_rung_however_small_the_source() {
-        let source = AvcTrack::parse(&bytes::Bytes::from_static(crate::show::AVCC)).unwrap();
+        let source = VideoTrack::parse(
+            crate::codec::VideoCodec::Avc,
+            &bytes::Bytes::from_static(crate::show::AVCC),
+        )
+        .unwrap();
         let planned = |ladder: &[(u16, u32)]| {
             let ladder = ladder
                 .iter()

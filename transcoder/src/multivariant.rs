@@ -10,7 +10,7 @@ use live::{
     },
 };
 
-use crate::codec::{AacTrack, AvcTrack};
+use crate::codec::{AacTrack, VideoTrack};
 
 /// One video rendition on offer.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ pub struct Offer<'a> {
     /// Its name.
     pub rendition: Rendition,
     /// Its decoder configuration.
-    pub codec: &'a AvcTrack,
+    pub codec: &'a VideoTrack,
     /// Frames per second, when the configuration does not say.
     pub frame_rate: Option<FrameRate>,
     /// Average bits per second, without the sound.

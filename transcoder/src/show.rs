@@ -9,6 +9,7 @@ use live::{
 };
 
 use crate::{
+    codec::VideoCodec,
     ladder::Rung,
     part::PartTarget,
     stream::{Action, Message, Settings, Stream},
@@ -17,6 +18,11 @@ use crate::{
 
 /// x264, 640x360 at 30 frames per second, main profile.
 pub(crate) const AVCC: &[u8] = b"\x01\x4d\x40\x1e\xff\xe1\x00\x18\x67\x4d\x40\x1e\xec\xa0\x50\x17\xfc\xb8\x08\x80\x00\x00\x03\x00\x80\x00\x00\x1e\x07\x8b\x16\xcb\x01\x00\x04\x68\xce\x0f\xc8";
+/// x265, 640x360 at 30000/1001 frames per second, Main 10.
+pub(crate) const HVCC: &[u8] = b"\x01\x02\x20\x00\x00\x00\x90\x00\x00\x00\x00\x00\x3f\xf0\x00\xfc\xfd\xfa\xfa\x00\x00\x0f\x03\x20\x00\x01\x00\x18\x40\x01\x0c\x01\xff\xff\x02\x20\x00\x00\x03\x00\x90\x00\x00\x03\x00\x00\x03\x00\x3f\x95\x94\x09\x21\x00\x01\x00\x2a\x42\x01\x01\x02\x20\x00\x00\x03\x00\x90\x00\x00\x03\x00\x00\x03\x00\x3f\xa0\x05\x02\x01\x71\xf2\xb6\x59\x59\x52\x93\x0b\xc0\x5a\x02\x00\x00\x07\xd2\x00\x00\xea\x60\x10\x22\x00\x01\x00\x06\x44\x01\xc0\x73\xc1\x89";
+/// libaom, 1280x720, Main.
+pub(crate) const AV1C: &[u8] =
+    b"\x81\x05\x0c\x00\x0a\x0b\x00\x00\x00\x2d\x4c\xff\xb3\xcc\xaf\x90\x04";
 /// The first session's start, Unix milliseconds; its low 32 bits wrap within a minute from there.
 pub(crate) const START_MS: u64 = (418 << 32) - 20_000;
 
@@ -76,7 +82,10 @@ struct Made {
 impl Show {
     /// The decoder configurations, as mux sends them first.
     pub(crate) fn headers(&self) -> Vec<Message> {
-        let mut headers = vec![Message::VideoConfig(Bytes::from_static(AVCC))];
+        let mut headers = vec![Message::VideoConfig(
+            VideoCodec::Avc,
+            Bytes::from_static(AVCC),
+        )];
         let config: &[u8] = match self.audio_rate {
             Some(44_100) => b"\x12\x10",
             _ => b"\x11\x90",
@@ -109,6 +118,7 @@ impl Show {
             messages.extend(stamps.into_iter().map(Message::Stamp));
             messages.push(if made.video {
                 Message::Video {
+                    codec: VideoCodec::Avc,
                     wire_ms,
                     composition_ms: i32::try_from(made.pts - made.dts).unwrap(),
                     key: made.key,
@@ -354,13 +364,14 @@ pub(crate) fn wire(message: &Message) -> rtmp::Message {
     };
     let tag = |head: &[u8], body: &Bytes| Bytes::from([head, body].concat());
     let (kind, timestamp, payload) = match message {
-        Message::VideoConfig(avcc) => (MessageKind::Video, 0, tag(&[0x17, 0, 0, 0, 0], avcc)),
+        Message::VideoConfig(_, avcc) => (MessageKind::Video, 0, tag(&[0x17, 0, 0, 0, 0], avcc)),
         Message::AudioConfig(config) => (MessageKind::Audio, 0, tag(&[0xaf, 0], config)),
         Message::Video {
             wire_ms,
             composition_ms,
             key,
             bytes,
+            ..
         } => {
             let [_, high, middle, low] = composition_ms.to_be_bytes();
             let first = if *key { 0x17 } else { 0x27 };

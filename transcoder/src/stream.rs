@@ -21,7 +21,7 @@ use crate::{
     archive::{self, News},
     blocking::Position,
     boundary::Boundary,
-    codec::{AacTrack, AacTrackError, AvcTrack, AvcTrackError},
+    codec::{AacTrack, AacTrackError, VideoCodec, VideoTrack, VideoTrackError},
     ladder::Rung,
     part::PartTarget,
     window::{Found, Limits, Text, Written},
@@ -61,19 +61,21 @@ pub struct Metadata {
 /// What mux sends, as far as a packager needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
-    /// avcC.
-    VideoConfig(Bytes),
+    /// A video track's configuration record.
+    VideoConfig(VideoCodec, Bytes),
     /// AudioSpecificConfig.
     AudioConfig(Bytes),
     /// One access unit.
     Video {
+        /// What it is coded with.
+        codec: VideoCodec,
         /// Decoding time as on the wire.
         wire_ms: u32,
         /// Presentation minus decoding time, milliseconds.
         composition_ms: i32,
         /// Whether decoding can start here.
         key: bool,
-        /// NAL units with lengths.
+        /// NAL units with lengths, or a temporal unit's OBUs.
         bytes: Bytes,
     },
     /// One AAC frame.
@@ -107,7 +109,7 @@ pub enum Action {
 pub enum FeedError {
     /// The video is not published.
     #[error("video cannot be packaged: {0}")]
-    Video(#[from] AvcTrackError),
+    Video(#[from] VideoTrackError),
     /// The sound is not published.
     #[error("sound cannot be packaged: {0}")]
     Audio(#[from] AacTrackError),
@@ -123,7 +125,7 @@ pub enum FeedError {
 pub struct Stream {
     settings: Arc<Settings>,
     metadata: Metadata,
-    video: Option<AvcTrack>,
+    video: Option<VideoTrack>,
     audio: Option<AacTrack>,
     run: Option<Run>,
     generation: u64,
@@ -164,11 +166,12 @@ impl Stream {
     /// The next message of the feed.
     pub fn feed(&mut self, message: Message, actions: &mut Vec<Action>) -> Result<(), FeedError> {
         match message {
-            Message::VideoConfig(avcc) => self.video_config(&avcc)?,
+            Message::VideoConfig(codec, record) => self.video_config(codec, &record)?,
             Message::AudioConfig(config) => self.audio_config(&config)?,
             Message::Metadata(metadata) => self.metadata = metadata,
             Message::Stamp(stamp) => self.stamp(&stamp, actions),
             Message::Video {
+                codec,
                 wire_ms,
                 composition_ms,
                 key,
@@ -177,6 +180,7 @@ impl Stream {
                 let taken = self
                     .run
                     .as_mut()
+                    .filter(|run| run.is_decodable(codec))
                     .is_some_and(|run| run.video(wire_ms, composition_ms, key, bytes, actions));
                 self.counts.frames += u64::from(!taken);
             }
@@ -226,15 +230,17 @@ impl Stream {
         if fits { Ok(()) } else { Err(FeedError::Memory) }
     }
 
-    fn video_config(&mut self, avcc: &Bytes) -> Result<(), AvcTrackError> {
-        if self.video.as_ref().is_none_or(|known| known.avcc() != avcc) {
-            let track = AvcTrack::parse(avcc)?;
-            self.video = Some(track.clone());
-            if let Some(run) = &mut self.run {
-                run.next_video = Some(track);
-            }
+    fn video_config(&mut self, codec: VideoCodec, record: &Bytes) -> Result<(), VideoTrackError> {
+        let same = |known: &VideoTrack| known.codec() == codec && known.record() == record;
+        if self.video.as_ref().is_some_and(same) {
+            return Ok(());
         }
-        Ok(())
+        let track = VideoTrack::parse(codec, record);
+        self.video = track.as_ref().ok().cloned();
+        if let Some(run) = &mut self.run {
+            run.video_config(self.video.clone());
+        }
+        track.map(drop)
     }
 
     fn audio_config(&mut self, config: &Bytes) -> Result<(), AacTrackError> {

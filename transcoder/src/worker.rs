@@ -14,6 +14,8 @@
 use bytes::Bytes;
 use live::{MediaTime, Rendition};
 
+use crate::codec::VideoCodec;
+
 mod child;
 mod coded;
 mod feed;
@@ -39,7 +41,9 @@ pub const RAW: &[u8] = b"I420";
 /// What a worker is to encode. Fixed for its life: a source that changes its configuration gets a new worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The source's avcC (ISO/IEC 14496-15 §5.3.3.1).
+    /// What the source is coded with.
+    pub codec: VideoCodec,
+    /// The source's configuration record: avcC, hvcC or av1C.
     pub codec_config: Bytes,
     /// Width of the source in pixels.
     pub width: u16,
@@ -73,7 +77,7 @@ pub enum Input {
         dts: MediaTime,
         /// Whether decoding can start here. Every rung gets an IDR at this `pts`.
         key: bool,
-        /// NAL units behind lengths, as the plan's avcC says.
+        /// NAL units behind lengths, as the plan's record says; OBUs of AV1.
         bytes: Bytes,
     },
     /// A boundary without a source key: every rung gets an IDR at its first frame with this `pts` or later.

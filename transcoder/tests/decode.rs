@@ -138,7 +138,7 @@ fn stamped(tags: &[rtmp::Message]) -> Vec<Message> {
                 cutter.video(frame, ms, &mut stamps);
             }
             Message::Audio { .. } => cutter.audio(MediaTime::from_millis(ms), ms, &mut stamps),
-            Message::VideoConfig(_)
+            Message::VideoConfig(..)
             | Message::AudioConfig(_)
             | Message::Metadata(_)
             | Message::Stamp(_)

@@ -12,6 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use live::{MediaTime, Rendition};
+use transcoder::codec::VideoCodec;
 use transcoder::worker::{
     Encoder, Event, Feed, FeedError, Input, Output, Plan, Preset, Process, Recipe, RungPlan,
 };
@@ -42,6 +43,21 @@ async fn every_picture_keeps_its_time_and_every_source_key_its_place() {
         assert_eq!(rung.keys(), source_keys, "{rendition}");
         assert_eq!(rung.size, size);
         assert_eq!(show::decoded(rung), (size, times.len()), "{rendition}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_in_hevc_or_av1_is_encoded_picture_by_picture() {
+    for (name, codec) in [("hevc", VideoCodec::Hevc), ("av1", VideoCodec::Av1)] {
+        let show = Show::coded(name, codec);
+        let rungs = encode(&show, &[]).await;
+        let mut times: Vec<MediaTime> = show.frames.iter().map(|frame| frame.pts).collect();
+        times.sort_unstable();
+        for (rendition, rung) in &rungs {
+            assert_eq!(rung.times(), times, "{name}, {rendition}");
+            assert_eq!(rung.keys(), [0, 1000].map(|ms| show.at(ms)), "{name}");
+            assert_eq!(show::decoded(rung), (rung.size, times.len()), "{name}");
+        }
     }
 }
 
@@ -249,6 +265,7 @@ fn plan(show: &Show) -> Plan {
         bitrate_bps,
     };
     Plan {
+        codec: show.codec,
         codec_config: show.codec_config.clone(),
         width: show.size.0,
         height: show.size.1,

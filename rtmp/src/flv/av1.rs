@@ -1,7 +1,10 @@
 //! [pure] The picture in an AV1CodecConfigurationRecord (AV1-ISOBMFF 2.3; AV1 bitstream 5.5).
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::{Picture, bits::Bits};
+use super::{
+    Picture,
+    bits::{Bits, reduced},
+};
 use crate::message::take;
 
 const OBU_SEQUENCE_HEADER: u8 = 1;
@@ -10,7 +13,9 @@ pub(super) fn picture(record: &[u8]) -> Option<Picture> {
     let mut rest = record;
     let [_marker, first, second, _delay] = take(&mut rest)?;
     let flag = |bit: u32| second >> bit & 1 == 1;
-    let (width, height) = size(&mut Bits::new(sequence_header(rest)?))?;
+    let mut bits = Bits::new(sequence_header(rest)?);
+    let frame_rate = before_size(&mut bits)?;
+    let (width, height) = size(&mut bits)?;
     Some(Picture {
         width,
         height,
@@ -29,6 +34,7 @@ pub(super) fn picture(record: &[u8]) -> Option<Picture> {
             (true, false) => 10,
             _ => 8,
         },
+        frame_rate,
     })
 }
 
@@ -66,16 +72,37 @@ fn leb128(rest: &mut &[u8]) -> Option<usize> {
     None
 }
 
-/// sequence_header_obu as far as max_frame_width and max_frame_height.
-fn size(bits: &mut Bits<'_>) -> Option<(u32, u32)> {
+/// sequence_header_obu as far as its operating points; gives the frame rate, where it is constant and told.
+fn before_size(bits: &mut Bits<'_>) -> Option<Option<(u32, u32)>> {
     // seq_profile, still_picture
     bits.skip(4)?;
     if bits.bit()? {
         // reduced_still_picture_header
         bits.skip(5)?;
-    } else {
-        operating_points(bits)?;
+        return Some(None);
     }
+    let mut frame_rate = None;
+    let mut decoder_model = None;
+    // timing_info
+    if bits.bit()? {
+        let (tick, scale) = (bits.number(32)?, bits.number(32)?);
+        if bits.bit()? {
+            let ticks = bits.unsigned_golomb()?.saturating_add(1);
+            frame_rate = tick
+                .checked_mul(ticks)
+                .and_then(|tick| reduced(scale, tick));
+        }
+        if bits.bit()? {
+            decoder_model = Some(bits.number(5)?.saturating_add(1));
+            bits.skip(32 + 5 + 5)?;
+        }
+    }
+    operating_points(bits, decoder_model)?;
+    Some(frame_rate)
+}
+
+/// max_frame_width and max_frame_height.
+fn size(bits: &mut Bits<'_>) -> Option<(u32, u32)> {
     let width_bits = bits.number(4)?.saturating_add(1);
     let height_bits = bits.number(4)?.saturating_add(1);
     let width = bits.number(width_bits)?.checked_add(1)?;
@@ -83,19 +110,7 @@ fn size(bits: &mut Bits<'_>) -> Option<(u32, u32)> {
     Some((width, height))
 }
 
-fn operating_points(bits: &mut Bits<'_>) -> Option<()> {
-    let mut decoder_model = None;
-    // timing_info
-    if bits.bit()? {
-        bits.skip(64)?;
-        if bits.bit()? {
-            bits.unsigned_golomb()?;
-        }
-        if bits.bit()? {
-            decoder_model = Some(bits.number(5)?.saturating_add(1));
-            bits.skip(32 + 5 + 5)?;
-        }
-    }
+fn operating_points(bits: &mut Bits<'_>, decoder_model: Option<u32>) -> Option<()> {
     let display_delay = bits.bit()?;
     let points = bits.number(5)?;
     for _ in 0..=points {

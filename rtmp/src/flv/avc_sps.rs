@@ -1,7 +1,7 @@
 //! [pure] The sequence parameter set of H.264 (ITU-T H.264 7.3.2.1.1), as far as the picture's size and rate.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::bits::{Bits, unescaped};
+use super::bits::{Bits, reduced, unescaped};
 
 /// What the parameter set says of the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,14 +175,5 @@ fn frame_rate(bits: &mut Bits<'_>) -> Option<(u32, u32)> {
     let tick = bits.number(32)?;
     let scale = bits.number(32)?;
     let per_frame = tick.checked_mul(2)?;
-    (scale > 0 && per_frame > 0).then(|| reduced(scale, per_frame))
-}
-
-fn reduced(numerator: u32, denominator: u32) -> (u32, u32) {
-    let (mut a, mut b) = (numerator, denominator);
-    while b != 0 {
-        (a, b) = (b, a.checked_rem(b).unwrap_or(0));
-    }
-    let by = |n: u32| n.checked_div(a).unwrap_or(n);
-    (by(numerator), by(denominator))
+    reduced(scale, per_frame)
 }

@@ -80,3 +80,12 @@ pub(super) fn unescaped(nal: &[u8]) -> Vec<u8> {
     }
     out
 }
+
+/// The fraction in its lowest terms; `None` when either is 0.
+pub(super) fn reduced(numerator: u32, denominator: u32) -> Option<(u32, u32)> {
+    let (mut a, mut b) = (numerator, denominator);
+    while b != 0 {
+        (a, b) = (b, a.checked_rem(b)?);
+    }
+    Some((numerator.checked_div(a)?, denominator.checked_div(a)?)).filter(|(n, d)| *n > 0 && *d > 0)
+}

@@ -7,6 +7,8 @@ use super::{
 };
 use crate::message::take;
 
+mod rate;
+
 /// nal_unit_type of a sequence parameter set.
 const SPS: u8 = 33;
 /// Bytes of the record before its arrays of parameter sets.
@@ -40,13 +42,15 @@ pub(super) fn picture(record: &[u8]) -> Option<Picture> {
         width = width.checked_sub(left.checked_add(right)?.checked_mul(unit_x)?)?;
         height = height.checked_sub(top.checked_add(bottom)?.checked_mul(unit_y)?)?;
     }
+    let bit_depth = bits.unsigned_golomb()?.checked_add(8)?;
     Some(Picture {
         width,
         height,
         profile,
         level,
         chroma_format,
-        bit_depth: bits.unsigned_golomb()?.checked_add(8)?,
+        bit_depth,
+        frame_rate: rate::frame_rate(&mut bits, sub_layers, chroma_format),
     })
 }
 

@@ -18,6 +18,8 @@ pub struct Picture {
     pub chroma_format: u32,
     /// Bits of a luma sample.
     pub bit_depth: u32,
+    /// Frames per second as a fraction, when the stream says so.
+    pub frame_rate: Option<(u32, u32)>,
 }
 
 impl Picture {
@@ -51,6 +53,7 @@ impl Picture {
             level: config.level,
             chroma_format: sps.chroma_format,
             bit_depth: sps.bit_depth,
+            frame_rate: sps.frame_rate,
         })
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{VIDEO_TIMESCALE, boxes::Boxes};
-use crate::codec::{AacTrack, AvcTrack};
+use crate::codec::{AacTrack, VideoCodec, VideoTrack};
 
 /// Room for either kind without growing.
 const USUAL_SIZE: usize = 1024;
@@ -12,8 +12,8 @@ const UNITY_MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_000
 /// ISO 639-2 `und`, five bits a letter.
 const UNDETERMINED: u16 = 0x55c4;
 
-/// The initialization section of an H.264 track.
-pub fn video_init(track: &AvcTrack) -> Bytes {
+/// The initialization section of a video track.
+pub fn video_init(track: &VideoTrack) -> Bytes {
     let (width, height) = (track.width(), track.height());
     init(&TrackHeader {
         timescale: VIDEO_TIMESCALE,
@@ -22,7 +22,7 @@ pub fn video_init(track: &AvcTrack) -> Bytes {
         height,
         handler: *b"vide",
         media_header: &|out| out.full(*b"vmhd", 0, 1, |out| out.zeros(8)),
-        sample_entry: &|out| avc1(out, track),
+        sample_entry: &|out| visual(out, track),
     })
 }
 
@@ -139,8 +139,14 @@ fn stbl(out: &mut Boxes, track: &TrackHeader<'_>) {
     });
 }
 
-fn avc1(out: &mut Boxes, track: &AvcTrack) {
-    out.boxed(*b"avc1", |out| {
+/// Parameter sets are in the configuration alone, hence not `avc3` and `hev1` (ISO/IEC 14496-15 5.4.2, 8.4.1).
+fn visual(out: &mut Boxes, track: &VideoTrack) {
+    let (entry, configuration) = match track.codec() {
+        VideoCodec::Avc => (*b"avc1", *b"avcC"),
+        VideoCodec::Hevc => (*b"hvc1", *b"hvcC"),
+        VideoCodec::Av1 => (*b"av01", *b"av1C"),
+    };
+    out.boxed(entry, |out| {
         out.zeros(6);
         out.u16(1);
         out.zeros(16);
@@ -154,7 +160,7 @@ fn avc1(out: &mut Boxes, track: &AvcTrack) {
         out.zeros(32);
         out.u16(24);
         out.u16(u16::MAX);
-        out.boxed(*b"avcC", |out| out.bytes(track.avcc()));
+        out.boxed(configuration, |out| out.bytes(track.record()));
     });
 }
 

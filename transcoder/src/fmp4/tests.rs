@@ -5,7 +5,7 @@ use live::{Msn, PartIndex};
 use mp4_atom::{Any, Codec, Decode, DecodeMaybe, Ftyp, Moov};
 
 use super::*;
-use crate::codec::{AacTrack, AvcTrack};
+use crate::codec::{AacTrack, VideoCodec, VideoTrack};
 
 fn moov(init: &Bytes) -> Moov {
     let mut rest: &[u8] = init;
@@ -18,7 +18,7 @@ fn moov(init: &Bytes) -> Moov {
 
 #[test]
 fn an_initialization_section_of_video() {
-    let track = AvcTrack::parse(&Bytes::from_static(crate::show::AVCC)).unwrap();
+    let track = VideoTrack::parse(VideoCodec::Avc, &Bytes::from_static(crate::show::AVCC)).unwrap();
     let moov = moov(&video_init(&track));
     let trak = &moov.trak[0];
     assert_eq!((trak.tkhd.track_id, moov.trak.len()), (1, 1));
@@ -29,6 +29,25 @@ fn an_initialization_section_of_video() {
     assert_eq!((avc1.visual.width, avc1.visual.height), (640, 360));
     assert_eq!(avc1.avcc.avc_level_indication, 0x1e);
     assert_eq!(moov.mvex.unwrap().trex[0].track_id, 1);
+}
+
+#[test]
+fn initialization_sections_of_hevc_and_av1() {
+    let sample_entry = |codec, record: &'static [u8]| {
+        let track = VideoTrack::parse(codec, &Bytes::from_static(record)).unwrap();
+        let mut moov = moov(&video_init(&track));
+        moov.trak[0].mdia.minf.stbl.stsd.codecs.remove(0)
+    };
+    let Codec::Hvc1(hvc1) = sample_entry(VideoCodec::Hevc, crate::show::HVCC) else {
+        panic!("no hvc1");
+    };
+    assert_eq!((hvc1.visual.width, hvc1.visual.height), (640, 360));
+    assert_eq!(hvc1.hvcc.general_profile_idc, 2);
+    let Codec::Av01(av01) = sample_entry(VideoCodec::Av1, crate::show::AV1C) else {
+        panic!("no av01");
+    };
+    assert_eq!((av01.visual.width, av01.visual.height), (1280, 720));
+    assert_eq!(av01.av1c.seq_level_idx_0, 5);
 }
 
 #[test]

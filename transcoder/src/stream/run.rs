@@ -9,7 +9,7 @@ use super::{Action, FeedError, Settings, encoder::Encoder};
 use crate::{
     archive::News,
     boundary::{Boundary, missed},
-    codec::{AacTrack, AvcTrack},
+    codec::{AacTrack, VideoCodec, VideoTrack},
     fmp4::{VIDEO_TIMESCALE, video_init},
     ladder,
     sample::Sample,
@@ -31,9 +31,11 @@ pub(super) struct Run {
     pub(super) ended: bool,
     pub(super) multivariant: Option<Text>,
     /// The video configuration in use.
-    pub(super) video: Option<AvcTrack>,
+    pub(super) video: Option<VideoTrack>,
     /// One that takes effect at the next stamp; frames until then cannot be decoded with it nor without.
-    pub(super) next_video: Option<AvcTrack>,
+    pub(super) next_video: Option<VideoTrack>,
+    /// The newest configuration could not be read: frames cannot be decoded until there is another.
+    unreadable: bool,
     pub(super) source: Option<SourceTrack>,
     pub(super) audio: Option<AudioTrack>,
     pub(super) rungs: BTreeMap<Rendition, Encoded>,
@@ -54,7 +56,7 @@ pub(super) struct Run {
 #[derive(Debug, Clone)]
 pub(super) struct Encoded {
     pub(super) track: RungTrack,
-    pub(super) codec: Option<AvcTrack>,
+    pub(super) codec: Option<VideoTrack>,
     pub(super) bitrate_bps: u32,
 }
 
@@ -63,7 +65,7 @@ impl Run {
         id: SessionId,
         open: Boundary,
         limits: Limits,
-        (video, audio): (Option<AvcTrack>, Option<AacTrack>),
+        (video, audio): (Option<VideoTrack>, Option<AacTrack>),
         settings: &Arc<Settings>,
     ) -> Self {
         let mut run = Self {
@@ -76,6 +78,7 @@ impl Run {
             multivariant: None,
             video: None,
             next_video: video,
+            unreadable: false,
             source: None,
             audio: None,
             rungs: BTreeMap::new(),
@@ -100,6 +103,18 @@ impl Run {
                 self.audio = Some(AudioTrack::new(window, self.limits.parts, codec));
             }
         }
+    }
+
+    /// A video configuration, or none that can be read. It takes effect at the next stamp.
+    pub(super) fn video_config(&mut self, track: Option<VideoTrack>) {
+        self.unreadable = track.is_none();
+        self.next_video = track;
+    }
+
+    /// Whether frames of `codec` are those of the configuration in use.
+    pub(super) fn is_decodable(&self, codec: VideoCodec) -> bool {
+        let configured = self.video.as_ref().map(VideoTrack::codec);
+        !self.unreadable && self.next_video.is_none() && configured == Some(codec)
     }
 
     /// Whether a stamp says something new.
@@ -164,7 +179,8 @@ impl Run {
         } else {
             *generation += 1;
             let plan = Plan {
-                codec_config: video.avcc().clone(),
+                codec: video.codec(),
+                codec_config: video.record().clone(),
                 width: video.width(),
                 height: video.height(),
                 rungs,
@@ -189,10 +205,13 @@ impl Run {
         let Some(pts) = pts.map(MediaTime::from_millis) else {
             return false;
         };
-        if self.ended || self.next_video.is_some() || self.last_dts.is_some_and(|last| dts <= last)
-        {
+        if self.ended || self.last_dts.is_some_and(|last| dts <= last) {
             return false;
         }
+        let bytes = match &self.video {
+            Some(video) => video.sample(bytes),
+            None => bytes,
+        };
         let Ok(sample) = Sample::new(pts, dts, key, bytes) else {
             return false;
         };
@@ -271,7 +290,7 @@ impl Run {
                 codec_config,
                 ..
             } => {
-                let codec = AvcTrack::parse(&codec_config)?;
+                let codec = VideoTrack::parse(VideoCodec::Avc, &codec_config)?;
                 if let Some(rung) = self.rungs.get_mut(&rendition) {
                     rung.track.configure(video_init(&codec));
                     rung.codec = Some(codec);

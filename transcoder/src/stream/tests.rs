@@ -520,7 +520,7 @@ fn a_changed_configuration_is_a_discontinuity_at_the_same_segment_everywhere() {
     // Level 3.1 instead of 3.0, and mux goes on in the same session with the next discontinuity sequence number.
     let mut avcc = crate::show::AVCC.to_vec();
     avcc[3] = 0x1f;
-    stage.feed_one(Message::VideoConfig(avcc.into()));
+    stage.feed_one(Message::VideoConfig(VideoCodec::Avc, avcc.into()));
     let start = START_MS + 10_000;
     let mut back = show.session(start, last_numbers(&messages));
     for message in &mut back {
@@ -566,7 +566,7 @@ fn a_segment_that_is_cut_off_before_its_first_part_keeps_its_own_configuration()
     stage.feed(&messages);
     let mut avcc = crate::show::AVCC.to_vec();
     avcc[3] = 0x1f;
-    stage.feed_one(Message::VideoConfig(avcc.into()));
+    stage.feed_one(Message::VideoConfig(VideoCodec::Avc, avcc.into()));
     let start = open.pts.millis() + 300;
     let mut back = show.session(start, last_numbers(&messages));
     for message in &mut back {

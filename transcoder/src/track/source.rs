@@ -8,7 +8,7 @@ use live::MediaTime;
 
 use super::picture::Picture;
 use crate::{
-    boundary::Boundary, codec::AvcTrack, fmp4::video_init, part::PartTarget, sample::Sample,
+    boundary::Boundary, codec::VideoTrack, fmp4::video_init, part::PartTarget, sample::Sample,
     window::Window,
 };
 
@@ -17,7 +17,7 @@ use crate::{
 pub struct SourceTrack {
     picture: Picture,
     admission: Admission,
-    codec: Option<AvcTrack>,
+    codec: Option<VideoTrack>,
     /// The newest segment whose keyframe was stamped in time began without an IDR picture.
     lacks_idr: bool,
     /// A boundary was overdue.
@@ -60,7 +60,7 @@ impl SourceTrack {
     }
 
     /// The next segment has this configuration.
-    pub fn configure(&mut self, codec: AvcTrack) {
+    pub fn configure(&mut self, codec: VideoTrack) {
         self.picture.configure(video_init(&codec));
         self.codec = Some(codec);
     }

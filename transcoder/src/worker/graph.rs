@@ -10,10 +10,11 @@
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use super::{Plan, Recipe, RungPlan};
+use crate::codec::VideoCodec;
 
 /// Most rungs of a plan: every one is an encoder.
 pub(super) const MAX_RUNGS: usize = 8;
-/// Longest avcC in bytes: at most 31 SPS and 255 PPS, in practice below 100 bytes.
+/// Longest configuration record in bytes: of H.264 at most 31 SPS and 255 PPS, in practice below 100 bytes.
 pub(super) const MAX_CODEC_CONFIG: usize = 64 << 10;
 /// Width and height in pixels; the upper end is H.264 level 6.2's.
 const SIZES: RangeInclusive<u16> = 16..=8192;
@@ -43,9 +44,9 @@ pub enum PlanError {
     /// Out of range.
     #[error("a bitrate of {0} bit/s; there must be 32 kbit/s to 240 Mbit/s")]
     Bitrate(u32),
-    /// Not an avcC of version 1, or too long.
-    #[error("the source's decoder configuration is no avcC of 7 bytes to 64 KiB")]
-    CodecConfig,
+    /// Not such a record, or too long.
+    #[error("the source's decoder configuration is no {0} record of up to 64 KiB")]
+    CodecConfig(VideoCodec),
 }
 
 /// A pipeline as text, and what is behind its names.
@@ -78,7 +79,7 @@ impl Graph {
             let area = u32::from(rung.width) * u32::from(rung.height);
             (std::cmp::Reverse(area), rung.rendition)
         });
-        let mut description = source(recipe, &plan.codec_config);
+        let mut description = source(recipe, plan);
         for (n, rung) in rungs.iter().enumerate() {
             if n > 0 {
                 description.push_str(&queue(&format!("\nscaled{}.", n - 1)));
@@ -95,9 +96,15 @@ fn check(plan: &Plan) -> Result<(), PlanError> {
     if plan.rungs.is_empty() || plan.rungs.len() > MAX_RUNGS {
         return Err(PlanError::Rungs(plan.rungs.len()));
     }
-    let avcc = &plan.codec_config;
-    if !(7..=MAX_CODEC_CONFIG).contains(&avcc.len()) || avcc.first() != Some(&1) {
-        return Err(PlanError::CodecConfig);
+    let record = &plan.codec_config;
+    // The length of the record's fixed fields, and its version.
+    let (least, version) = match plan.codec {
+        VideoCodec::Avc => (7, 1),
+        VideoCodec::Hevc => (23, 1),
+        VideoCodec::Av1 => (4, 0x81),
+    };
+    if !(least..=MAX_CODEC_CONFIG).contains(&record.len()) || record.first() != Some(&version) {
+        return Err(PlanError::CodecConfig(plan.codec));
     }
     if !SIZES.contains(&plan.width) || !SIZES.contains(&plan.height) {
         return Err(PlanError::Size(plan.width, plan.height));
@@ -123,19 +130,39 @@ fn check(plan: &Plan) -> Result<(), PlanError> {
 
 /// `block=true`: when the encoders are slower than the source, the reader of the socket stands still, and the daemon's
 /// feed drops whole GOPs. Nothing in here ever drops a frame, so no quality-of-service events either.
-fn source(recipe: &Recipe, avcc: &[u8]) -> String {
+fn source(recipe: &Recipe, plan: &Plan) -> String {
+    let (caps, parser) = coded(plan.codec);
     let mut text = format!(
         "appsrc name={} is-live=true format=time block=true \
          max-buffers={CODED_FRAMES} max-bytes=0 max-time=0 \
-         caps=\"video/x-h264,stream-format=(string)avc,alignment=(string)au,codec_data=(buffer)",
+         caps=\"{caps},codec_data=(buffer)",
         Graph::SOURCE
     );
-    for byte in avcc {
+    for byte in &plan.codec_config {
         text.push_str(&format!("{byte:02x}"));
     }
-    text.push_str(&format!("\"\n! h264parse\n! {}", recipe.decoder));
+    let decoder = recipe.decoder(plan.codec);
+    text.push_str(&format!("\"\n! {parser}\n! {decoder}"));
     text.push_str(&queue(""));
     text
+}
+
+/// How the source's access units come, and who reads their headers.
+const fn coded(codec: VideoCodec) -> (&'static str, &'static str) {
+    match codec {
+        VideoCodec::Avc => (
+            "video/x-h264,stream-format=(string)avc,alignment=(string)au",
+            "h264parse",
+        ),
+        VideoCodec::Hevc => (
+            "video/x-h265,stream-format=(string)hvc1,alignment=(string)au",
+            "h265parse",
+        ),
+        VideoCodec::Av1 => (
+            "video/x-av1,stream-format=(string)obu-stream,alignment=(string)tu",
+            "av1parse",
+        ),
+    }
 }
 
 fn queue(from: &str) -> String {

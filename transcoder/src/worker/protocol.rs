@@ -13,9 +13,10 @@ use super::{
     Event, Input, Plan, Recipe, RungPlan,
     graph::{MAX_CODEC_CONFIG, MAX_RUNGS},
 };
+use crate::codec::VideoCodec;
 
 /// Changes with any change in the shape of a message.
-pub(super) const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 3;
 /// Longest frame in bytes, without its length. The largest picture there is (8K, intra, best quality) is below 10 MB.
 pub(super) const MAX_FRAME: usize = 16 << 20;
 /// Longest run of coded bytes in a message: what a frame has beside its fixed fields.
@@ -131,6 +132,7 @@ impl ToWorker {
             fields.put_slice(text.as_bytes());
         }
         fields.put_u8(recipe.maps_device.into());
+        fields.put_u8(codec_code(plan.codec));
         fields.put_u16(plan.width);
         fields.put_u16(plan.height);
         fields.put_u8(u8::try_from(plan.rungs.len()).ok()?);
@@ -196,6 +198,7 @@ fn parse_plan(mut frame: Bytes) -> Result<(Recipe, Plan), ProtocolError> {
         coded: text(&mut frame)?,
         maps_device: flag(&mut frame)?,
     };
+    let codec = codec(&mut frame)?;
     let width = frame.try_get_u16()?;
     let height = frame.try_get_u16()?;
     let count = usize::from(frame.try_get_u8()?);
@@ -212,6 +215,7 @@ fn parse_plan(mut frame: Bytes) -> Result<(Recipe, Plan), ProtocolError> {
         });
     }
     let plan = Plan {
+        codec,
         codec_config: run(frame, 1, MAX_CODEC_CONFIG)?,
         width,
         height,
@@ -312,6 +316,23 @@ fn rendition(frame: &mut Bytes) -> Result<Rendition, ProtocolError> {
         0 => Ok(Rendition::Source),
         1 => Ok(Rendition::Audio),
         height if Rendition::HEIGHTS.contains(&height) => Ok(Rendition::Encoded(height)),
+        _ => Err(ProtocolError::Range),
+    }
+}
+
+const fn codec_code(codec: VideoCodec) -> u8 {
+    match codec {
+        VideoCodec::Avc => 0,
+        VideoCodec::Hevc => 1,
+        VideoCodec::Av1 => 2,
+    }
+}
+
+fn codec(frame: &mut Bytes) -> Result<VideoCodec, ProtocolError> {
+    match frame.try_get_u8()? {
+        0 => Ok(VideoCodec::Avc),
+        1 => Ok(VideoCodec::Hevc),
+        2 => Ok(VideoCodec::Av1),
         _ => Err(ProtocolError::Range),
     }
 }

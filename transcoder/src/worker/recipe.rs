@@ -9,6 +9,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::VideoCodec;
+
 /// Decoder errors in a row before it gives up: two seconds of a source that cannot be decoded.
 const DECODER_ERRORS: u32 = 60;
 /// No key but those asked for (`int` in x264enc, so 2^30).
@@ -147,11 +149,12 @@ impl Preset {
     }
 }
 
-/// The elements of a pipeline, with their properties. In `encoder`, `{name}` is the element's name to be, `{bps}` and
+/// The elements of a pipeline, with their properties. In `decoder`, `{codec}` is what the hardware's elements call the
+/// source's codec, and `{software}` the decoder that needs none. In `encoder`, `{name}` is the element's name to be, `{bps}` and
 /// `{kbps}` the rung's bit rate, and `{vbv_kbit}` its buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
-    /// From H.264 as it comes out of `h264parse` to pictures.
+    /// From the source as it comes out of its parser to pictures.
     pub decoder: String,
     /// From pictures of one size to those of another; the caps behind it say which.
     pub scaler: String,
@@ -179,18 +182,18 @@ impl Memory {
     fn recipe(self) -> Recipe {
         let (decoder, scaler, pictures) = match self {
             Self::Box => (
-                "avdec_h264 max-threads=1",
+                "{software}",
                 // The ladder keeps the aspect; a side rounded to even must not bring a black line, hence no borders.
                 "videoconvertscale method=bilinear n-threads=1 add-borders=false qos=false",
                 "video/x-raw,format=I420",
             ),
             Self::Va => (
-                "vah264dec",
+                "va{codec}dec",
                 "vapostproc add-borders=false qos=false",
                 "video/x-raw(memory:VAMemory),format=NV12",
             ),
             Self::Cuda => (
-                "nvh264dec",
+                "nv{codec}dec",
                 "cudaconvertscale add-borders=false qos=false",
                 "video/x-raw(memory:CUDAMemory),format=NV12",
             ),
@@ -241,6 +244,19 @@ fn x264(preset: Preset) -> String {
 }
 
 impl Recipe {
+    /// The decoder of a source. In software it has one thread, for the same pictures on every box; libaom has one by
+    /// itself.
+    pub(super) fn decoder(&self, codec: VideoCodec) -> String {
+        let (name, software) = match codec {
+            VideoCodec::Avc => ("h264", "avdec_h264 max-threads=1"),
+            VideoCodec::Hevc => ("h265", "avdec_h265 max-threads=1"),
+            VideoCodec::Av1 => ("av1", "av1dec"),
+        };
+        self.decoder
+            .replace("{codec}", name)
+            .replace("{software}", software)
+    }
+
     /// The encoder of one rung.
     pub(super) fn encoder(&self, name: &str, bitrate_bps: u32) -> String {
         let kbps = bitrate_bps / 1000;

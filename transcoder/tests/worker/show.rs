@@ -7,7 +7,8 @@ use std::{
 
 use bytes::{Buf as _, Bytes};
 use live::MediaTime;
-use transcoder::worker::Input;
+use rtmp::flv::{self, Class};
+use transcoder::{codec::VideoCodec, worker::Input};
 
 use super::Rung;
 
@@ -16,6 +17,7 @@ const EPOCH_MS: u64 = 1_790_000_000_000;
 
 /// A source as it comes over RTMP.
 pub(crate) struct Show {
+    pub(crate) codec: VideoCodec,
     pub(crate) codec_config: Bytes,
     pub(crate) size: (u16, u16),
     pub(crate) frames: Vec<Frame>,
@@ -65,8 +67,32 @@ impl Show {
             "flv",
             file.to_str().unwrap(),
         ]);
+        Self::of(&file, VideoCodec::Avc, size)
+    }
+
+    /// Two seconds of 640x360 at 30 frames per second in another codec, a key every second.
+    pub(crate) fn coded(name: &str, codec: VideoCodec) -> Self {
+        let file = directory(name).join("show.flv");
+        let encoder: &[&str] = match codec {
+            VideoCodec::Avc => &["-c:v", "libx264"],
+            VideoCodec::Hevc => &["-c:v", "libx265", "-x265-params", "log-level=none"],
+            VideoCodec::Av1 => &["-c:v", "libsvtav1", "-preset", "12"],
+        };
+        let mut ffmpeg = enhanced();
+        ffmpeg.args(["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30"]);
+        ffmpeg.args(["-t", "2", "-g", "30", "-pix_fmt", "yuv420p10le"]);
+        let status = ffmpeg
+            .args(encoder)
+            .args(["-f", "flv", path(&file)])
+            .status();
+        assert!(status.unwrap().success());
+        Self::of(&file, codec, "640x360")
+    }
+
+    fn of(file: &Path, codec: VideoCodec, size: &str) -> Self {
         let (width, height) = size.split_once('x').unwrap();
         let mut show = Self {
+            codec,
             codec_config: Bytes::new(),
             size: (width.parse().unwrap(), height.parse().unwrap()),
             frames: Vec::new(),
@@ -86,22 +112,26 @@ impl Show {
             let kind = head.get_u8();
             let size = usize::try_from(head.get_uint(3)).unwrap();
             let ms = head.get_uint(3) | u64::from(head.get_u8()) << 24;
-            let mut body = flv.split_to(size);
+            let payload = flv.split_to(size);
             if kind != 9 {
                 continue;
             }
-            let key = body.get_u8() >> 4 == 1;
-            let packet = body.get_u8();
-            let composition = body.get_uint(3);
-            match packet {
-                0 => self.codec_config = body,
-                1 => self.frames.push(Frame {
-                    pts: MediaTime::from_millis(EPOCH_MS + ms + composition),
+            let tag = flv::video(&payload).unwrap();
+            let body = payload.slice_ref(tag.body);
+            match tag.class {
+                Class::SequenceHeader => self.codec_config = body,
+                Class::Key | Class::Inter => self.frames.push(Frame {
+                    pts: MediaTime::from_millis(EPOCH_MS + ms)
+                        .plus_millis(tag.composition_time.try_into().unwrap()),
                     dts: MediaTime::from_millis(EPOCH_MS + ms),
-                    key,
+                    key: tag.class == Class::Key,
                     bytes: body,
                 }),
-                _ => {}
+                Class::Configuration
+                | Class::SequenceEnd
+                | Class::Disposable
+                | Class::Audio
+                | Class::Command => {}
             }
         }
     }
@@ -153,6 +183,9 @@ pub(crate) fn decoded(rung: &Rung) -> ((u16, u16), usize) {
         "-xerror",
         "-f",
         "h264",
+        // Sources in AV1 do not say.
+        "-r",
+        "30",
         "-i",
         path(&file),
         "-fps_mode",
@@ -188,6 +221,22 @@ fn ffmpeg(args: &[&str]) {
         status.expect("ffmpeg is installed").success(),
         "ffmpeg {args:?}"
     );
+}
+
+/// The ffmpeg that speaks Enhanced RTMP, of `make test-deps`.
+fn enhanced() -> Command {
+    let directory =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/ffmpeg/imageio_ffmpeg/binaries");
+    let programs = std::fs::read_dir(directory).expect("it is there after make test-deps");
+    let program = programs.map(|entry| entry.unwrap().path()).find(|path| {
+        path.file_name()
+            .unwrap()
+            .as_encoded_bytes()
+            .starts_with(b"ffmpeg")
+    });
+    let mut ffmpeg = Command::new(program.expect("it is there after make test-deps"));
+    ffmpeg.args(["-v", "error", "-nostdin", "-y"]);
+    ffmpeg
 }
 
 fn path(path: &Path) -> &str {

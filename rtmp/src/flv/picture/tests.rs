@@ -11,6 +11,16 @@ const X265: &str = "01022000000090000000000078f000fcfdfafa00000f0220000100184001
     210001002b420101022000000300900000030000030078a002ac80301d6d96566924caf0168080000003008000000c8422";
 /// libaom, 1280x720, Main.
 const AOM: &str = "81050c000a0b0000002d4cffb3ccaf9004";
+/// x265, 640x360 at 30000/1001 frames per second, Main 10.
+const X265_NTSC: &str = "0102200000009000000000003ff000fcfdfafa00000f03200001001840010c01ffff02200000030090000003000003003f95\
+    9409210001002a42010102200000030090000003000003003fa005020171f2b6595952930bc05a02000007d20000ea601022\
+    000100064401c073c189";
+/// The same at 50.
+const X265_50: &str = "0102200000009000000000005af000fcfdfafa00000f03200001001840010c01ffff02200000030090000003000003005a95\
+    9409210001002c42010102200000030090000003000003005aa005020171f2b6595952930bc05a0200000300020000030064\
+    1022000100064401c073c189";
+/// [`AOM`] with timing_info.
+const AOM_TIMED: &str = "81050c000a140400000fa40003a9828000016a67fd9e657c8020";
 const AV1: Codec = Codec::FourCc(*b"av01");
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -35,6 +45,17 @@ fn the_pictures_of_real_encoders() {
     assert_eq!(hevc, Some((1366, 768, 2, 1, 10)));
     let av1 = facts(AV1, &bytes(AOM));
     assert_eq!(av1, Some((1280, 720, 0, 1, 8)));
+}
+
+#[test]
+fn frame_rates_are_as_the_encoder_was_told() {
+    let rate = |codec, hex| Picture::parse(codec, &bytes(hex)).unwrap().frame_rate;
+    assert_eq!(rate(Codec::Hevc, X265_NTSC), Some((30_000, 1001)));
+    assert_eq!(rate(Codec::Hevc, X265_50), Some((50, 1)));
+    assert_eq!(rate(Codec::Hevc, X265), Some((25, 1)));
+    assert_eq!(rate(AV1, AOM), None);
+    // The same with timing_info: 1001 units of 60,000 a second, two to a picture.
+    assert_eq!(rate(AV1, AOM_TIMED), Some((30_000, 1001)));
 }
 
 #[test]

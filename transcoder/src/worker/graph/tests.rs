@@ -15,6 +15,7 @@ fn rung(height: u16, width: u16, bitrate_bps: u32) -> RungPlan {
 
 fn plan(rungs: Vec<RungPlan>) -> Plan {
     Plan {
+        codec: VideoCodec::Avc,
         codec_config: Bytes::from_static(&[1, 0x64, 0, 0x28, 0xff, 0xe0, 0]),
         width: 1920,
         height: 1080,
@@ -113,14 +114,14 @@ fn a_plan_that_cannot_be_built_is_refused() {
     );
     assert_eq!(
         refused(|p| p.codec_config = Bytes::new()),
-        PlanError::CodecConfig
+        PlanError::CodecConfig(VideoCodec::Avc)
     );
     assert_eq!(
         refused(|p| p.codec_config = vec![1; MAX_CODEC_CONFIG + 1].into()),
-        PlanError::CodecConfig
+        PlanError::CodecConfig(VideoCodec::Avc)
     );
     assert_eq!(
         refused(|p| p.codec_config = Bytes::from_static(b"\" ! sink")),
-        PlanError::CodecConfig
+        PlanError::CodecConfig(VideoCodec::Avc)
     );
 }

@@ -14,6 +14,7 @@ fn order() -> Order {
         bitrate_bps: 1_000_000,
     };
     Order::new(&Plan {
+        codec: crate::codec::VideoCodec::Avc,
         codec_config: Bytes::new(),
         width: 1280,
         height: 720,

@@ -8,6 +8,7 @@ async fn a_worker_that_takes_frames_and_gives_none_is_given_up() {
         socket: ours.into_split().0,
         read: BytesMut::new(),
         order: Order::new(&Plan {
+            codec: crate::codec::VideoCodec::Avc,
             codec_config: Bytes::new(),
             width: 0,
             height: 0,

@@ -35,8 +35,10 @@ fn plans() -> impl Strategy<Value = Plan> {
         bitrate_bps,
     });
     let rungs = vec(rung, 0..=MAX_RUNGS);
-    (payloads(), any::<u16>(), any::<u16>(), rungs).prop_map(
-        |(codec_config, width, height, rungs)| Plan {
+    let codec = proptest::sample::select(vec![VideoCodec::Avc, VideoCodec::Hevc, VideoCodec::Av1]);
+    (codec, payloads(), any::<u16>(), any::<u16>(), rungs).prop_map(
+        |(codec, codec_config, width, height, rungs)| Plan {
+            codec,
             codec_config,
             width,
             height,
