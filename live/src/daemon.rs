@@ -112,6 +112,7 @@ mod lifecycle;
 mod listen;
 mod metrics;
 mod notify;
+mod process;
 mod readiness;
 mod run;
 mod telemetry;

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use live::daemon::prometheus_client::metrics::histogram::Histogram;
 use tokio::{net::TcpStream, sync::Notify, task::yield_now, time::sleep};
 use tracing::debug;
 
@@ -20,11 +21,16 @@ use crate::{
 /// Seats in a row: half a millisecond of system calls.
 const ROW: usize = 64;
 
+/// Seconds; arrivals are known to the millisecond.
+const LATENCIES: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
+
 /// See the module.
 pub(crate) struct Rows {
     /// Time between two passes, at least.
     merge: Duration,
     inner: Mutex<Inner>,
+    /// From a message's arrival to its having been written to a row, seconds: of the oldest message of each pass.
+    pub(crate) latency: Histogram,
 }
 
 #[derive(Default)]
@@ -54,6 +60,7 @@ impl Rows {
         Self {
             merge,
             inner: Mutex::default(),
+            latency: Histogram::new(LATENCIES),
         }
     }
 
@@ -164,6 +171,8 @@ async fn serve(stream: Arc<SharedStream>, row: Arc<Row>) {
     let row = Served(row);
     let merge = stream.rows.merge;
     let mut head = stream.head();
+    // What was there before its first player sat down is not late.
+    let mut laid = u64::MAX;
     let mut pause = pin!(sleep(Duration::ZERO));
     loop {
         tokio::select! {
@@ -177,11 +186,12 @@ async fn serve(stream: Arc<SharedStream>, row: Arc<Row>) {
             pause.as_mut().await;
             pause.set(sleep(merge));
         }
-        pass(&stream, &row.0);
+        pass(&stream, &row.0, &mut laid);
     }
 }
 
-fn pass(stream: &SharedStream, row: &Row) {
+/// `laid` is how much of the tape there was in the last pass.
+fn pass(stream: &SharedStream, row: &Row, laid: &mut u64) {
     let Some(tape) = stream.rows.lock().tape.clone() else {
         return;
     };
@@ -189,8 +199,18 @@ fn pass(stream: &SharedStream, row: &Row) {
         debug!(%error, "no memory for the players' tape: they are closed");
         0
     });
+    let (end, arrived) = tape.since(*laid);
+    *laid = end;
+    let mut written = false;
     for seat in row.seats().iter() {
-        seat.serve(now);
+        written |= seat.serve(now);
+    }
+    if let Some(arrived) = arrived.filter(|_| written) {
+        let latency = stream.look(|_, now| now).saturating_sub(arrived);
+        stream
+            .rows
+            .latency
+            .observe(Duration::from_millis(latency).as_secs_f64());
     }
 }
 

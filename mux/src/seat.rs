@@ -90,18 +90,20 @@ impl Seat {
         }
     }
 
-    /// Writes what is new; for its row. `now` is Unix milliseconds.
-    pub(crate) fn serve(&self, now: u64) {
+    /// Writes what is new; for its row. `now` is Unix milliseconds. Answers whether all of it was written.
+    pub(crate) fn serve(&self, now: u64) -> bool {
         let mut state = self.lock();
         if state.writer != Writer::Row {
-            return;
+            return false;
         }
         if let Err(error) = self.write_on(&mut state, now) {
             state.fail(error);
         }
-        if state.writer != Writer::Row {
+        let keeps_up = state.writer == Writer::Row;
+        if !keeps_up {
             self.news.notify_one();
         }
+        keeps_up
     }
 
     /// Writes what its session says, and what its row has left to it; for its connection.

@@ -92,6 +92,12 @@ impl Tape {
         Ok(now)
     }
 
+    /// Where the tape ends, and when the first message came that lies at `at` or behind it, Unix milliseconds.
+    pub(crate) fn since(&self, at: u64) -> (u64, Option<u64>) {
+        let index = &self.lock().index;
+        (index.end(), index.arrived(at))
+    }
+
     /// Whether the session's end was laid down, or nothing can be any more.
     pub(crate) fn is_over(&self) -> bool {
         let inner = self.lock();

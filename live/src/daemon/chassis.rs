@@ -30,7 +30,7 @@ use super::{
     BindError, ConnectionLimit, Inherited, Latch, Metrics, Notify, Readiness, Shutdown, Tasks,
     accept::{self, Acceptor},
     admin::{self, Call, Feed, Handler, Method, Refusal, Reply, Routes},
-    listen,
+    listen, process,
 };
 
 /// See the module.
@@ -275,6 +275,7 @@ impl Chassis {
             "name": format!("footlight-{}", self.0.name),
             "version": self.0.version,
             "uptime_seconds": self.0.started.elapsed().as_secs(),
+            "process": process::status(),
             "draining": self.0.shutdown.is_triggered(),
             "missing": self.0.readiness.missing().iter().map(|name| &**name).collect::<Vec<_>>(),
             "listeners": Value::Object(listeners.collect()),

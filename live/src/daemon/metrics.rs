@@ -4,7 +4,7 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the shell that reads the clock and the process's descriptors for their metrics"
+    reason = "the shell that reads the clock for a metric"
 )]
 
 use std::{
@@ -14,8 +14,7 @@ use std::{
 };
 
 use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, text::encode},
+    encoding::text::encode,
     metrics::{
         counter::Counter,
         family::Family,
@@ -25,7 +24,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::accept::Counts;
+use super::{accept::Counts, process::ProcessMetrics};
 
 type Label = [(&'static str, &'static str); 1];
 
@@ -84,7 +83,7 @@ impl Metrics {
                 "Times that accepting paused for want of descriptors or memory",
                 metrics.pauses.clone(),
             );
-            registry.register_collector(Box::new(OpenDescriptors));
+            registry.register_collector(Box::new(ProcessMetrics));
         });
         metrics
     }
@@ -110,22 +109,5 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &registry)?;
         Ok(text)
-    }
-}
-
-/// How many descriptors are open, read at each scrape.
-#[derive(Debug)]
-struct OpenDescriptors;
-
-impl Collector for OpenDescriptors {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Ok(open) = std::fs::read_dir("/proc/self/fd") else {
-            return Ok(());
-        };
-        let gauge = ConstGauge::new(i64::try_from(open.count()).unwrap_or(i64::MAX));
-        let help = "Descriptors open now";
-        let encoder =
-            encoder.encode_descriptor("process_open_fds", help, None, gauge.metric_type())?;
-        gauge.encode(encoder)
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::atomic::Ordering};
 
 use live::daemon::prometheus_client::{
     encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::{counter::ConstCounter, gauge::ConstGauge},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
 };
 
 use super::{Labels, Reading, float};
@@ -15,6 +15,7 @@ pub(crate) const PLAYERS: &str = "players";
 
 pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading<'_>]) -> fmt::Result {
     encode_consumers(encoder, readings)?;
+    encode_latency(encoder, readings)?;
     encode_outputs(encoder, readings)
 }
 
@@ -42,6 +43,19 @@ fn encode_consumers(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading<'_>
         ConstCounter::new(stats.skips.load(Ordering::Relaxed))
             .encode(family.encode_family(&labels)?)
     })
+}
+
+/// Of the players that are sent the same bytes and keep up.
+fn encode_latency(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading<'_>]) -> fmt::Result {
+    let help = "From a message's arrival to its having been written to players; one of each pass";
+    let name = "fanout_latency_seconds";
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+    for reading in readings {
+        let labels: Labels<'_> = &[("stream", reading.name())];
+        let latency = &reading.stream.rows.latency;
+        latency.encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
 }
 
 fn each_output(

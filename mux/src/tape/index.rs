@@ -162,6 +162,12 @@ impl Index {
         self.marks.front().map_or(self.end, |mark| mark.at)
     }
 
+    /// When the first message came that lies at `at` or behind it, Unix milliseconds.
+    pub(super) fn arrived(&self, at: u64) -> Option<u64> {
+        let first = self.marks.partition_point(|mark| mark.at < at);
+        self.marks.get(first).map(|mark| mark.arrived)
+    }
+
     /// Whether the session's end was laid down.
     pub(super) const fn is_over(&self) -> bool {
         self.over

@@ -99,6 +99,10 @@ async fn status_says_who_and_where_and_what_the_daemon_adds() {
     let mut status: Value = serde_json::from_str(&text).unwrap();
     assert!(status["uptime_seconds"].is_u64());
     status["uptime_seconds"] = 0.into();
+    let process = status.as_object_mut().unwrap().remove("process").unwrap();
+    assert!(process["resident_bytes"].as_u64().unwrap() > 1 << 20);
+    assert!(process["cpu_seconds"].as_f64().unwrap() >= 0.0);
+    assert!(process["open_descriptors"].as_u64().unwrap() > 2);
     let address = |name| chassis.address(name).unwrap().to_string();
     let expected = json!({
         "name": "footlight-mux",
