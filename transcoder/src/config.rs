@@ -1,22 +1,25 @@
 //! [pure] The transcoder's configuration: what may be written (see `transcoder.toml`, which says it all), and what it
 //! means.
 
-use std::{collections::BTreeSet, sync::Arc};
-
 use live::{
     cluster::ClusterSecret,
     daemon::config::{
-        AdminSection, BitRate, ByteSize, DrainSection, Listen, LogSection, Problems, SecretSource,
+        AdminSection, ByteSize, DrainSection, Listen, LogSection, Problems, SecretSource,
         Settings as Chassis, Timespan,
     },
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ladder::{MAX_RUNGS, Rung},
     part::PartTarget,
-    stream::Settings,
+    stream::{Settings, SettingsByName},
 };
+
+mod ladder;
+mod stream;
+
+use ladder::RawLadder;
+use stream::RawStream;
 
 /// What may be written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,6 +31,7 @@ pub struct Raw {
     ladder: RawLadder,
     parts: RawParts,
     window: RawWindow,
+    stream: Vec<RawStream>,
     admin: AdminSection,
     log: LogSection,
     drain: DrainSection,
@@ -53,21 +57,6 @@ struct RawCluster {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct RawLadder {
-    rungs: Vec<RawRung>,
-    source_bitrate: BitRate,
-    audio_bitrate: BitRate,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRung {
-    height: u16,
-    bitrate: BitRate,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
 struct RawParts {
     nominal: Timespan,
 }
@@ -88,6 +77,7 @@ impl Default for Raw {
             ladder: RawLadder::default(),
             parts: RawParts::default(),
             window: RawWindow::default(),
+            stream: Vec::new(),
             admin: AdminSection::on_port(9102),
             log: LogSection::default(),
             drain: DrainSection::default(),
@@ -112,19 +102,6 @@ impl Default for RawOrigin {
     fn default() -> Self {
         Self {
             listen: anywhere(8080),
-        }
-    }
-}
-
-impl Default for RawLadder {
-    fn default() -> Self {
-        Self {
-            rungs: vec![RawRung {
-                height: 480,
-                bitrate: BitRate::from_kilobits(1400),
-            }],
-            source_bitrate: BitRate::from_kilobits(6000),
-            audio_bitrate: BitRate::from_kilobits(160),
         }
     }
 }
@@ -157,25 +134,13 @@ pub struct Config {
     pub origin: Listen,
     /// What all boxes share.
     pub secret: ClusterSecret,
-    /// What holds for all streams.
-    pub streams: Arc<Settings>,
+    /// What holds for each stream.
+    pub streams: SettingsByName,
 }
 
 impl Raw {
     /// Notes all that is wrong.
     pub fn resolve(&self, problems: &mut Problems<'_>) -> Option<Config> {
-        let kilobits = BitRate::from_kilobits;
-        let ladder = &self.ladder;
-        problems.within(
-            "ladder.source_bitrate",
-            ladder.source_bitrate,
-            kilobits(100)..=kilobits(100_000),
-        );
-        problems.within(
-            "ladder.audio_bitrate",
-            ladder.audio_bitrate,
-            kilobits(16)..=kilobits(1000),
-        );
         problems.within("window.segments", self.window.segments, 6..=900);
         problems.within(
             "window.memory",
@@ -183,23 +148,24 @@ impl Raw {
             ByteSize::from_mib(64)..=ByteSize::from_mib(64 << 10),
         );
         let chassis = Chassis::resolve(&self.admin, &self.log, &self.drain, problems);
-        let rungs = ladder.resolve(problems);
+        let ladder = self.ladder.resolve("ladder", problems);
         let parts = self.parts.resolve(problems);
         let secret = self.cluster.resolve(problems);
-        let bps = |rate: BitRate| u32::try_from(rate.get()).unwrap_or(u32::MAX);
+        let others = Settings {
+            parts: parts?,
+            segments: self.window.segments,
+            memory: usize::try_from(self.window.memory.get()).unwrap_or(usize::MAX),
+            ladder: ladder.rungs,
+            source_bps: ladder.source_bps,
+            audio_bps: ladder.audio_bps,
+        };
+        let named = stream::resolve(self, &others, problems);
         Some(Config {
             chassis,
             rtmp: self.rtmp.listen.clone(),
             origin: self.origin.listen.clone(),
             secret: secret?,
-            streams: Arc::new(Settings {
-                parts: parts?,
-                segments: self.window.segments,
-                memory: usize::try_from(self.window.memory.get()).unwrap_or(usize::MAX),
-                ladder: rungs,
-                source_bps: bps(ladder.source_bitrate),
-                audio_bps: bps(ladder.audio_bitrate),
-            }),
+            streams: SettingsByName::new(named, others),
         })
     }
 }
@@ -217,33 +183,6 @@ impl RawCluster {
         ClusterSecret::new(secret.expose())
             .map_err(|error| problems.refuse("cluster.secret", error))
             .ok()
-    }
-}
-
-impl RawLadder {
-    fn resolve(&self, problems: &mut Problems<'_>) -> Vec<Rung> {
-        if self.rungs.len() > MAX_RUNGS {
-            problems.refuse(
-                "ladder.rungs",
-                format_args!("more than {MAX_RUNGS} rungs; leave some out"),
-            );
-        }
-        let mut heights = BTreeSet::new();
-        let mut rungs = Vec::new();
-        for (index, raw) in self.rungs.iter().enumerate() {
-            if !heights.insert(raw.height) {
-                problems.refuse(
-                    format!("ladder.rungs[{index}].height"),
-                    "is there twice; each height once",
-                );
-            }
-            let bps = u32::try_from(raw.bitrate.get()).unwrap_or(u32::MAX);
-            match Rung::new(raw.height, bps) {
-                Ok(rung) => rungs.push(rung),
-                Err(error) => problems.refuse(format!("ladder.rungs[{index}]"), error),
-            }
-        }
-        rungs
     }
 }
 

@@ -46,7 +46,7 @@ impl Daemon for Transcoder {
         let origin = Arc::new(Origin::new(
             store.clone(),
             &config.secret,
-            config.streams.parts,
+            config.streams.others().parts,
             chassis,
         ));
         let ingest = Arc::new(Ingest::new(store.clone(), config.secret, chassis));

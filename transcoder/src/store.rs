@@ -17,7 +17,7 @@ use crate::{
     encoder::Encoders,
     fault::Faults,
     feed::{self, ReadError},
-    stream::{Action, FeedError, Message, Settings, Stream, StreamStatus},
+    stream::{Action, FeedError, Message, SettingsByName, Stream, StreamStatus},
     worker::{Event, Feed, FeedError as EncoderFull},
 };
 
@@ -29,7 +29,7 @@ pub const MAX_WAITING: usize = 4096;
 /// All streams.
 #[derive(Debug)]
 pub struct Store {
-    settings: Arc<Settings>,
+    settings: SettingsByName,
     encoders: Encoders,
     streams: Mutex<BTreeMap<StreamName, Arc<Published>>>,
 }
@@ -83,7 +83,7 @@ pub enum PublishError {
 
 impl Store {
     /// No streams.
-    pub fn new(settings: Arc<Settings>, encoders: Encoders) -> Self {
+    pub fn new(settings: SettingsByName, encoders: Encoders) -> Self {
         Self {
             settings,
             encoders,
@@ -101,7 +101,7 @@ impl Store {
                 let published = Arc::new(Published {
                     name: name.clone(),
                     live: Mutex::new(Live {
-                        stream: Stream::new(self.settings.clone()),
+                        stream: Stream::new(self.settings.of(name).clone()),
                         feed: None,
                         versions: BTreeMap::new(),
                         counts: Counts::default(),
@@ -157,7 +157,7 @@ impl Store {
         /// A mux that restarts is back in a second, and a network that broke in less than this or not soon.
         const LOST: u64 = 60;
         let live = lock(&publisher.published.live);
-        let listed = u64::try_from(self.settings.segments).unwrap_or(u64::MAX);
+        let listed = u64::try_from(self.settings.of(publisher.name()).segments).unwrap_or(u64::MAX);
         std::time::Duration::from_secs(match live.stream.target_duration() {
             Some(target) if live.stream.is_ended() => u64::from(target).saturating_mul(listed),
             Some(_) | None => LOST,

@@ -7,6 +7,7 @@
 mod encoder;
 mod offer;
 mod run;
+mod settings;
 mod status;
 
 use std::sync::Arc;
@@ -22,30 +23,12 @@ use crate::{
     blocking::Position,
     boundary::Boundary,
     codec::{AacTrack, AacTrackError, VideoCodec, VideoTrack, VideoTrackError},
-    ladder::Rung,
-    part::PartTarget,
     window::{Found, Limits, Text, Written},
     worker::{Event, Input, Plan},
 };
 use run::Run;
+pub use settings::{Settings, SettingsByName};
 pub use status::{RenditionStatus, StreamStatus};
-
-/// What the operator decided for all streams.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// The parts' nominal duration.
-    pub parts: PartTarget,
-    /// Segments that a playlist lists.
-    pub segments: usize,
-    /// Bytes of media that one stream may hold.
-    pub memory: usize,
-    /// The encoded rungs.
-    pub ladder: Vec<Rung>,
-    /// Bits per second declared for a source whose metadata do not say.
-    pub source_bps: u32,
-    /// Bits per second declared for sound whose metadata do not say.
-    pub audio_bps: u32,
-}
 
 /// What a publisher says of its stream (onMetaData), for the multivariant playlist only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,6 +4,7 @@ use live::daemon::config::{ConfigError, Given, read};
 use serde_json::Value;
 
 use super::*;
+use crate::ladder::Rung;
 
 const SAMPLE: &str = include_str!("../../transcoder.toml");
 
@@ -30,7 +31,7 @@ fn the_sample_states_the_defaults_and_every_key() {
     for key in known {
         assert!(SAMPLE.contains(&key), "{key} is not in transcoder.toml");
     }
-    assert_eq!(config.streams.ladder.len(), 1);
+    assert_eq!(config.streams.others().ladder.len(), 1);
 }
 
 fn keys(value: &Value, found: &mut Vec<String>) {
@@ -76,4 +77,49 @@ fn the_secret_is_needed_and_never_shown() {
     assert!(error.contains("cluster.secret: is missing"), "{error}");
     let (_, config) = parse(SAMPLE).unwrap();
     assert!(!format!("{config:?}").contains("0123456789abcdef"));
+}
+
+#[test]
+fn a_stream_has_otherwise_what_it_says_and_the_rest_as_all() {
+    let text = format!(
+        "{SAMPLE}
+[[stream]]
+name = \"stage\"
+ladder = {{ rungs = [{{ height = 360, bitrate = \"800k\" }}] }}
+"
+    );
+    let (_, config) = parse(&text).unwrap();
+    let others = config.streams.of(&"hall".parse().unwrap());
+    assert_eq!(others, config.streams.others());
+    let expected = Settings {
+        ladder: vec![Rung::new(360, 800_000).unwrap()],
+        ..Settings::clone(others)
+    };
+    assert_eq!(**config.streams.of(&"stage".parse().unwrap()), expected);
+}
+
+#[test]
+fn what_is_wrong_with_a_stream_is_said_with_its_place() {
+    let text = format!(
+        "{SAMPLE}
+[[stream]]
+name = \"Stage\"
+[[stream]]
+name = \"hall\"
+[stream.ladder]
+audio_bitrate = \"1k\"
+rungs = [{{ height = 361, bitrate = \"800k\" }}]
+[[stream]]
+name = \"hall\"
+"
+    );
+    let error = parse(&text).unwrap_err().to_string();
+    for part in [
+        "stream[0].name: a stream name is made of",
+        "stream[1].ladder.audio_bitrate: 1k is outside",
+        "stream[1].ladder.rungs[0]: a rung's height is an even number",
+        "stream[2].name: another stream has this name",
+    ] {
+        assert!(error.contains(part), "{part:?} is not in:\n{error}");
+    }
 }

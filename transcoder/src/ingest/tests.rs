@@ -24,11 +24,11 @@ struct Stand {
 impl Stand {
     fn new() -> Self {
         let chassis = Chassis::new("transcoder");
-        let settings = Arc::new(Settings {
+        let settings = Settings {
             ladder: Vec::new(),
             ..settings()
-        });
-        let store = Arc::new(Store::new(settings, Encoders::new(chassis.clone())));
+        };
+        let store = Arc::new(Store::new(settings.into(), Encoders::new(chassis.clone())));
         let secret = ClusterSecret::new("0123456789abcdef").unwrap();
         let ingest = Arc::new(Ingest::new(store.clone(), secret.clone(), &chassis));
         let loopback = ([127, 0, 0, 1], 0).into();

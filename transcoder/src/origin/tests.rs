@@ -47,11 +47,14 @@ impl Stand {
     /// A stream whose first segments are published: the last stamp fed is number `stamped`, and nothing after it.
     fn new(stamped: usize) -> Self {
         let chassis = Chassis::new("transcoder");
-        let settings = Arc::new(Settings {
+        let settings = Settings {
             ladder: Vec::new(),
             ..settings()
-        });
-        let store = Arc::new(Store::new(settings.clone(), Encoders::new(chassis.clone())));
+        };
+        let store = Arc::new(Store::new(
+            settings.clone().into(),
+            Encoders::new(chassis.clone()),
+        ));
         let secret = ClusterSecret::new("0123456789abcdef").unwrap();
         let origin = Arc::new(Origin::new(
             store.clone(),

@@ -9,6 +9,7 @@ use mp4_atom::{Any, Decode, Moof};
 use proptest::prelude::*;
 
 use super::*;
+use crate::part::PartTarget;
 use crate::show::{RUNG, START_MS, Show, Stage, holds, last_numbers, settings, stamps};
 
 const ALL: [Rendition; 3] = [Rendition::Source, RUNG, Rendition::Audio];
