@@ -12,6 +12,7 @@ mod multivariant;
 mod parse;
 mod parse_media;
 mod parse_multivariant;
+mod settled;
 mod value;
 mod write_media;
 mod write_multivariant;
@@ -23,6 +24,7 @@ pub use media::{
 };
 pub use multivariant::{AlternativeRendition, IFrameVariant, MediaType, Multivariant, Variant};
 pub use parse::{Mistake, ParseError, version_of};
+pub use settled::Settled;
 pub use value::{FrameRate, Line, Resolution, Seconds, Text, Uri, ValueError};
 
 /// Longest playlist that is parsed, in bytes. A window of 24 h at 2 s is about 4 MiB.

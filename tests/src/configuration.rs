@@ -102,16 +102,18 @@ pub(crate) fn mux(plan: &Plan, directory: &Path, members: &[Member]) -> String {
     out
 }
 
-pub(crate) fn transcoder(plan: &Plan, directory: &Path) -> String {
+pub(crate) fn transcoder(plan: &Plan, directory: &Path, name: &str) -> String {
     let rungs: Vec<String> = plan
         .rungs
         .iter()
         .map(|(height, bitrate)| format!("{{ height = {height}, bitrate = \"{bitrate}\" }}"))
         .collect();
     format!(
-        "[rtmp]\nlisten = \"127.0.0.1:{}\"\n\n[origin]\nlisten = \"127.0.0.1:{}\"\n\n{}[ladder]\nrungs = [{}]\n",
+        "[rtmp]\nlisten = \"127.0.0.1:{}\"\n\n[origin]\nlisten = \"127.0.0.1:{}\"\n\n\
+         [archive]\ndirectory = {}\nstop_at_free = \"64MiB\"\n\n{}[ladder]\nrungs = [{}]\n",
         plan.ports.transcoder_rtmp,
         plan.ports.origin,
+        quote(&directory.join(format!("{name}-archive"))),
         chassis(plan.ports.transcoder_admin, directory),
         rungs.join(", "),
     )

@@ -46,7 +46,7 @@ impl Stage {
             let name = format!("transcoder-{n}");
             let config = directory.write(
                 &format!("{name}.toml"),
-                configuration::transcoder(&plan, path),
+                configuration::transcoder(&plan, path, &name),
             )?;
             let daemon = Daemon::start(Program::Transcoder, &name, &config, path)?;
             members.push(Member {

@@ -3,7 +3,17 @@
 //! Each rendition tells of its segments in order, each once; of one that is gone only after it was told. Pieces of media
 //! are shared with the window, never copied.
 
+mod disk;
+mod name;
+mod queue;
+mod reading;
+mod writer;
+
 use bytes::Bytes;
+pub use name::{Name, Place};
+pub use reading::{Reading, Unreadable};
+pub use writer::Archive;
+
 use live::{Dsn, InitHash, MediaTime, Msn, Rendition, SessionId, playlist::Seconds};
 
 /// One thing that happened in a session.

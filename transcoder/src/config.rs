@@ -11,13 +11,16 @@ use live::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    archive::Place,
     part::PartTarget,
     stream::{Settings, SettingsByName},
 };
 
+mod archive;
 mod ladder;
 mod stream;
 
+use archive::RawArchive;
 use ladder::RawLadder;
 use stream::RawStream;
 
@@ -31,6 +34,7 @@ pub struct Raw {
     ladder: RawLadder,
     parts: RawParts,
     window: RawWindow,
+    archive: RawArchive,
     stream: Vec<RawStream>,
     admin: AdminSection,
     log: LogSection,
@@ -64,7 +68,7 @@ struct RawParts {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawWindow {
-    segments: usize,
+    length: Timespan,
     memory: ByteSize,
 }
 
@@ -77,6 +81,7 @@ impl Default for Raw {
             ladder: RawLadder::default(),
             parts: RawParts::default(),
             window: RawWindow::default(),
+            archive: RawArchive::default(),
             stream: Vec::new(),
             admin: AdminSection::on_port(9102),
             log: LogSection::default(),
@@ -117,8 +122,8 @@ impl Default for RawParts {
 impl Default for RawWindow {
     fn default() -> Self {
         Self {
-            segments: 15,
-            memory: ByteSize::from_mib(512),
+            length: Timespan::from_secs(15 * 60),
+            memory: ByteSize::from_mib(256),
         }
     }
 }
@@ -134,6 +139,8 @@ pub struct Config {
     pub origin: Listen,
     /// What all boxes share.
     pub secret: ClusterSecret,
+    /// Where segments are kept that do not fit in memory; none without a disk.
+    pub archive: Option<Place>,
     /// What holds for each stream.
     pub streams: SettingsByName,
 }
@@ -141,7 +148,11 @@ pub struct Config {
 impl Raw {
     /// Notes all that is wrong.
     pub fn resolve(&self, problems: &mut Problems<'_>) -> Option<Config> {
-        problems.within("window.segments", self.window.segments, 6..=900);
+        problems.within(
+            "window.length",
+            self.window.length,
+            Timespan::from_secs(30)..=Timespan::from_secs(12 * 3600),
+        );
         problems.within(
             "window.memory",
             self.window.memory,
@@ -151,9 +162,10 @@ impl Raw {
         let ladder = self.ladder.resolve("ladder", problems);
         let parts = self.parts.resolve(problems);
         let secret = self.cluster.resolve(problems);
+        let archive = self.archive.resolve(problems);
         let others = Settings {
             parts: parts?,
-            segments: self.window.segments,
+            window_ms: u64::try_from(self.window.length.get().as_millis()).unwrap_or(u64::MAX),
             memory: usize::try_from(self.window.memory.get()).unwrap_or(usize::MAX),
             ladder: ladder.rungs,
             source_bps: ladder.source_bps,
@@ -165,6 +177,7 @@ impl Raw {
             rtmp: self.rtmp.listen.clone(),
             origin: self.origin.listen.clone(),
             secret: secret?,
+            archive,
             streams: SettingsByName::new(named, others),
         })
     }

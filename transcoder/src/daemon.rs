@@ -9,6 +9,7 @@ use live::daemon::{
 use serde_json::{Value, json};
 
 use crate::{
+    archive::Archive,
     config::{Config, Raw},
     encoder::Encoders,
     ingest::{self, Ingest},
@@ -37,10 +38,10 @@ impl Daemon for Transcoder {
     }
 
     async fn start(config: Config, chassis: &Chassis) -> Result<Self, StartError> {
-        let store = Arc::new(Store::new(
-            config.streams.clone(),
-            Encoders::new(chassis.clone()),
-        ));
+        let archive = Archive::new(config.archive.clone());
+        let encoders = Encoders::new(chassis.clone());
+        let store = Store::new(config.streams.clone(), encoders).with_archive(archive.clone());
+        let store = Arc::new(store);
         let rtmp = chassis.bind("rtmp", config.rtmp.addresses())?;
         let http = chassis.bind("origin", config.origin.addresses())?;
         let origin = Arc::new(Origin::new(
@@ -53,6 +54,7 @@ impl Daemon for Transcoder {
         chassis.register(|registry| {
             ingest.register(registry);
             origin.register(registry);
+            archive.register(registry);
             registry.register_collector(Box::new(StreamMetrics(store.clone())));
         });
         let limit = ConnectionLimit::new(ingest::MAX_CONNECTIONS);
@@ -69,7 +71,12 @@ impl Daemon for Transcoder {
                 origin.clone().serve(stream)
             });
         }
-        chassis.report(move || status(&store));
+        let written = archive
+            .clone()
+            .run(store.clone(), chassis.shutdown().clone());
+        // Detached: it ends at the shutdown, and the chassis drains it.
+        drop(chassis.spawn("archive", written));
+        chassis.report(move || status(&store, &archive));
         Ok(Self(()))
     }
 
@@ -78,8 +85,8 @@ impl Daemon for Transcoder {
     }
 }
 
-/// `"streams": { "stage": { … } }`; a stream without a stamp yet is there with little.
-fn status(store: &Store) -> Value {
+/// `"streams": { "stage": { … } }` and `"archive"`; a stream without a stamp yet is there with little.
+fn status(store: &Store, archive: &Archive) -> Value {
     let streams: serde_json::Map<String, Value> = store
         .all()
         .iter()
@@ -96,5 +103,5 @@ fn status(store: &Store) -> Value {
             (stream.name().to_string(), value)
         })
         .collect();
-    json!({ "streams": streams })
+    json!({ "streams": streams, "archive": archive.status() })
 }

@@ -26,6 +26,7 @@ use tokio::{net::TcpStream, sync::watch, time::timeout};
 use tracing::debug;
 
 use crate::{
+    archive::{Archive, Name, Unreadable},
     blocking::{self, Answer},
     part::PartTarget,
     store::{Published, Store},
@@ -46,6 +47,7 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Origin {
     store: Arc<Store>,
+    archive: Archive,
     token: Token,
     parts: PartTarget,
     shutdown: Shutdown,
@@ -61,6 +63,7 @@ impl Origin {
         chassis: &Chassis,
     ) -> Self {
         Self {
+            archive: store.archive().clone(),
             store,
             token: secret.origin_token(),
             parts,
@@ -189,7 +192,7 @@ impl Origin {
                     None => Freshness::Playlist,
                 };
                 let object = Object::Media(rendition);
-                let pieces = vec![text.bytes];
+                let pieces = text.pieces;
                 Some(Ready::Say(success(object, pieces, text.tag, freshness)))
             })
         })
@@ -200,19 +203,35 @@ impl Origin {
         let Some(rendition) = object.rendition() else {
             return refusal(StatusCode::NOT_FOUND);
         };
-        self.when_ready(published, rendition, || {
-            match published.look(|stream| stream.find(object)) {
-                Found::Bytes(bytes, tag) => Some(Ready::Say(success(
-                    object,
-                    bytes,
-                    tag,
-                    Freshness::Immutable,
-                ))),
-                Found::Soon => Some(Ready::NotYet),
-                Found::Nothing => None,
-            }
-        })
-        .await
+        let mut saved = None;
+        let response = self
+            .when_ready(published, rendition, || {
+                let (session, found) = published.look(|s| (s.session(), s.find(object)));
+                match found {
+                    Found::Bytes(bytes, tag) => Some(Ready::Say(success(
+                        object,
+                        bytes,
+                        tag,
+                        Freshness::Immutable,
+                    ))),
+                    Found::Soon => Some(Ready::NotYet),
+                    Found::Saved(length, tag) => {
+                        let name = Name::of(published.name(), session?, object)?;
+                        saved = Some((name, length, tag));
+                        None
+                    }
+                    Found::Nothing => None,
+                }
+            })
+            .await;
+        let Some((name, length, tag)) = saved else {
+            return response;
+        };
+        match self.archive.read(&name, length).await {
+            Ok(reading) => success(object, Body::Saved(reading), tag, Freshness::Immutable),
+            Err(Unreadable::Missing) => refusal(StatusCode::NOT_FOUND),
+            Err(Unreadable::Busy) => refusal(StatusCode::SERVICE_UNAVAILABLE),
+        }
     }
 
     /// Asks `look` again whenever the rendition changes, until there is an answer or it took too long.
@@ -264,8 +283,8 @@ async fn until_ready(
 
 fn multivariant(published: &Published) -> Response<Body> {
     match published.look(|stream| stream.multivariant()) {
-        Some(Text { bytes, tag }) => {
-            success(Object::Multivariant, vec![bytes], tag, Freshness::Playlist)
+        Some(Text { pieces, tag }) => {
+            success(Object::Multivariant, pieces, tag, Freshness::Playlist)
         }
         None => refusal(StatusCode::NOT_FOUND),
     }

@@ -29,7 +29,7 @@ pub(crate) const START_MS: u64 = (418 << 32) - 20_000;
 pub(crate) fn settings() -> Settings {
     Settings {
         parts: PartTarget::from_millis(500).unwrap(),
-        segments: 8,
+        window_ms: 16_000,
         memory: 64 << 20,
         ladder: vec![Rung::new(240, 400_000).unwrap()],
         source_bps: 6_000_000,

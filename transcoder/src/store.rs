@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use tracing::{debug, info};
 
 use crate::{
+    archive::Archive,
     encoder::Encoders,
     fault::Faults,
     feed::{self, ReadError},
@@ -31,6 +32,7 @@ pub const MAX_WAITING: usize = 4096;
 pub struct Store {
     settings: SettingsByName,
     encoders: Encoders,
+    archive: Archive,
     streams: Mutex<BTreeMap<StreamName, Arc<Published>>>,
 }
 
@@ -46,6 +48,7 @@ pub struct Published {
     /// Places for requests that wait.
     pub waiting: Semaphore,
     encoders: Encoders,
+    archive: Archive,
 }
 
 #[derive(Debug)]
@@ -87,8 +90,15 @@ impl Store {
         Self {
             settings,
             encoders,
+            archive: Archive::default(),
             streams: Mutex::default(),
         }
+    }
+
+    /// Segments go to `archive`.
+    #[must_use]
+    pub fn with_archive(self, archive: Archive) -> Self {
+        Self { archive, ..self }
     }
 
     /// A publisher comes: it replaces the one there is. `None` when there are too many streams.
@@ -111,6 +121,7 @@ impl Store {
                     generation: watch::Sender::new(0),
                     waiting: Semaphore::new(MAX_WAITING),
                     encoders: self.encoders.clone(),
+                    archive: self.archive.clone(),
                 });
                 streams.insert(name.clone(), published.clone());
                 published
@@ -126,6 +137,11 @@ impl Store {
         live.faults = Faults::default();
         drop(live);
         Some(Publisher { id, published })
+    }
+
+    /// Where segments go.
+    pub const fn archive(&self) -> &Archive {
+        &self.archive
     }
 
     /// The stream of that name.
@@ -146,7 +162,7 @@ impl Store {
             publisher.published.generation.send_replace(0);
             let mut live = lock(&publisher.published.live);
             live.stream.forget();
-            live.tell();
+            publisher.published.tell(&mut live);
             info!(stream = %publisher.published.name, "the stream is forgotten");
         }
     }
@@ -155,13 +171,10 @@ impl Store {
     /// playlists when it ended (RFC 8216bis §6.2.2), else until another transcoder has surely taken over.
     pub fn keep_for(&self, publisher: &Publisher) -> std::time::Duration {
         /// A mux that restarts is back in a second, and a network that broke in less than this or not soon.
-        const LOST: u64 = 60;
+        const LOST: std::time::Duration = std::time::Duration::from_secs(60);
         let live = lock(&publisher.published.live);
-        let listed = u64::try_from(self.settings.of(publisher.name()).segments).unwrap_or(u64::MAX);
-        std::time::Duration::from_secs(match live.stream.target_duration() {
-            Some(target) if live.stream.is_ended() => u64::from(target).saturating_mul(listed),
-            Some(_) | None => LOST,
-        })
+        let window = std::time::Duration::from_millis(self.settings.of(publisher.name()).window_ms);
+        if live.stream.is_ended() { window } else { LOST }
     }
 }
 
@@ -222,7 +235,7 @@ impl Published {
         for action in actions {
             self.act(live, action);
         }
-        live.tell();
+        self.tell(live);
         let source = live.stream.source_fault();
         if let Some(fault) = live.faults.source(source) {
             info!(stream = %self.name, "{fault}");
@@ -235,6 +248,12 @@ impl Published {
             }
             Ok(()) => Ok(()),
         }
+    }
+
+    /// Hands on what happened to the segments, and wakes those who wait for what has changed.
+    fn tell(&self, live: &mut Live) {
+        self.archive.take(&self.name, live.stream.news());
+        live.tell();
     }
 
     fn act(self: &Arc<Self>, live: &mut Live, action: Action) {
@@ -283,14 +302,14 @@ impl Published {
             live.feed = None;
         }
         live.stream.encoder_stopped(generation);
-        live.tell();
+        self.tell(&mut live);
     }
 
     /// The encoder of `generation` says something.
     pub(crate) fn encoded(&self, generation: u64, event: Event) {
         let mut live = lock(&self.live);
         let outcome = live.stream.encoded(generation, event);
-        live.tell();
+        self.tell(&mut live);
         if let Err(error) = outcome {
             debug!(stream = %self.name, %error, "an encoded frame is not published");
         }
@@ -340,10 +359,8 @@ impl Live {
             .or_insert_with(|| watch::Sender::new(0))
     }
 
-    /// Wakes those who wait for what has changed, and hands on what happened to the segments.
+    /// Wakes those who wait for what has changed.
     fn tell(&mut self) {
-        // Nobody keeps segments on disk yet.
-        drop(self.stream.news());
         for (rendition, version) in self.stream.versions() {
             let sender = self
                 .versions

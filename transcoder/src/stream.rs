@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use live::{
-    Object, Rendition,
+    Msn, Object, Rendition, SessionId,
     stamp::{Stamp, StampKind},
 };
 
@@ -196,6 +196,19 @@ impl Stream {
         news
     }
 
+    /// A segment is on disk.
+    pub fn saved(&mut self, session: SessionId, rendition: Rendition, msn: Msn) {
+        let run = self.run.as_mut().filter(|run| run.id == session);
+        if let Some(window) = run.and_then(|run| run.window_mut(rendition)) {
+            window.saved(msn);
+        }
+    }
+
+    /// The session whose objects are found now.
+    pub fn session(&self) -> Option<SessionId> {
+        self.run.as_ref().map(|run| run.id)
+    }
+
     /// Nothing of the session can be fetched any more.
     pub fn forget(&mut self) {
         if let Some(mut run) = self.run.take() {
@@ -267,7 +280,7 @@ impl Stream {
             }
             None => {
                 let limits = Limits {
-                    segments: self.settings.segments,
+                    length_ms: self.settings.window_ms,
                     parts: self.settings.parts,
                     target_duration: stamp.td,
                     segment_ms: stamp.k_ms,

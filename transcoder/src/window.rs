@@ -1,15 +1,16 @@
 //! [pure] What of one rendition can be fetched: its initialization sections, segments, parts, and its media playlist.
 //!
 //! Segments are numbered without holes; one without media is a GAP. The playlist slides over the newest segments; what
-//! has left it stays fetchable as long as RFC 8216bis §6.2.2 asks. The playlist is written once per version and shared
-//! by all who ask. A path names the same bytes for ever.
+//! has left it stays fetchable as long as RFC 8216bis §6.2.2 asks. Media are in memory until they are on disk, and the
+//! newest after that. The playlist is written once per version and shared by all who ask. A path names the same bytes
+//! for ever.
 
 use bytes::Bytes;
 use live::{
     InitHash, MediaTime, Msn, Object, Rendition,
     playlist::{
         MediaPlaylist, OpenSegment, Part, ProgramDateTime, Seconds, Segment, SegmentHead,
-        ServerControl, Uri,
+        ServerControl, Settled, Uri,
     },
 };
 
@@ -21,14 +22,15 @@ use crate::{
 
 mod answers;
 mod objects;
+mod slide;
 
 use objects::Objects;
 
 /// What a window is told once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Segments that the playlist lists.
-    pub segments: usize,
+    /// How long the playlist is, milliseconds.
+    pub length_ms: u64,
     /// The parts' nominal duration.
     pub parts: PartTarget,
     /// EXT-X-TARGETDURATION, seconds.
@@ -44,7 +46,14 @@ pub struct Window {
     limits: Limits,
     timescale: u32,
     playlist: MediaPlaylist,
+    /// Old text of it.
+    settled: Settled,
+    /// Duration of the segments that it lists, and the most that this ever was.
+    listed: Seconds,
+    longest: Seconds,
     objects: Objects,
+    /// The newest segments that stay in memory although they are on disk, the open one included.
+    in_memory: usize,
     open: Option<Boundary>,
     /// Presentation time of the newest segment's first sample.
     start: MediaTime,
@@ -68,17 +77,27 @@ pub struct Written {
 /// Bytes, and what tells them from others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
-    /// The bytes.
-    pub bytes: Bytes,
-    /// Their hash.
+    /// One after the other. The oldest are shared with the text before.
+    pub pieces: Vec<Bytes>,
+    /// Hash of what they say.
     pub tag: InitHash,
+}
+
+impl Text {
+    /// The bytes in one piece.
+    pub fn whole(&self) -> Bytes {
+        match self.pieces.as_slice() {
+            [one] => one.clone(),
+            pieces => pieces.concat().into(),
+        }
+    }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
         Self {
             tag: InitHash::of(text.as_bytes()),
-            bytes: text.into(),
+            pieces: vec![text.into()],
         }
     }
 }
@@ -88,6 +107,8 @@ impl From<String> for Text {
 pub enum Found {
     /// These bytes, one after the other, and what tells them from others.
     Bytes(Vec<Bytes>, InitHash),
+    /// A segment that is on disk alone: its length in bytes, and what tells it from others.
+    Saved(u64, InitHash),
     /// The part that comes next: wait for it.
     Soon,
     /// Nothing, or nothing any more.
@@ -95,13 +116,8 @@ pub enum Found {
 }
 
 impl Window {
-    /// Parts are listed this many target durations from the end (RFC 8216bis §6.2.2 allows no fewer than three).
-    const PARTS_LISTED: u64 = 3;
     /// A delta update keeps this many target durations (§4.4.3.8 allows no fewer than six).
     const SKIP_UNTIL: u64 = 6;
-    /// A live playlist is never shorter than this many target durations (§6.2.2).
-    const SHORTEST: u64 = 3;
-
     /// An empty window; `timescale` is the track's.
     pub fn new(rendition: Rendition, limits: Limits, timescale: u32) -> Self {
         let target = Seconds::from_secs(limits.target_duration.into());
@@ -124,7 +140,11 @@ impl Window {
             limits,
             timescale,
             playlist,
+            settled: Settled::default(),
+            listed: Seconds::default(),
+            longest: Seconds::default(),
             objects: Objects::default(),
+            in_memory: usize::MAX,
             open: None,
             start: MediaTime::default(),
             version: 0,
@@ -188,10 +208,9 @@ impl Window {
         };
         let uri = Uri::beside(Object::Segment(self.rendition, open.msn));
         let duration = Seconds::from_timescale(duration, self.timescale);
-        let parts = self.objects.complete();
-        let size: usize = parts.iter().map(Bytes::len).sum();
-        let bits = u64::try_from(size).unwrap_or(u64::MAX) * 8;
-        let bps = bits.saturating_mul(Seconds::PER_SECOND) / duration.units().max(1);
+        let (parts, length) = self.objects.complete();
+        let bps =
+            length.saturating_mul(8).saturating_mul(Seconds::PER_SECOND) / duration.units().max(1);
         self.peak_bps = self.peak_bps.max(bps);
         self.list(&open, listed.close(uri, duration), parts);
     }
@@ -240,8 +259,9 @@ impl Window {
             init: self.objects.init().cloned(),
             parts,
         });
+        self.listed = self.listed.plus(segment.duration);
         self.playlist.segments.push_back(segment);
-        self.slide(open.start);
+        self.slide();
     }
 
     /// What happened to the segments, each told once.
@@ -296,6 +316,7 @@ impl Window {
             let msn = Msn(first.msn.0 - back);
             let start = first.start.millis().saturating_sub(back * segment);
             self.playlist.media_sequence = msn;
+            self.listed = self.listed.plus(Seconds::from_millis(segment));
             self.playlist.segments.push_front(Segment {
                 head: SegmentHead {
                     program_date_time: Some(ProgramDateTime::from_unix_millis(start)),
@@ -307,66 +328,6 @@ impl Window {
                 uri: Uri::beside(Object::Segment(self.rendition, msn)),
             });
         }
-    }
-
-    fn shortest(&self) -> Seconds {
-        Seconds::from_secs(self.limits.target_duration.into()).times(Self::SHORTEST)
-    }
-
-    /// The newest segment, just closed, starts at `now`: lets go of the oldest.
-    fn slide(&mut self, now: MediaTime) {
-        while self.playlist.segments.len() > self.limits.segments && self.can_unlist() {
-            self.unlist(now);
-        }
-        self.objects.expire(now);
-        let mut behind = Seconds::default();
-        let listed =
-            Seconds::from_secs(u64::from(self.limits.target_duration) * Self::PARTS_LISTED);
-        for segment in self.playlist.segments.iter_mut().rev() {
-            if behind > listed {
-                segment.parts.clear();
-            }
-            behind = behind.plus(segment.duration);
-        }
-        self.touch();
-    }
-
-    fn can_unlist(&self) -> bool {
-        let rest = self.playlist.segments.iter().skip(1);
-        rest.map(|segment| segment.duration).sum::<Seconds>() >= self.shortest()
-    }
-
-    /// Takes the oldest segment out of the playlist. It stays for its own duration and that of the longest playlist
-    /// that held it (RFC 8216bis §6.2.2).
-    fn unlist(&mut self, now: MediaTime) {
-        let Some(segment) = self.playlist.segments.pop_front() else {
-            return;
-        };
-        let msn = self.playlist.media_sequence;
-        self.playlist.media_sequence = msn.next();
-        if segment.head.discontinuity {
-            self.playlist.discontinuity_sequence = self.playlist.discontinuity_sequence.next();
-        }
-        let listed = u64::try_from(self.limits.segments).unwrap_or(u64::MAX);
-        let seconds =
-            u64::from(self.limits.target_duration).saturating_mul(listed.saturating_add(1));
-        let until = now.plus_millis(seconds.saturating_mul(1000));
-        self.objects.retire(msn, until);
-    }
-
-    /// Gives up the oldest segment for want of memory, first those that are no longer listed. `false` when the window
-    /// is as short as it may be.
-    pub fn evict(&mut self) -> bool {
-        if self.objects.forget_retired() {
-            return true;
-        }
-        let can = self.can_unlist();
-        if can {
-            self.unlist(MediaTime::default());
-            self.objects.forget_retired();
-            self.touch();
-        }
-        can
     }
 
     fn touch(&mut self) {
@@ -404,3 +365,6 @@ impl Window {
         &self.playlist
     }
 }
+
+#[cfg(test)]
+mod tests;

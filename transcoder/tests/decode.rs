@@ -153,7 +153,7 @@ fn stamped(tags: &[rtmp::Message]) -> Vec<Message> {
 fn publish(messages: &[Message]) -> Stream {
     let mut stream = Stream::new(Arc::new(Settings {
         parts: PartTarget::from_millis(500).unwrap(),
-        segments: 15,
+        window_ms: 30_000,
         memory: 256 << 20,
         ladder: Vec::new(),
         source_bps: 6_000_000,
@@ -168,7 +168,7 @@ fn publish(messages: &[Message]) -> Stream {
 
 /// The initialization section and all segments, in one file.
 fn write(stream: &mut Stream, rendition: Rendition, scratch: &Scratch) -> String {
-    let playlist = MediaPlaylist::parse(&stream.playlist(rendition).unwrap().full.bytes).unwrap();
+    let playlist = MediaPlaylist::parse(&stream.playlist(rendition).unwrap().full.whole()).unwrap();
     let object = |uri: &str| -> Object { format!("{rendition}/{uri}").parse().unwrap() };
     let mut file = Vec::new();
     let segments: Vec<_> = playlist.segments.iter().filter(|s| !s.gap).collect();

@@ -188,7 +188,8 @@ impl MediaPlaylist {
     }
 
     /// How many of the oldest segments a delta update leaves out: those that end further from the playlist's end than
-    /// CAN-SKIP-UNTIL (§6.2.5.1). None if one of them is a discontinuity, since players lose it, or the playlist ended.
+    /// CAN-SKIP-UNTIL (§6.2.5.1). None while one of them is a discontinuity that was left out since less than that:
+    /// players lose it then. None when the playlist ended.
     pub fn skippable(&self) -> usize {
         let Some(boundary) = self.server_control.and_then(|c| c.can_skip_until) else {
             return 0;
@@ -196,23 +197,19 @@ impl MediaPlaylist {
         if self.end_list || self.skipped.is_some() {
             return 0;
         }
-        let mut behind: Seconds = self
-            .open
-            .iter()
-            .flat_map(|open| &open.parts)
-            .map(|part| part.duration)
-            .sum();
-        let kept = self.segments.iter().rev().take_while(|segment| {
-            let inside = behind <= boundary;
+        let open = self.open.iter().flat_map(|open| &open.parts);
+        let mut behind: Seconds = open.map(|part| part.duration).sum();
+        let mut kept = 0;
+        for segment in self.segments.iter().rev() {
+            if behind <= boundary {
+                kept += 1;
+            } else if behind > boundary.times(2) {
+                break;
+            } else if segment.head.discontinuity {
+                return 0;
+            }
             behind = behind.plus(segment.duration);
-            inside
-        });
-        let skippable = self.segments.len().saturating_sub(kept.count());
-        let broken = self
-            .segments
-            .iter()
-            .take(skippable)
-            .any(|segment| segment.head.discontinuity);
-        if broken { 0 } else { skippable }
+        }
+        self.segments.len().saturating_sub(kept)
     }
 }

@@ -78,6 +78,17 @@ impl Seconds {
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
+
+    /// `self` without `other`; zero when that is more.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// Whole milliseconds, rounded up.
+    pub const fn millis(self) -> u64 {
+        self.0.div_ceil(Self::PER_SECOND / 1000)
+    }
 }
 
 impl std::iter::Sum for Seconds {

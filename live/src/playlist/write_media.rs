@@ -23,13 +23,25 @@ impl MediaPlaylist {
 
     /// EXT-X-VERSION as high as the content needs and no higher (§8).
     pub fn needed_version(&self) -> u32 {
-        let heads = self.segments.iter().map(|segment| &segment.head);
-        let mut heads = heads.chain(self.open.iter().map(|open| &open.head));
+        let gap = self.segments.iter().any(|segment| segment.gap);
+        let map = self
+            .segments
+            .iter()
+            .any(|segment| segment.head.map.is_some());
+        self.version_with(gap, map)
+    }
+
+    /// As [`needed_version`](Self::needed_version), when it is known what the complete segments hold.
+    pub(super) fn version_with(&self, gap: bool, map: bool) -> u32 {
+        let open = self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.head.map.is_some());
         match &self.skipped {
             Some(skipped) if skipped.removed_date_ranges.is_some() => 10,
             Some(_) => 9,
-            None if self.segments.iter().any(|segment| segment.gap) => 8,
-            None if heads.any(|head| head.map.is_some()) => 6,
+            None if gap => 8,
+            None if map || open => 6,
             None => 3,
         }
     }
@@ -50,30 +62,42 @@ impl MediaPlaylist {
             }),
             (skipped, _) => skipped.as_ref(),
         };
-        let version = self.needed_version().max(if count > 0 { 9 } else { 0 });
+        let version = match &self.skipped {
+            None if count > 0 => 9,
+            _ => self.needed_version(),
+        };
         self.write_header(out, version)?;
         if let Some(skipped) = skipped {
             write_skip(out, skipped)?;
         }
-        for line in &self.date_ranges {
-            writeln!(out, "#EXT-X-DATERANGE:{line}")?;
-        }
-        // What the last segment left out has told the player already.
+        self.write_date_ranges(out)?;
+        self.write_from(out, count)
+    }
+
+    pub(super) fn write_date_ranges(&self, out: &mut String) -> fmt::Result {
+        self.date_ranges
+            .iter()
+            .try_for_each(|line| writeln!(out, "#EXT-X-DATERANGE:{line}"))
+    }
+
+    /// What follows the first `count` complete segments, which the player knows.
+    pub(super) fn write_from(&self, out: &mut String, count: usize) -> fmt::Result {
         let before = count
             .checked_sub(1)
             .and_then(|last| self.segments.get(last));
         let mut map = before.and_then(|segment| segment.head.map.as_ref());
-        for segment in self.segments.iter().skip(count) {
-            write_segment(out, segment, &mut map)?;
+        for segment in self.segments.range(count.min(self.segments.len())..) {
+            write_segment(out, segment, map)?;
+            map = segment.head.map.as_ref();
         }
         if let Some(OpenSegment { head, parts }) = &self.open {
-            write_head(out, head, &mut map)?;
+            write_head(out, head, map)?;
             write_parts(out, parts)?;
         }
         self.write_footer(out)
     }
 
-    fn write_header(&self, out: &mut String, version: u32) -> fmt::Result {
+    pub(super) fn write_header(&self, out: &mut String, version: u32) -> fmt::Result {
         writeln!(out, "#EXTM3U\n#EXT-X-VERSION:{version}")?;
         if self.independent_segments {
             out.write_str("#EXT-X-INDEPENDENT-SEGMENTS\n")?;
@@ -164,11 +188,8 @@ fn write_skip(out: &mut String, skipped: &Skipped) -> fmt::Result {
     out.write_char('\n')
 }
 
-fn write_segment<'a>(
-    out: &mut String,
-    segment: &'a Segment,
-    map: &mut Option<&'a Uri>,
-) -> fmt::Result {
+/// `map` is the initialization section of the segment before.
+pub(super) fn write_segment(out: &mut String, segment: &Segment, map: Option<&Uri>) -> fmt::Result {
     write_head(out, &segment.head, map)?;
     write_parts(out, &segment.parts)?;
     if segment.gap {
@@ -177,19 +198,14 @@ fn write_segment<'a>(
     writeln!(out, "#EXTINF:{},\n{}", segment.duration, segment.uri)
 }
 
-fn write_head<'a>(
-    out: &mut String,
-    head: &'a SegmentHead,
-    map: &mut Option<&'a Uri>,
-) -> fmt::Result {
+fn write_head(out: &mut String, head: &SegmentHead, map: Option<&Uri>) -> fmt::Result {
     if head.discontinuity {
         out.write_str("#EXT-X-DISCONTINUITY\n")?;
     }
     if let Some(uri) = &head.map
-        && *map != Some(uri)
+        && map != Some(uri)
     {
         writeln!(out, "#EXT-X-MAP:URI=\"{uri}\"")?;
-        *map = Some(uri);
     }
     if let Some(date) = head.program_date_time {
         writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{date}")?;

@@ -57,7 +57,9 @@ rungs = [{ height = 481, bitrate = \"1400k\" }, { height = 360, bitrate = \"1k\"
 [parts]
 nominal = \"100ms\"
 [window]
-segments = 3
+length = \"10s\"
+[archive]
+directory = \"here\"
 ";
     let error = parse(text).unwrap_err().to_string();
     for part in [
@@ -65,7 +67,8 @@ segments = 3
         "ladder.rungs[1]: a rung's bitrate",
         "ladder.rungs[2].height: is there twice",
         "parts.nominal: a part lasts from 200 ms to 1 s",
-        "window.segments: 3 is outside 6 to 900",
+        "window.length: 10s is outside 30s to 12h",
+        "archive.directory: give an absolute path, or nothing",
     ] {
         assert!(error.contains(part), "{part:?} is not in:\n{error}");
     }

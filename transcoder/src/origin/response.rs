@@ -2,9 +2,9 @@
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
+    io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -15,24 +15,34 @@ use hyper::{
 };
 use live::{InitHash, Object};
 
-/// Pieces that are sent one after the other, without copying them together.
-#[derive(Debug, Default)]
-pub(super) struct Body {
-    pieces: VecDeque<Bytes>,
-    left: u64,
+use crate::archive::Reading;
+
+/// What is sent.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// Pieces one after the other, without copying them together, and how many bytes they are.
+    Pieces(VecDeque<Bytes>, u64),
+    /// A segment from the disk.
+    Saved(Reading),
 }
 
 impl Body {
-    fn new(pieces: Vec<Bytes>) -> Self {
-        Self {
-            left: pieces.iter().map(length_of).sum(),
-            pieces: pieces.into(),
-        }
-    }
-
     /// The answer to HEAD: nothing is sent.
     pub(super) fn withheld(self) -> Self {
         Self::default()
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Pieces(VecDeque::new(), 0)
+    }
+}
+
+impl From<Vec<Bytes>> for Body {
+    fn from(pieces: Vec<Bytes>) -> Self {
+        let length = pieces.iter().map(length_of).sum();
+        Self::Pieces(pieces.into(), length)
     }
 }
 
@@ -42,24 +52,34 @@ fn length_of(piece: &Bytes) -> u64 {
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.pieces.pop_front().map(|piece| {
-            self.left = self.left.saturating_sub(length_of(&piece));
-            Ok(Frame::data(piece))
-        }))
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let piece = match self.get_mut() {
+            Self::Pieces(pieces, left) => pieces.pop_front().map(|piece| {
+                *left = left.saturating_sub(length_of(&piece));
+                Ok(piece)
+            }),
+            Self::Saved(reading) => ready!(reading.poll_piece(context)),
+        };
+        Poll::Ready(piece.map(|read| read.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
+        match self {
+            Self::Pieces(pieces, _) => pieces.is_empty(),
+            Self::Saved(reading) => reading.left() == 0,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(match self {
+            Self::Pieces(_, left) => *left,
+            Self::Saved(reading) => reading.left(),
+        })
     }
 }
 
@@ -91,12 +111,12 @@ impl Freshness {
 /// 200; `tag` tells the bytes from others.
 pub(super) fn success(
     object: Object,
-    pieces: Vec<Bytes>,
+    body: impl Into<Body>,
     tag: InitHash,
     freshness: Freshness,
 ) -> Response<Body> {
-    let body = Body::new(pieces);
-    let length = body.left;
+    let body = body.into();
+    let length = body.size_hint().exact().unwrap_or_default();
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     // Said here, since to HEAD it is said without the bytes.

@@ -389,11 +389,14 @@ impl Run {
             .filter(|(other, _)| *other != rendition)
             .filter_map(|(_, window)| window.report())
             .collect();
-        let window = match rendition {
+        Some(self.window_mut(rendition)?.write(reports))
+    }
+
+    pub(super) fn window_mut(&mut self, rendition: Rendition) -> Option<&mut Window> {
+        Some(match rendition {
             Rendition::Source => self.source.as_mut()?.window_mut(),
             Rendition::Audio => self.audio.as_mut()?.window_mut(),
             Rendition::Encoded(_) => self.rungs.get_mut(&rendition)?.track.window_mut(),
-        };
-        Some(window.write(reports))
+        })
     }
 }

@@ -11,8 +11,8 @@ use crate::{ladder::Rung, part::PartTarget};
 pub struct Settings {
     /// The parts' nominal duration; the same for all streams.
     pub parts: PartTarget,
-    /// Segments that a playlist lists.
-    pub segments: usize,
+    /// How long a media playlist is, milliseconds.
+    pub window_ms: u64,
     /// Bytes of media that one stream may hold.
     pub memory: usize,
     /// The encoded rungs.

@@ -56,13 +56,13 @@ fn told_by(moof: &Moof) -> Vec<Told> {
 fn bytes(found: Found) -> Option<Bytes> {
     match found {
         Found::Bytes(pieces, _) => Some(pieces.concat().into()),
-        Found::Soon | Found::Nothing => None,
+        Found::Saved(..) | Found::Soon | Found::Nothing => None,
     }
 }
 
 fn playlist(stream: &mut Stream, rendition: Rendition) -> Option<MediaPlaylist> {
     let written = stream.playlist(rendition)?;
-    Some(MediaPlaylist::parse(&written.full.bytes).unwrap())
+    Some(MediaPlaylist::parse(&written.full.whole()).unwrap())
 }
 
 /// The complete segments that can be fetched, with their numbers.
@@ -90,8 +90,8 @@ fn assert_playlists(stream: &mut Stream, before: &mut Vec<(Rendition, MediaPlayl
         let Some(written) = stream.playlist(rendition) else {
             continue;
         };
-        let parsed = MediaPlaylist::parse(&written.full.bytes).unwrap();
-        let version = live::playlist::version_of(&written.full.bytes).unwrap();
+        let parsed = MediaPlaylist::parse(&written.full.whole()).unwrap();
+        let version = live::playlist::version_of(&written.full.whole()).unwrap();
         let mut findings = check::media(&parsed);
         findings.extend(check::version(version, &parsed));
         if let Some((_, earlier)) = before.iter().find(|(r, _)| *r == rendition) {
@@ -99,9 +99,10 @@ fn assert_playlists(stream: &mut Stream, before: &mut Vec<(Rendition, MediaPlayl
         }
         // Where a boundary is overdue among B-frames, the last picture before it stands still for longer than is told.
         findings.retain(|finding| finding.rule != check::Rule::PartsAddUp);
-        let text = String::from_utf8_lossy(&written.full.bytes);
+        let text = written.full.whole();
+        let text = String::from_utf8_lossy(&text);
         assert!(findings.is_empty(), "{rendition}: {findings:#?}\n{text}");
-        MediaPlaylist::parse(&written.delta.bytes).unwrap();
+        MediaPlaylist::parse(&written.delta.whole()).unwrap();
         now.push((rendition, parsed));
     }
     *before = now;
@@ -109,7 +110,7 @@ fn assert_playlists(stream: &mut Stream, before: &mut Vec<(Rendition, MediaPlayl
 
 fn assert_presentation(stream: &mut Stream) {
     let text = stream.multivariant().unwrap();
-    let parsed = Multivariant::parse(&text.bytes).unwrap();
+    let parsed = Multivariant::parse(&text.whole()).unwrap();
     assert_eq!(check::multivariant(&parsed), []);
     let mut playlists = Vec::new();
     for (rendition, _) in stream.versions().collect::<Vec<_>>() {
@@ -323,7 +324,7 @@ fn the_multivariant_playlist_waits_until_it_can_be_complete() {
     assert_eq!(stage.stream.multivariant(), None);
     stage.feed(&messages[third..=third]);
     let text = stage.stream.multivariant().unwrap();
-    let playlist = Multivariant::parse(&text.bytes).unwrap();
+    let playlist = Multivariant::parse(&text.whole()).unwrap();
     let uris: Vec<_> = playlist.variants.iter().map(|v| v.uri.as_str()).collect();
     assert_eq!(
         uris,
@@ -353,7 +354,7 @@ fn a_source_whose_keyframes_are_overdue_is_not_offered_and_its_rungs_go_on() {
     assert!(rung.segments.iter().all(|segment| !segment.gap));
     assert_continuous(&mut stage.stream, RUNG, 0);
     let text = stage.stream.multivariant().unwrap();
-    assert!(!String::from_utf8_lossy(&text.bytes).contains("source/media.m3u8"));
+    assert!(!String::from_utf8_lossy(&text.whole()).contains("source/media.m3u8"));
     assert!(!stage.stream.status().unwrap().source_offered);
 }
 
@@ -501,7 +502,7 @@ fn without_an_encoder_source_and_sound_are_offered_all_the_same() {
     stage.feed(&show.headers());
     stage.feed(&show.session(START_MS, None));
     let text = stage.stream.multivariant().unwrap();
-    let playlist = Multivariant::parse(&text.bytes).unwrap();
+    let playlist = Multivariant::parse(&text.whole()).unwrap();
     let uris: Vec<_> = playlist.variants.iter().map(|v| v.uri.as_str()).collect();
     assert_eq!(uris, ["source/media.m3u8", "audio/media.m3u8"]);
     assert_eq!(stage.stream.playlist(RUNG), None);

@@ -5,7 +5,7 @@ use live::{
     playlist::{RenditionReport, Uri},
 };
 
-use super::{Found, Window, Written};
+use super::{Found, Text, Window, Written};
 use crate::blocking::Position;
 
 impl Window {
@@ -30,8 +30,9 @@ impl Window {
         self.playlist.preload_hint = self
             .next_part()
             .map(|(msn, part)| Uri::beside(Object::Part(self.rendition, msn, part)));
+        let (pieces, tag) = self.playlist.write_pieces(&mut self.settled);
         let written = Written {
-            full: self.playlist.write().into(),
+            full: Text { pieces, tag },
             delta: self.playlist.write_delta().into(),
         };
         self.written = Some(written.clone());

@@ -1,7 +1,7 @@
 //! [pure] The media of one rendition by name: initialization sections, segments and parts.
 //!
 //! Segments lie without holes in their numbers, the open one last, so that each is found by counting. What was stored
-//! under a name never changes.
+//! under a name never changes. The oldest may be on disk alone: of those only the length is held.
 
 use std::collections::VecDeque;
 
@@ -15,6 +15,8 @@ use super::Found;
 pub(super) struct Objects {
     inits: VecDeque<(InitHash, Bytes)>,
     segments: VecDeque<Stored>,
+    /// So many of the oldest hold no media in memory.
+    light: usize,
     bytes: usize,
     /// Whole segments that were forgotten since somebody asked.
     gone: Vec<Msn>,
@@ -26,15 +28,30 @@ struct Stored {
     dsn: Dsn,
     parts: Vec<Bytes>,
     tags: Vec<InitHash>,
-    /// The whole segment can be fetched: it is over and no GAP.
-    complete: bool,
+    /// Length and hash of the whole segment. It can be fetched: it is over, no GAP, and not lost.
+    whole: Option<(u64, InitHash)>,
+    /// It is on disk.
+    saved: bool,
     /// It is in no playlist any more, and stays until the segments start later than this.
     until: Option<MediaTime>,
 }
 
+/// The oldest segment that has media in memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Oldest {
+    pub(super) msn: Msn,
+    /// It is on disk too.
+    pub(super) saved: bool,
+    /// It is in no playlist any more.
+    pub(super) retired: bool,
+    /// Segments after it.
+    pub(super) newer: usize,
+}
+
 impl Objects {
-    /// Initialization sections kept: the one in use, and those of a few configurations before.
-    const INITS: usize = 8;
+    /// Initialization sections kept, the one in use included: a publisher that is configured anew so often in one
+    /// window loses its oldest. Each is less than a kilobyte.
+    const INITS: usize = 64;
 
     pub(super) fn configure(&mut self, init: Bytes) {
         let hash = InitHash::of(&init);
@@ -67,7 +84,8 @@ impl Objects {
             dsn,
             parts: Vec::new(),
             tags: Vec::new(),
-            complete: false,
+            whole: None,
+            saved: false,
             until: None,
         });
     }
@@ -81,12 +99,15 @@ impl Objects {
         }
     }
 
-    /// The newest segment is complete: its parts.
-    pub(super) fn complete(&mut self) -> Vec<Bytes> {
-        self.segments.back_mut().map_or_else(Vec::new, |newest| {
-            newest.complete = true;
-            newest.parts.clone()
-        })
+    /// The newest segment is complete: its parts, and their length together.
+    pub(super) fn complete(&mut self) -> (Vec<Bytes>, u64) {
+        let Some(newest) = self.segments.back_mut() else {
+            return (Vec::new(), 0);
+        };
+        let tags: String = newest.tags.iter().map(ToString::to_string).collect();
+        let length = u64::try_from(newest.size()).unwrap_or(u64::MAX);
+        newest.whole = Some((length, InitHash::of(tags.as_bytes())));
+        (newest.parts.clone(), length)
     }
 
     /// The newest segment's discontinuity sequence number; none before the first.
@@ -121,19 +142,53 @@ impl Objects {
         }
     }
 
-    /// Forgets the oldest segment if it is in no playlist any more; says whether it did.
-    pub(super) fn forget_retired(&mut self) -> bool {
-        let retired = self.segments.front().is_some_and(|s| s.until.is_some());
-        if retired {
-            self.forget();
+    /// A segment is on disk, and may be fetched from there.
+    pub(super) fn saved(&mut self, msn: Msn) {
+        if let Some(stored) = self.index(msn).and_then(|n| self.segments.get_mut(n)) {
+            stored.saved = stored.whole.is_some();
         }
-        retired
+    }
+
+    /// Takes media out of memory that are on disk, but for the newest `keep` segments; says whether there were any.
+    pub(super) fn release(&mut self, keep: usize) -> bool {
+        let before = self.bytes;
+        let end = self.segments.len().saturating_sub(keep);
+        while self.light < end
+            && let Some(oldest) = self.segments.get_mut(self.light)
+            && (oldest.saved || oldest.whole.is_none())
+        {
+            self.bytes -= oldest.lighten();
+            self.light += 1;
+        }
+        self.bytes < before
+    }
+
+    pub(super) fn oldest_in_memory(&self) -> Option<Oldest> {
+        let mut held = self.segments.iter().enumerate().skip(self.light);
+        let (index, stored) = held.find(|(_, stored)| !stored.parts.is_empty())?;
+        Some(Oldest {
+            msn: stored.msn,
+            saved: stored.saved,
+            retired: stored.until.is_some(),
+            newer: self.segments.len().saturating_sub(index).saturating_sub(1),
+        })
+    }
+
+    /// A segment that is in no playlist can be fetched no more. What is older on disk still can.
+    pub(super) fn lose(&mut self, msn: Msn) {
+        if let Some(stored) = self.index(msn).and_then(|n| self.segments.get_mut(n)) {
+            self.bytes -= stored.lighten();
+            if stored.whole.take().is_some() {
+                self.gone.push(msn);
+            }
+        }
     }
 
     fn forget(&mut self) {
         if let Some(oldest) = self.segments.pop_front() {
             self.bytes -= oldest.size();
-            if oldest.complete {
+            self.light = self.light.saturating_sub(1);
+            if oldest.whole.is_some() {
                 self.gone.push(oldest.msn);
             }
         }
@@ -156,10 +211,12 @@ impl Objects {
 
     pub(super) fn find_segment(&self, msn: Msn) -> Option<Found> {
         let stored = self.segments.get(self.index(msn)?)?;
-        let tags: String = stored.tags.iter().map(ToString::to_string).collect();
-        stored
-            .complete
-            .then(|| Found::Bytes(stored.parts.clone(), InitHash::of(tags.as_bytes())))
+        let (length, tag) = stored.whole?;
+        Some(if stored.parts.is_empty() {
+            Found::Saved(length, tag)
+        } else {
+            Found::Bytes(stored.parts.clone(), tag)
+        })
     }
 
     pub(super) fn find_part(&self, msn: Msn, part: PartIndex) -> Option<Found> {
@@ -173,5 +230,11 @@ impl Objects {
 impl Stored {
     fn size(&self) -> usize {
         self.parts.iter().map(Bytes::len).sum()
+    }
+
+    /// Takes its media out of memory: how many bytes.
+    fn lighten(&mut self) -> usize {
+        self.tags = Vec::new();
+        std::mem::take(&mut self.parts).iter().map(Bytes::len).sum()
     }
 }
