@@ -1,10 +1,11 @@
 //! [pure] The encoded rungs of a stream: from what the operator wants and what the publisher sends.
 //!
 //! A rung is never larger than the source, keeps its aspect, and has even sides. A portrait picture has the ladder
-//! turned: a rung's height is then its width. Who wants rungs gets at least one, if need be of the source's own size:
+//! turned: a rung's height is then its width. Small rungs of a fast source have every second of its pictures. Who wants rungs gets at least one, if need be of the source's own size:
 //! should the source be withheld from viewers (keyframes too far apart, no IDR), there is still a picture.
 
 use live::Rendition;
+use serde::{Deserialize, Serialize};
 
 use crate::{codec::VideoTrack, worker::RungPlan};
 
@@ -13,6 +14,37 @@ use crate::{codec::VideoTrack, worker::RungPlan};
 pub struct Rung {
     height: u16,
     bitrate_bps: u32,
+    fps: Fps,
+}
+
+/// How many of the source's pictures a rung has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fps {
+    /// Half below 720 lines, all from there on.
+    #[default]
+    Auto,
+    /// Half.
+    Half,
+    /// All.
+    Full,
+}
+
+impl Fps {
+    /// Rungs below it are watched on small screens and bad lines, where sharper pictures are worth more than twice as
+    /// many.
+    const LINES: u16 = 720;
+    /// Sources below it are never halved, in thousandths of a frame per second: 48 frames per second and those nearly.
+    const LEAST: u64 = 47_500;
+
+    fn halves(self, height: u16, source: Option<u64>) -> bool {
+        let wanted = match self {
+            Self::Auto => height < Self::LINES,
+            Self::Half => true,
+            Self::Full => false,
+        };
+        wanted && source.is_some_and(|rate| rate >= Self::LEAST)
+    }
 }
 
 /// The operator's fault: no such rung.
@@ -37,8 +69,14 @@ impl Rung {
             Ok(Self {
                 height,
                 bitrate_bps,
+                fps: Fps::Auto,
             })
         }
+    }
+
+    /// With so many of the source's pictures.
+    pub const fn at(self, fps: Fps) -> Self {
+        Self { fps, ..self }
     }
 
     /// Its name.
@@ -56,8 +94,9 @@ impl Rung {
 pub const MAX_RUNGS: usize = 8;
 
 /// The rungs of `ladder` that are smaller than `source`, tall to small; where none is, its smallest at the source's own
-/// size.
-pub fn plan(source: &VideoTrack, ladder: &[Rung]) -> Vec<RungPlan> {
+/// size. `frame_rate` is what the publisher says of it, in thousandths of a frame per second; the source's own headers
+/// know better.
+pub fn plan(source: &VideoTrack, frame_rate: Option<u64>, ladder: &[Rung]) -> Vec<RungPlan> {
     let (width, height) = (source.width(), source.height());
     let short = width.min(height);
     let mut rungs: Vec<Rung> = ladder
@@ -74,6 +113,9 @@ pub fn plan(source: &VideoTrack, ladder: &[Rung]) -> Vec<RungPlan> {
     }
     rungs.retain(|rung| Rendition::HEIGHTS.contains(&rung.height));
     rungs.sort_by_key(Rung::rendition);
+    let headers = source.frame_rate();
+    let headers = headers.map(|(n, d)| u64::from(n) * 1000 / u64::from(d.max(1)));
+    let frame_rate = headers.or(frame_rate);
     let plan = |rung: &Rung| {
         let scaled = |side: u16| even(u32::from(side), rung.height, short);
         RungPlan {
@@ -81,6 +123,7 @@ pub fn plan(source: &VideoTrack, ladder: &[Rung]) -> Vec<RungPlan> {
             width: scaled(width),
             height: scaled(height),
             bitrate_bps: rung.bitrate_bps,
+            halved: rung.fps.halves(rung.height, frame_rate),
         }
     };
     rungs.iter().map(plan).collect()
@@ -121,7 +164,7 @@ mod tests {
             let ladder = ladder
                 .iter()
                 .map(|&(height, bps)| Rung::new(height, bps).unwrap());
-            let rungs = plan(&source, &ladder.collect::<Vec<_>>());
+            let rungs = plan(&source, None, &ladder.collect::<Vec<_>>());
             let told = rungs
                 .iter()
                 .map(|r| (r.rendition.to_string(), r.width, r.height, r.bitrate_bps));
@@ -134,6 +177,24 @@ mod tests {
             [("240p".to_owned(), 426, 240, 400_000)]
         );
         assert_eq!(planned(&[]), []);
+    }
+
+    #[test]
+    fn small_rungs_of_a_fast_source_are_halved_and_the_operator_may_say_otherwise() {
+        for (fps, height, source, halved) in [
+            (Fps::Auto, 480, Some(59_940), true),
+            (Fps::Auto, 480, Some(50_000), true),
+            (Fps::Auto, 480, Some(48_000), true),
+            (Fps::Auto, 480, Some(30_000), false),
+            (Fps::Auto, 480, None, false),
+            (Fps::Auto, 720, Some(60_000), false),
+            (Fps::Half, 720, Some(60_000), true),
+            (Fps::Half, 360, Some(30_000), false),
+            (Fps::Full, 360, Some(60_000), false),
+        ] {
+            let case = format!("{fps:?} at {height} of {source:?}");
+            assert_eq!(fps.halves(height, source), halved, "{case}");
+        }
     }
 
     #[test]

@@ -265,6 +265,7 @@ impl Stream {
             start: stamp.pts,
             gap: stamp.kind == StampKind::Hold,
         };
+        let frame_rate = self.metadata.frame_rate;
         let same = |run: &Run| {
             run.id == stamp.session
                 && stamp.msn.0.saturating_sub(run.open.msn.0) <= Self::MAX_MISSED
@@ -275,7 +276,7 @@ impl Stream {
                     self.counts.stamps += u64::from(run.open != boundary);
                     return;
                 }
-                run.start_encoder(&mut self.generation, actions);
+                run.start_encoder(&mut self.generation, frame_rate, actions);
                 run.stamp(boundary);
             }
             None => {
@@ -288,7 +289,7 @@ impl Stream {
                 let tracks = (self.video.clone(), self.audio.clone());
                 let mut run = Run::new(stamp.session, boundary, limits, tracks, &self.settings);
                 actions.push(Action::Stop);
-                run.start_encoder(&mut self.generation, actions);
+                run.start_encoder(&mut self.generation, frame_rate, actions);
                 run.begin(boundary);
                 self.forget();
                 self.run = Some(run);

@@ -8,6 +8,7 @@
 //! - one [`Event::Config`] before the first [`Event::Sample`], and no second one;
 //! - samples in rising `pts`, every `pts` being one that went in, never a B-frame (so `dts` equals `pts`);
 //! - a key exactly where the source has one, and where [`Input::ForceKey`] asked for one;
+//! - every picture that went in, or in a rung that is [`RungPlan::halved`] every second one, counted from each key;
 //! - bytes that depend on the input's bytes and order alone, not on the box, the clock or a thread's timing. (A box that
 //!   is too slow drops input before the worker, see [`FeedError::Full`]: from there on its bytes are its own.)
 
@@ -19,6 +20,7 @@ use crate::codec::VideoCodec;
 mod child;
 mod coded;
 mod feed;
+mod gate;
 mod graph;
 mod keys;
 mod life;
@@ -64,6 +66,21 @@ pub struct RungPlan {
     pub height: u16,
     /// Target and ceiling over one second, in bits per second; encoded to whole thousands.
     pub bitrate_bps: u32,
+    /// Every second picture is left out, but for keys.
+    pub halved: bool,
+}
+
+/// How many of the pictures that a rung is planned to have are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Pace {
+    /// All.
+    #[default]
+    Full,
+    /// Every second one, but for keys.
+    Half,
+    /// None.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the watchdog's, which follows"))]
+    Suspended,
 }
 
 /// What goes into a worker, in the source's decoding order.

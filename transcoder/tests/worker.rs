@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use live::{MediaTime, Rendition};
-use transcoder::codec::VideoCodec;
+use transcoder::codec::{VideoCodec, VideoTrack};
 use transcoder::worker::{
     Encoder, Event, Feed, FeedError, Input, Output, Plan, Preset, Process, Recipe, RungPlan,
 };
@@ -59,6 +59,36 @@ async fn a_source_in_hevc_or_av1_is_encoded_picture_by_picture() {
             assert_eq!(show::decoded(rung), (rung.size, times.len()), "{name}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_halved_rung_has_every_second_picture_from_each_key_and_says_so() {
+    // The second key is the 63rd picture, the last of an odd number.
+    let show = Show::make("halved", "640x360", 60, 4, &[0, 1050, 2500]);
+    let mut plan = plan(&show);
+    plan.rungs[0].halved = true;
+    let halved = encode_by(&show, &plan, &[]).await;
+    let keys = [0, 1050, 2500].map(|ms| show.at(ms));
+    let mut times: Vec<MediaTime> = show.frames.iter().map(|frame| frame.pts).collect();
+    times.sort_unstable();
+    let mut since_key = 0;
+    let every_second = times.iter().copied().filter(|pts| {
+        since_key = if keys.contains(pts) { 0 } else { since_key + 1 };
+        since_key % 2 == 0
+    });
+    assert_eq!(halved[&P180].times(), every_second.collect::<Vec<_>>());
+    assert_eq!(halved[&P360].times(), times);
+    for (rendition, rate) in [(P180, (30, 1)), (P360, (60, 1))] {
+        let rung = &halved[&rendition];
+        assert_eq!(rung.keys(), keys, "{rendition}");
+        let config = VideoTrack::parse(VideoCodec::Avc, &rung.codec_config).unwrap();
+        assert_eq!(config.frame_rate(), Some(rate), "{rendition}");
+    }
+    // A bit rate is per second, not per picture.
+    let whole = encode(&show, &[]).await;
+    let bytes = |rung: &Rung| rung.samples.iter().map(|(.., bytes)| bytes.len()).sum();
+    let (halved, whole): (usize, usize) = (bytes(&halved[&P180]), bytes(&whole[&P180]));
+    assert!(halved * 10 > whole * 8, "{halved} bytes beside {whole}");
 }
 
 #[tokio::test]
@@ -211,7 +241,16 @@ impl Rung {
 
 /// Encodes a show; each boundary is pushed before the first frame, in decoding order, that reaches it.
 async fn encode(show: &Show, boundaries: &[MediaTime]) -> BTreeMap<Rendition, Rung> {
-    let (mut feed, mut output) = spawn(show);
+    encode_by(show, &plan(show), boundaries).await
+}
+
+async fn encode_by(
+    show: &Show,
+    plan: &Plan,
+    boundaries: &[MediaTime],
+) -> BTreeMap<Rendition, Rung> {
+    let (mut feed, mut output) =
+        Process::spawn_program(Path::new(WORKER), &recipe(), plan).unwrap();
     let mut rungs = BTreeMap::new();
     let mut boundaries = boundaries.iter().copied().peekable();
     for (n, frame) in show.frames.iter().enumerate() {
@@ -220,7 +259,7 @@ async fn encode(show: &Show, boundaries: &[MediaTime]) -> BTreeMap<Rendition, Ru
         }
         feed.push(show.input(n)).unwrap();
         // As a live source, never far ahead of the encoders.
-        while rungs.get(&P180).map_or(0, |rung: &Rung| rung.samples.len()) + 15 < n {
+        while rungs.get(&P360).map_or(0, |rung: &Rung| rung.samples.len()) + 15 < n {
             note(&mut rungs, output.recv().await.expect("more pictures"));
         }
     }
@@ -263,6 +302,7 @@ fn plan(show: &Show) -> Plan {
         width,
         height,
         bitrate_bps,
+        halved: false,
     };
     Plan {
         codec: show.codec,

@@ -31,7 +31,7 @@ fn the_sample_states_the_defaults_and_every_key() {
     for key in known {
         assert!(SAMPLE.contains(&key), "{key} is not in transcoder.toml");
     }
-    assert_eq!(config.streams.others().ladder.len(), 1);
+    assert_eq!(config.streams.others().ladder.len(), 4);
 }
 
 fn keys(value: &Value, found: &mut Vec<String>) {

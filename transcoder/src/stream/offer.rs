@@ -46,10 +46,8 @@ impl Stream {
 }
 
 fn offers(run: &Run, metadata: Metadata, source_bps: u64) -> Vec<Offer<'_>> {
-    let frame_rate = metadata
-        .frame_rate
-        .or(run.frame_rate)
-        .map(FrameRate::from_thousandths);
+    let thousandths = metadata.frame_rate.or(run.frame_rate);
+    let frame_rate = thousandths.map(FrameRate::from_thousandths);
     let source = run
         .source
         .as_ref()
@@ -64,11 +62,14 @@ fn offers(run: &Run, metadata: Metadata, source_bps: u64) -> Vec<Offer<'_>> {
         });
     let rungs = run.rungs.iter().filter_map(|(rendition, rung)| {
         let codec = rung.codec.as_ref()?;
-        let average_bps = u64::from(rung.bitrate_bps);
+        let average_bps = u64::from(rung.plan.bitrate_bps);
         rung.track.window().has_media().then(|| Offer {
             rendition: *rendition,
             codec,
-            frame_rate,
+            frame_rate: match rung.plan.halved {
+                true => thousandths.map(|rate| FrameRate::from_thousandths(rate / 2)),
+                false => frame_rate,
+            },
             average_bps,
             peak_bps: times(average_bps, ENCODER_PEAK),
         })

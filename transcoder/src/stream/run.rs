@@ -16,7 +16,7 @@ use crate::{
     track::{AudioTrack, Fed, RungTrack, SourceTrack},
     window::{Limits, Text, Window, Written},
     wire_time,
-    worker::{Event, Input, Plan},
+    worker::{Event, Input, Plan, RungPlan},
 };
 
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ pub(super) struct Run {
 pub(super) struct Encoded {
     pub(super) track: RungTrack,
     pub(super) codec: Option<VideoTrack>,
-    pub(super) bitrate_bps: u32,
+    pub(super) plan: RungPlan,
 }
 
 impl Run {
@@ -151,12 +151,19 @@ impl Run {
             audio.boundary(boundary);
         }
         for rung in self.rungs.values_mut() {
-            rung.track.boundary(boundary, fed);
+            let left_out = if rung.plan.halved { 1 } else { 0 };
+            rung.track
+                .boundary(boundary, fed.but(left_out, self.distance));
         }
     }
 
     /// A new video configuration takes effect with the stamp that follows: new initialization section, new encoder.
-    pub(super) fn start_encoder(&mut self, generation: &mut u64, actions: &mut Vec<Action>) {
+    pub(super) fn start_encoder(
+        &mut self,
+        generation: &mut u64,
+        frame_rate: Option<u64>,
+        actions: &mut Vec<Action>,
+    ) {
         let Some(video) = self.next_video.take() else {
             return;
         };
@@ -165,13 +172,14 @@ impl Run {
         self.source
             .get_or_insert_with(|| SourceTrack::new(window(Rendition::Source), parts))
             .configure(video.clone());
-        let rungs = ladder::plan(&video, &self.settings.ladder);
+        let rungs = ladder::plan(&video, frame_rate, &self.settings.ladder);
         for rung in &rungs {
-            self.rungs.entry(rung.rendition).or_insert_with(|| Encoded {
+            let encoded = self.rungs.entry(rung.rendition).or_insert_with(|| Encoded {
                 track: RungTrack::new(window(rung.rendition), parts),
                 codec: None,
-                bitrate_bps: rung.bitrate_bps,
+                plan: rung.clone(),
             });
+            encoded.plan = rung.clone();
         }
         self.encoder = None;
         if rungs.is_empty() {

@@ -23,9 +23,21 @@ use crate::{
 /// What the encoder was fed of the segment before a boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fed {
-    /// Presentation time of its last frame; unknown when frames of it may still follow (an overdue boundary among
+    /// Presentation time of its last frame, or of one from which on it is complete; unknown when frames of it may still follow (an overdue boundary among
     /// B-frames).
     pub last: Option<MediaTime>,
+}
+
+impl Fed {
+    /// As long as the last `frames`, of `distance` ticks each, may have been left out.
+    pub fn but(self, frames: u64, distance: u64) -> Self {
+        // A quarter more: times are whole milliseconds.
+        let ticks = frames * (distance + distance / 4);
+        let earlier = |last: MediaTime| MediaTime::from_ticks(last.ticks().saturating_sub(ticks));
+        Self {
+            last: self.last.map(earlier),
+        }
+    }
 }
 
 /// One encoded rendition.

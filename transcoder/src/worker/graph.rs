@@ -56,6 +56,8 @@ pub(super) struct Graph {
     pub(super) description: String,
     /// Rung `n` has elements `encoder{n}` and `sink{n}`. Large to small.
     pub(super) rungs: Vec<RungPlan>,
+    /// Elements that get every second picture only.
+    pub(super) halved: Vec<String>,
 }
 
 impl Graph {
@@ -79,16 +81,54 @@ impl Graph {
             let area = u32::from(rung.width) * u32::from(rung.height);
             (std::cmp::Reverse(area), rung.rendition)
         });
+        let halving = Halving::new(&rungs);
+        let mut halved = Vec::new();
+        let mut queue = |from: &str, halve: bool| {
+            let name = halve.then(|| format!("halved{}", halved.len()));
+            let text = queue(from, name.as_deref());
+            halved.extend(name);
+            text
+        };
         let mut description = source(recipe, plan);
         for (n, rung) in rungs.iter().enumerate() {
-            if n > 0 {
-                description.push_str(&queue(&format!("\nscaled{}.", n - 1)));
-            }
+            let from = n.checked_sub(1).map(|larger| format!("\nscaled{larger}."));
+            description.push_str(&queue(&from.unwrap_or_default(), halving.at_scaler(n)));
             description.push_str(&scaler(recipe, n, rung));
-            description.push_str(&queue(&format!("\nscaled{n}.")));
+            description.push_str(&queue(&format!("\nscaled{n}."), halving.at_encoder(n)));
             description.push_str(&encoder(recipe, n, rung));
         }
-        Ok(Self { description, rungs })
+        Ok(Self {
+            description,
+            rungs,
+            halved,
+        })
+    }
+}
+
+/// Where pictures are left out: before the scaler from which on all rungs are halved, as it is work saved, and before
+/// the encoders of those above it.
+struct Halving {
+    halved: Vec<bool>,
+    /// The first of those at the end that are all halved.
+    tail: usize,
+}
+
+impl Halving {
+    fn new(rungs: &[RungPlan]) -> Self {
+        let halved: Vec<bool> = rungs.iter().map(|rung| rung.halved).collect();
+        let tail = halved.iter().rposition(|halved| !halved);
+        Self {
+            halved,
+            tail: tail.map_or(0, |last| last + 1),
+        }
+    }
+
+    const fn at_scaler(&self, n: usize) -> bool {
+        n == self.tail
+    }
+
+    fn at_encoder(&self, n: usize) -> bool {
+        n < self.tail && self.halved.get(n).is_some_and(|halved| *halved)
     }
 }
 
@@ -129,7 +169,7 @@ fn check(plan: &Plan) -> Result<(), PlanError> {
 }
 
 /// `block=true`: when the encoders are slower than the source, the reader of the socket stands still, and the daemon's
-/// feed drops whole GOPs. Nothing in here ever drops a frame, so no quality-of-service events either.
+/// feed drops whole GOPs. What is left out is left out by a gate, so no quality-of-service events either.
 fn source(recipe: &Recipe, plan: &Plan) -> String {
     let (caps, parser) = coded(plan.codec);
     let mut text = format!(
@@ -143,7 +183,6 @@ fn source(recipe: &Recipe, plan: &Plan) -> String {
     }
     let decoder = recipe.decoder(plan.codec);
     text.push_str(&format!("\"\n! {parser}\n! {decoder}"));
-    text.push_str(&queue(""));
     text
 }
 
@@ -165,8 +204,11 @@ const fn coded(codec: VideoCodec) -> (&'static str, &'static str) {
     }
 }
 
-fn queue(from: &str) -> String {
-    format!("{from}\n! queue max-size-buffers={RAW_PICTURES} max-size-bytes=0 max-size-time=0")
+fn queue(from: &str, name: Option<&str>) -> String {
+    let name = name.map(|name| format!("name={name} ")).unwrap_or_default();
+    format!(
+        "{from}\n! queue {name}max-size-buffers={RAW_PICTURES} max-size-bytes=0 max-size-time=0"
+    )
 }
 
 fn scaler(recipe: &Recipe, n: usize, rung: &RungPlan) -> String {

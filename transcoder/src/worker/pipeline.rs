@@ -1,7 +1,7 @@
 //! The GStreamer pipeline of a worker, and the only file that names GStreamer.
 //!
-//! The input's thread pushes coded frames and blocks while the encoders are behind. Each encoder has a probe that asks
-//! for keys ([`Keys`]) and a sink that hands its samples to [`Voice`], both on the pipeline's own threads. Whoever fails
+//! The input's thread pushes coded frames and blocks while the encoders are behind. Each encoder has a probe that lets
+//! pictures through and asks for keys ([`Gate`]), and a sink that hands its samples to [`Voice`], both on the pipeline's own threads. Whoever fails
 //! posts an error on the bus; [`Pipeline::wait`] returns the first.
 //!
 //! Times: the pipeline's running time is the media time in nanoseconds, from the epoch. 90 kHz and nanoseconds convert
@@ -18,17 +18,18 @@ use super::{
     Event, Input, RungPlan,
     child::{Voice, WorkerError},
     coded::{self, Coded},
+    gate::Gate,
     graph::Graph,
-    keys::{Keys, Picture},
+    keys::Picture,
     protocol::FromWorker,
 };
 
-type SharedKeys = Arc<Mutex<Keys>>;
+type SharedGate = Arc<Mutex<Gate>>;
 
 /// A running pipeline.
 pub(super) struct Pipeline {
     pipeline: gst::Pipeline,
-    keys: Vec<SharedKeys>,
+    gates: Vec<SharedGate>,
 }
 
 impl Pipeline {
@@ -39,15 +40,20 @@ impl Pipeline {
             .map_err(failed)?
             .downcast::<gst::Pipeline>()
             .map_err(|_| WorkerError::Pipeline("the description is no pipeline".into()))?;
-        let mut keys = Vec::with_capacity(graph.rungs.len());
+        let mut gates = Vec::with_capacity(graph.rungs.len() + graph.halved.len());
         for (n, rung) in graph.rungs.iter().enumerate() {
-            let wanted = SharedKeys::default();
-            ask_for_keys(&element(&pipeline, &Graph::encoder(n))?, &wanted)?;
+            let gate = SharedGate::default();
+            before_encoder(&element(&pipeline, &Graph::encoder(n))?, &gate)?;
             deliver(&element(&pipeline, &Graph::sink(n))?, rung, voice);
-            keys.push(wanted);
+            gates.push(gate);
+        }
+        for name in &graph.halved {
+            let gate = SharedGate::new(Mutex::new(Gate::half()));
+            halve(&element(&pipeline, name)?, &gate)?;
+            gates.push(gate);
         }
         pipeline.set_state(gst::State::Playing).map_err(failed)?;
-        Ok(Self { pipeline, keys })
+        Ok(Self { pipeline, gates })
     }
 
     /// The way in.
@@ -55,7 +61,7 @@ impl Pipeline {
         Ok(Feeder {
             pipeline: self.pipeline.clone(),
             source: element(&self.pipeline, Graph::SOURCE)?,
-            keys: self.keys.clone(),
+            gates: self.gates.clone(),
             fed: false,
         })
     }
@@ -80,7 +86,7 @@ impl Pipeline {
 pub(super) struct Feeder {
     pipeline: gst::Pipeline,
     source: AppSrc,
-    keys: Vec<SharedKeys>,
+    gates: Vec<SharedGate>,
     fed: bool,
 }
 
@@ -88,15 +94,15 @@ impl Feeder {
     /// Takes one input; blocks while the encoders are behind.
     pub(super) fn push(&mut self, input: Input) {
         match input {
-            Input::ForceKey { pts } => self.keys.iter().for_each(|keys| lock(keys).force(pts)),
+            Input::ForceKey { pts } => self.gates.iter().for_each(|gate| lock(gate).force(pts)),
             Input::Frame {
                 pts,
                 dts,
                 key,
                 bytes,
             } => {
-                for keys in &self.keys {
-                    lock(keys).frame_in(pts, key);
+                for gate in &self.gates {
+                    lock(gate).frame_in(pts, key);
                 }
                 let mut buffer = gst::Buffer::from_slice(bytes);
                 if let Some(buffer) = buffer.get_mut() {
@@ -127,16 +133,11 @@ impl Feeder {
     }
 }
 
-/// Asks the encoder for a key just before the picture that is to be one.
-fn ask_for_keys(encoder: &gst::Element, keys: &SharedKeys) -> Result<(), WorkerError> {
-    let pad = encoder
-        .static_pad("sink")
-        .ok_or_else(|| failed("an encoder without a sink pad"))?;
-    let keys = Arc::clone(keys);
-    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        // The source's segment starts at 0, so up to the encoder a buffer's time is the running time.
-        let time = info.buffer().and_then(|buffer| buffer.pts());
-        let picture = lock(&keys).picture(time.map(to_media));
+/// Lets pictures through to an encoder, and asks it for a key just before the picture that is to be one.
+fn before_encoder(encoder: &gst::Element, gate: &SharedGate) -> Result<(), WorkerError> {
+    let gate = Arc::clone(gate);
+    sink_pad(encoder)?.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let (picture, time) = judge(&gate, info);
         match (picture, time) {
             (Picture::Drop, _) => return gst::PadProbeReturn::Drop,
             (Picture::EncodeAsKey, Some(time)) => {
@@ -148,6 +149,50 @@ fn ask_for_keys(encoder: &gst::Element, keys: &SharedKeys) -> Result<(), WorkerE
         gst::PadProbeReturn::Ok
     });
     Ok(())
+}
+
+/// Lets every second picture through, and says so: encoders spread their bits by the frame rate in the caps.
+fn halve(element: &gst::Element, gate: &SharedGate) -> Result<(), WorkerError> {
+    let gate = Arc::clone(gate);
+    let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
+    sink_pad(element)?.add_probe(mask, move |_, info| {
+        if let Some(event) = info.event() {
+            if let Some(halved) = half_rate(event) {
+                info.data = Some(gst::PadProbeData::Event(halved));
+            }
+            return gst::PadProbeReturn::Ok;
+        }
+        match judge(&gate, info).0 {
+            Picture::Drop => gst::PadProbeReturn::Drop,
+            Picture::Encode | Picture::EncodeAsKey => gst::PadProbeReturn::Ok,
+        }
+    });
+    Ok(())
+}
+
+fn judge(gate: &SharedGate, info: &gst::PadProbeInfo<'_>) -> (Picture, Option<gst::ClockTime>) {
+    // The source's segment starts at 0, so up to the encoder a buffer's time is the running time.
+    let time = info.buffer().and_then(|buffer| buffer.pts());
+    (lock(gate).picture(time.map(to_media)), time)
+}
+
+/// The caps with half the frame rate, when these are caps that have one.
+fn half_rate(event: &gst::EventRef) -> Option<gst::Event> {
+    let gst::EventView::Caps(caps) = event.view() else {
+        return None;
+    };
+    let mut caps = caps.caps_owned();
+    let structure = caps.make_mut().structure_mut(0)?;
+    let rate = structure.get::<gst::Fraction>("framerate").ok()?;
+    let (frames, seconds) = (rate.numer(), rate.denom());
+    let seconds = seconds.checked_mul(2).filter(|_| frames > 0)?;
+    structure.set("framerate", gst::Fraction::new(frames, seconds));
+    Some(gst::event::Caps::new(&caps))
+}
+
+fn sink_pad(element: &gst::Element) -> Result<gst::Pad, WorkerError> {
+    let pad = element.static_pad("sink");
+    pad.ok_or_else(|| failed(format!("{} without a sink pad", element.name())))
 }
 
 /// The event of `gst_video_event_new_downstream_force_key_unit`; every field that is left out has its default.
@@ -285,8 +330,8 @@ fn failed(reason: impl ToString) -> WorkerError {
     WorkerError::Pipeline(reason.to_string())
 }
 
-fn lock(keys: &Mutex<Keys>) -> MutexGuard<'_, Keys> {
-    keys.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(gate: &Mutex<Gate>) -> MutexGuard<'_, Gate> {
+    gate.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// 90 kHz to nanoseconds, to the nearest. In range by `protocol::MAX_TICKS`.

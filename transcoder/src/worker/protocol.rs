@@ -16,7 +16,7 @@ use super::{
 use crate::codec::VideoCodec;
 
 /// Changes with any change in the shape of a message.
-pub(super) const VERSION: u8 = 3;
+pub(super) const VERSION: u8 = 4;
 /// Longest frame in bytes, without its length. The largest picture there is (8K, intra, best quality) is below 10 MB.
 pub(super) const MAX_FRAME: usize = 16 << 20;
 /// Longest run of coded bytes in a message: what a frame has beside its fixed fields.
@@ -141,6 +141,7 @@ impl ToWorker {
             fields.put_u16(rung.width);
             fields.put_u16(rung.height);
             fields.put_u32(rung.bitrate_bps);
+            fields.put_u8(rung.halved.into());
         }
         Frame::new(&fields, plan.codec_config.clone())
     }
@@ -212,6 +213,7 @@ fn parse_plan(mut frame: Bytes) -> Result<(Recipe, Plan), ProtocolError> {
             width: frame.try_get_u16()?,
             height: frame.try_get_u16()?,
             bitrate_bps: frame.try_get_u32()?,
+            halved: flag(&mut frame)?,
         });
     }
     let plan = Plan {

@@ -10,6 +10,7 @@ fn rung(height: u16, width: u16, bitrate_bps: u32) -> RungPlan {
         width,
         height,
         bitrate_bps,
+        halved: false,
     }
 }
 

@@ -12,6 +12,7 @@ fn order() -> Order {
         width,
         height,
         bitrate_bps: 1_000_000,
+        halved: false,
     };
     Order::new(&Plan {
         codec: crate::codec::VideoCodec::Avc,

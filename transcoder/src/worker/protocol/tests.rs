@@ -27,13 +27,16 @@ fn payloads() -> impl Strategy<Value = Bytes> {
 }
 
 fn plans() -> impl Strategy<Value = Plan> {
-    let rung = (renditions(), any::<u16>(), any::<u16>(), any::<u32>());
-    let rung = rung.prop_map(|(rendition, width, height, bitrate_bps)| RungPlan {
-        rendition,
-        width,
-        height,
-        bitrate_bps,
-    });
+    let rung = (renditions(), any::<[u16; 2]>(), any::<u32>(), any::<bool>());
+    let rung = rung.prop_map(
+        |(rendition, [width, height], bitrate_bps, halved)| RungPlan {
+            rendition,
+            width,
+            height,
+            bitrate_bps,
+            halved,
+        },
+    );
     let rungs = vec(rung, 0..=MAX_RUNGS);
     let codec = proptest::sample::select(vec![VideoCodec::Avc, VideoCodec::Hevc, VideoCodec::Av1]);
     (codec, payloads(), any::<u16>(), any::<u16>(), rungs).prop_map(
