@@ -14,6 +14,7 @@ mod parse_media;
 mod parse_multivariant;
 mod settled;
 mod value;
+mod wording;
 mod write_media;
 mod write_multivariant;
 
@@ -26,6 +27,7 @@ pub use multivariant::{AlternativeRendition, IFrameVariant, MediaType, Multivari
 pub use parse::{Mistake, ParseError, version_of};
 pub use settled::Settled;
 pub use value::{FrameRate, Line, Resolution, Seconds, Text, Uri, ValueError};
+pub use wording::{ByteRange, PlaylistType, Wording};
 
 /// Longest playlist that is parsed, in bytes. A window of 24 h at 2 s is about 4 MiB.
 pub const MAX_BYTES: usize = 8 << 20;

@@ -85,6 +85,12 @@ fn dates(playlist: &MediaPlaylist, findings: &mut Findings) {
                 format!("{:?}: {apart} ms off", head.program_date_time)
             });
         }
+        if let (Some(date), Some(expected), true) = (date, expected, head.discontinuity) {
+            let back = expected.saturating_sub(date) / 100;
+            findings.need(back < 1000, Rule::ProgramDateTimeBack, || {
+                format!("{:?}: {back} ms back", head.program_date_time)
+            });
+        }
         expected = date
             .or_else(|| expected.filter(|_| !head.discontinuity))
             .map(|date| date.saturating_add(duration.units()));
@@ -103,6 +109,8 @@ fn live(playlist: &MediaPlaylist, findings: &mut Findings) {
         findings.need(length >= least, Rule::ShortPlaylist, || {
             format!("{length} s, least {least} s")
         });
+        let listed = playlist.segments.len();
+        findings.need(listed >= 6, Rule::FewSegments, || format!("{listed}"));
     }
     if playlist.part_target.is_some() {
         let hinted = playlist.preload_hint.is_some();
@@ -117,6 +125,8 @@ fn control(playlist: &MediaPlaylist, findings: &mut Findings) {
         findings.need(hold_back.is_some(), Rule::ServerControlMissing, || {
             "PART-HOLD-BACK".into()
         });
+        let blocks = control.can_block_reload || playlist.end_list;
+        findings.need(blocks, Rule::BlockingReloadMissing, || "playlist".into());
         for (least, rule) in [(2, Rule::PartHoldBackTwice), (3, Rule::PartHoldBackThrice)] {
             let enough = hold_back.is_none_or(|back| back >= target.times(least));
             findings.need(enough, rule, || format!("{hold_back:?}, target {target} s"));

@@ -1,67 +1,12 @@
-//! [pure] Rules of a multivariant playlist, and those that hold between all playlists of a presentation.
+//! [pure] Rules that hold between all playlists of a presentation.
 
 use std::collections::BTreeMap;
 
 use super::{FRAME_MS, Finding, Findings, Rule};
 use crate::{
     Msn,
-    playlist::{MediaPlaylist, MediaType, Multivariant, Uri, Variant},
+    playlist::{MediaPlaylist, PlaylistType, Uri, Wording},
 };
-
-/// Holds a multivariant playlist against the rules.
-pub fn multivariant(playlist: &Multivariant) -> Vec<Finding> {
-    let mut findings = Findings::default();
-    let any = !playlist.variants.is_empty();
-    findings.need(any, Rule::NoVariant, || "playlist".into());
-    findings.need(
-        playlist.independent_segments,
-        Rule::IndependentSegmentsMissing,
-        || "playlist".into(),
-    );
-    for one in &playlist.variants {
-        variant(playlist, one, &mut findings);
-    }
-    for rendition in &playlist.renditions {
-        let spoken = matches!(
-            rendition.media_type,
-            MediaType::Audio | MediaType::Subtitles
-        );
-        let known = rendition.language.is_some() || !spoken;
-        findings.need(known, Rule::LanguageMissing, || rendition.name.to_string());
-    }
-    findings.0
-}
-
-fn variant(playlist: &Multivariant, variant: &Variant, findings: &mut Findings) {
-    let place = || variant.uri.to_string();
-    findings.need(variant.codecs.is_some(), Rule::CodecsMissing, place);
-    let average = variant.average_bandwidth;
-    findings.need(average.is_some(), Rule::AverageBandwidthMissing, place);
-    let peaked = average.is_none_or(|average| average <= variant.bandwidth);
-    findings.need(peaked, Rule::AverageOverPeak, place);
-    let sound_alone = variant
-        .codecs
-        .as_ref()
-        .is_some_and(|codecs| codecs.as_str().split(',').all(is_audio));
-    if !sound_alone {
-        findings.need(variant.resolution.is_some(), Rule::ResolutionMissing, place);
-        findings.need(variant.frame_rate.is_some(), Rule::FrameRateMissing, place);
-    }
-    if let Some(group) = &variant.audio {
-        let defined = playlist.renditions.iter().any(|rendition| {
-            rendition.media_type == MediaType::Audio && rendition.group_id == *group
-        });
-        findings.need(defined, Rule::AudioGroupUnknown, place);
-    }
-}
-
-/// Whether an RFC 6381 codec is one of sound.
-fn is_audio(codec: &str) -> bool {
-    let codec = codec.trim();
-    ["mp4a", "ac-3", "ec-3", "Opus", "opus", "fLaC", "alac"]
-        .iter()
-        .any(|sound| codec.starts_with(sound))
-}
 
 /// Holds the media playlists of one presentation against each other. Each comes with its URI as the multivariant
 /// playlist writes it. They need not be of one moment: what is compared are the segments they share.
@@ -77,7 +22,14 @@ pub fn presentation(playlists: &[(&Uri, &MediaPlaylist)]) -> Vec<Finding> {
         let same = playlist.server_control == reference.server_control
             && playlist.part_target == reference.part_target;
         findings.need(same, Rule::ServerControlsDiffer, || uri.to_string());
-        for (msn, (discontinuity, date)) in heads(playlist) {
+        let heads = heads(playlist);
+        if let Some((here, there)) = numbered_otherwise(&seen, &heads) {
+            findings.need(false, Rule::MediaSequencesDiffer, || {
+                format!("{uri}: what is {here} elsewhere is {there}")
+            });
+            continue;
+        }
+        for (msn, (discontinuity, date)) in heads {
             let Some((expected, expected_date)) = seen.get(&msn) else {
                 continue;
             };
@@ -96,8 +48,38 @@ pub fn presentation(playlists: &[(&Uri, &MediaPlaylist)]) -> Vec<Finding> {
     findings.0
 }
 
+/// Whether only some of the playlists are of PLAYLIST-TYPE EVENT.
+pub fn playlist_types(playlists: &[(&Uri, &Wording)]) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    let event = |wording: &Wording| wording.playlist_type == Some(PlaylistType::Event);
+    if playlists.iter().any(|(_, wording)| event(wording)) {
+        for (uri, wording) in playlists {
+            findings.need(event(wording), Rule::PlaylistTypesDiffer, || {
+                uri.to_string()
+            });
+        }
+    }
+    findings.0
+}
+
+/// A moment that has one number here and another there. Segments are taken for the same when their dates are within a
+/// frame; those that have no such partner say nothing.
+fn numbered_otherwise(here: &Heads, there: &Heads) -> Option<(Msn, Msn)> {
+    let mut partners = there.iter().filter_map(|(msn, (_, date))| {
+        let date = (*date)?;
+        let near = |(_, (_, other)): &(&Msn, &(bool, Option<u64>))| {
+            other.is_some_and(|other| other.abs_diff(date) <= FRAME_MS)
+        };
+        here.iter().find(near).map(|(partner, _)| (*partner, *msn))
+    });
+    let first = partners.next()?;
+    (first.0 != first.1 && partners.all(|(here, there)| here != there)).then_some(first)
+}
+
+type Heads = BTreeMap<Msn, (bool, Option<u64>)>;
+
 /// Discontinuity and date (Unix milliseconds) by number, the open segment's included.
-fn heads(playlist: &MediaPlaylist) -> BTreeMap<Msn, (bool, Option<u64>)> {
+fn heads(playlist: &MediaPlaylist) -> Heads {
     let complete = playlist
         .numbered()
         .map(|(msn, segment)| (msn, &segment.head));

@@ -3,8 +3,11 @@
 use super::{Finding, Findings, Rule};
 use crate::{
     Msn,
-    playlist::{MediaPlaylist, Part, Segment},
+    playlist::{MediaPlaylist, Part, Seconds, Segment},
 };
+
+/// How far back a live playlist should reach (Apple 8.12); the oldest segment may be half out of it.
+const WINDOW: Seconds = Seconds::from_secs(15 * 60 - 10);
 
 /// Holds a later fetch against an earlier one of the same playlist. Delta updates are compared in what they list.
 pub fn successive(earlier: &MediaPlaylist, later: &MediaPlaylist) -> Vec<Finding> {
@@ -13,6 +16,7 @@ pub fn successive(earlier: &MediaPlaylist, later: &MediaPlaylist) -> Vec<Finding
     common_segments(earlier, later, &mut findings);
     discontinuities(earlier, later, &mut findings);
     hint(earlier, later, &mut findings);
+    window(earlier, later, &mut findings);
     if earlier.end_list {
         let same = later.end_list && earlier.open_msn() == later.open_msn();
         findings.need(same, Rule::ChangedAfterEnd, || "playlist".into());
@@ -37,6 +41,16 @@ fn header(earlier: &MediaPlaylist, later: &MediaPlaylist, findings: &mut Finding
     findings.need(before <= now, Rule::SegmentVanished, || {
         format!("the last complete segment was the one before {before}, then before {now}")
     });
+}
+
+/// Only what has begun to drop segments shows how long its window is.
+fn window(earlier: &MediaPlaylist, later: &MediaPlaylist, findings: &mut Findings) {
+    if later.media_sequence > earlier.media_sequence && later.skipped.is_none() {
+        let length: Seconds = later.segments.iter().map(|s| s.duration).sum();
+        findings.need(length >= WINDOW, Rule::ShortWindow, || {
+            format!("{length} s")
+        });
+    }
 }
 
 fn common_segments(earlier: &MediaPlaylist, later: &MediaPlaylist, findings: &mut Findings) {

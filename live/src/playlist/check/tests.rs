@@ -6,10 +6,33 @@ use super::*;
 use crate::{
     Dsn, Msn,
     playlist::{
-        MediaPlaylist, Multivariant, ProgramDateTime, Seconds, Text, Uri,
+        ByteRange, IFrameVariant, MediaPlaylist, Multivariant, PlaylistType, ProgramDateTime,
+        Seconds, Text, Uri, Wording,
         tests::{ladder, live},
     },
 };
+
+/// [`successive`], for fixtures whose window is of seconds only.
+fn succeeding(earlier: &MediaPlaylist, later: &MediaPlaylist) -> Vec<Finding> {
+    let mut findings = successive(earlier, later);
+    findings.retain(|finding| finding.rule != Rule::ShortWindow);
+    findings
+}
+
+/// [`ladder`] as Apple would have it: the middle first, and with I-frames.
+fn fine_ladder() -> Multivariant {
+    let mut playlist = ladder();
+    playlist.variants.reverse();
+    playlist.i_frame_variants = vec![IFrameVariant {
+        bandwidth: 100_000,
+        average_bandwidth: None,
+        codecs: None,
+        resolution: None,
+        pathway: None,
+        uri: "480p/iframes.m3u8".parse().unwrap(),
+    }];
+    playlist
+}
 
 fn rules(findings: &[Finding]) -> Vec<Rule> {
     let rules: BTreeSet<Rule> = findings.iter().map(|finding| finding.rule).collect();
@@ -27,10 +50,31 @@ const MEDIA: &[Break<MediaPlaylist>] = &[
     }),
     (Rule::MapMissing, |p| p.segments[0].head.map = None),
     (Rule::ShortPlaylist, |p| {
-        p.segments.drain(..8);
+        for segment in &mut p.segments {
+            segment.duration = Seconds::from_millis(700);
+            segment.head.program_date_time = None;
+            segment.parts.clear();
+        }
+        p.part_target = None;
+        p.open.as_mut().unwrap().parts.clear();
+        p.segments[0].head.program_date_time = p.open.as_ref().unwrap().head.program_date_time;
+        p.open.as_mut().unwrap().head.program_date_time = None;
     }),
     (Rule::PartInfMissing, |p| p.part_target = None),
-    (Rule::ServerControlMissing, |p| p.server_control = None),
+    (Rule::ServerControlMissing, |p| {
+        control(p).part_hold_back = None;
+    }),
+    (Rule::BlockingReloadMissing, |p| {
+        control(p).can_block_reload = false;
+    }),
+    (Rule::FewSegments, |p| {
+        p.segments.drain(..7);
+    }),
+    (Rule::ProgramDateTimeBack, |p| {
+        p.segments[11].head.discontinuity = true;
+        shift(&mut p.segments[10].head, 1000);
+        p.segments[10].head.discontinuity = true;
+    }),
     (Rule::PartOverTarget, |p| {
         p.segments[8].parts[1].duration = Seconds::from_millis(536);
     }),
@@ -142,6 +186,28 @@ const VARIANTS: &[Break<Multivariant>] = &[
         p.variants[0].audio = Some("other".parse().unwrap());
     }),
     (Rule::LanguageMissing, |p| p.renditions[0].language = None),
+    (Rule::ChannelsMissing, |p| p.renditions[0].channels = None),
+    (Rule::DefaultNotAutoselect, |p| {
+        p.renditions[0].autoselect = false;
+    }),
+    (Rule::GroupNameTwice, |p| {
+        let mut again = p.renditions[0].clone();
+        again.default = false;
+        p.renditions.push(again);
+    }),
+    (Rule::GroupDefaults, |p| {
+        let mut again = p.renditions[0].clone();
+        again.name = "Other".parse().unwrap();
+        p.renditions.push(again);
+    }),
+    (Rule::AudioGroupCodecs, |p| {
+        p.variants[0].codecs = Some("avc1.64001f".parse().unwrap());
+    }),
+    (Rule::FirstVariant, |p| p.variants.reverse()),
+    (Rule::AspectRatiosDiffer, |p| {
+        p.variants[1].resolution = Some("640x480".parse().unwrap());
+    }),
+    (Rule::IFramesMissing, |p| p.i_frame_variants.clear()),
     (Rule::IndependentSegmentsMissing, |p| {
         p.independent_segments = false;
     }),
@@ -150,6 +216,7 @@ const VARIANTS: &[Break<Multivariant>] = &[
 /// How the `audio` playlist of two differs.
 const PRESENTATION: &[Break<MediaPlaylist>] = &[
     (Rule::TargetDurationsDiffer, |p| p.target_duration = 4),
+    (Rule::MediaSequencesDiffer, |p| p.media_sequence = Msn(107)),
     (Rule::ServerControlsDiffer, |p| hold_back(p, 1700)),
     (Rule::DiscontinuitiesDiffer, |p| {
         p.segments[3].head.discontinuity = true;
@@ -167,13 +234,13 @@ fn a_good_playlist_is_found_good() {
     assert_eq!(media(&live()), []);
     assert_eq!(media(&grown()), []);
     assert_eq!(version(Some(8), &live()), []);
-    assert_eq!(successive(&live(), &live()), []);
-    assert_eq!(successive(&live(), &grown()), []);
-    assert_eq!(multivariant(&ladder()), []);
+    assert_eq!(succeeding(&live(), &live()), []);
+    assert_eq!(succeeding(&live(), &grown()), []);
+    assert_eq!(multivariant(&fine_ladder()), []);
     let delta = MediaPlaylist::parse(grown().write_delta().as_bytes()).unwrap();
     assert!(delta.skipped.is_some());
     assert_eq!(media(&delta), []);
-    assert_eq!(successive(&live(), &delta), []);
+    assert_eq!(succeeding(&live(), &delta), []);
 }
 
 #[test]
@@ -212,38 +279,38 @@ fn each_rule_of_two_fetches_is_found_broken_alone() {
     for (rule, break_it) in SUCCESSIVE {
         let mut later = grown();
         break_it(&mut later);
-        assert_eq!(rules(&successive(&live(), &later)), [*rule]);
+        assert_eq!(rules(&succeeding(&live(), &later)), [*rule]);
     }
     let mut later = live();
     later.media_sequence = Msn(99);
-    assert!(rules(&successive(&live(), &later)).contains(&Rule::MediaSequenceFell));
+    assert!(rules(&succeeding(&live(), &later)).contains(&Rule::MediaSequenceFell));
     let mut ended = live();
     ended.end_list = true;
     assert_eq!(
-        rules(&successive(&ended, &grown())),
+        rules(&succeeding(&ended, &grown())),
         [Rule::ChangedAfterEnd]
     );
     // A discontinuity that leaves is counted.
     let mut earlier = live();
     earlier.segments[0].head.discontinuity = true;
     assert_eq!(
-        rules(&successive(&earlier, &grown())),
+        rules(&succeeding(&earlier, &grown())),
         [Rule::DiscontinuitySequence]
     );
     let mut later = grown();
     later.discontinuity_sequence = Dsn(2);
-    assert_eq!(successive(&earlier, &later), []);
+    assert_eq!(succeeding(&earlier, &later), []);
 }
 
 #[test]
 fn each_rule_of_a_multivariant_playlist_is_found_broken_alone() {
     for (rule, break_it) in VARIANTS {
-        let mut playlist = ladder();
+        let mut playlist = fine_ladder();
         break_it(&mut playlist);
         assert_eq!(rules(&multivariant(&playlist)), [*rule]);
     }
     // Sound alone needs neither size nor frame rate.
-    let mut playlist = ladder();
+    let mut playlist = fine_ladder();
     playlist.variants[0].codecs = Some("mp4a.40.2".parse::<Text>().unwrap());
     playlist.variants[0].resolution = None;
     playlist.variants[0].frame_rate = None;
@@ -267,6 +334,79 @@ fn each_rule_of_a_presentation_is_found_broken_alone() {
 }
 
 #[test]
+fn each_rule_of_a_text_is_found_broken_alone() {
+    let good = Wording {
+        version: Some(8),
+        discontinuity_sequence: true,
+        segments: vec![None::<ByteRange>; 12],
+        ..Wording::default()
+    };
+    let mut playlist = live();
+    playlist.segments[3].head.discontinuity = true;
+    assert_eq!(wording(&good, &playlist), []);
+    for (rule, break_it) in WORDING {
+        let mut broken = good.clone();
+        break_it(&mut broken);
+        assert_eq!(rules(&wording(&broken, &playlist)), [*rule]);
+    }
+    let [source, audio]: [Uri; 2] = ["a", "b"].map(|uri| uri.parse().unwrap());
+    let event = Wording {
+        playlist_type: Some(PlaylistType::Event),
+        ..good.clone()
+    };
+    assert_eq!(playlist_types(&[(&source, &event), (&audio, &event)]), []);
+    let found = playlist_types(&[(&source, &event), (&audio, &good)]);
+    assert_eq!(rules(&found), [Rule::PlaylistTypesDiffer]);
+}
+
+const WORDING: &[Break<Wording>] = &[
+    (Rule::Version, |w| w.version = Some(9)),
+    (Rule::PlaylistType, |w| {
+        w.playlist_type = Some(PlaylistType::Vod);
+    }),
+    (Rule::DiscontinuitySequenceMissing, |w| {
+        w.discontinuity_sequence = false;
+    }),
+    (Rule::HeadAfterPart, |w| w.late_heads = vec![9]),
+];
+
+#[test]
+fn news_that_comes_late_is_found() {
+    let mut pace = Pace::default();
+    assert_eq!(pace.saw(&live(), 1000), []);
+    // The same again is no news, however long it takes.
+    assert_eq!(pace.saw(&live(), 9000), []);
+    let mut later = live();
+    let next = later.open.as_ref().unwrap().parts[0].clone();
+    later.open.as_mut().unwrap().parts.push(next);
+    let mut one = pace.clone();
+    assert_eq!(one.saw(&later, 2070), []);
+    let mut other = pace.clone();
+    assert_eq!(rules(&other.saw(&later, 2071)), [Rule::PartLate]);
+    assert_eq!(one.saw(&grown(), 3000), []);
+    let found = other.saw(&grown(), 5501);
+    assert_eq!(rules(&found), [Rule::SegmentLate, Rule::PartLate]);
+}
+
+#[test]
+fn a_live_window_is_of_minutes() {
+    assert_eq!(rules(&successive(&live(), &grown())), [Rule::ShortWindow]);
+    let mut later = grown();
+    later.segments[0].duration = Seconds::from_secs(900);
+    assert!(!rules(&successive(&live(), &later)).contains(&Rule::ShortWindow));
+}
+
+/// What others check: they fetch.
+const OF_OTHERS: [Group; 6] = [
+    Group::IFrames,
+    Group::Fragments,
+    Group::Description,
+    Group::Transport,
+    Group::Directives,
+    Group::Removal,
+];
+
+#[test]
 fn no_rule_is_without_its_test() {
     let tested: BTreeSet<Rule> = MEDIA
         .iter()
@@ -274,12 +414,19 @@ fn no_rule_is_without_its_test() {
         .chain(PRESENTATION)
         .map(|(rule, _)| *rule)
         .chain(VARIANTS.iter().map(|(rule, _)| *rule))
+        .chain(WORDING.iter().map(|(rule, _)| *rule))
         .chain([
-            Rule::Version,
+            Rule::Syntax,
             Rule::PartHoldBackTwice,
             Rule::MediaSequenceFell,
             Rule::ChangedAfterEnd,
+            Rule::ShortWindow,
+            Rule::SegmentLate,
+            Rule::PartLate,
+            Rule::PlaylistTypesDiffer,
         ])
         .collect();
-    assert_eq!(tested, Rule::ALL.iter().copied().collect());
+    let ours = Rule::ALL.iter().copied();
+    let ours = ours.filter(|rule| !OF_OTHERS.contains(&rule.group()));
+    assert_eq!(tested, ours.collect());
 }
