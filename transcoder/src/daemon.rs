@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use live::daemon::{
-    Chassis, ConnectionLimit, Daemon, StartError,
+    Chassis, ConnectionLimit, Daemon, Exit, StartError,
+    command::{CommandHelp, CommandLine},
     config::{Problems, Settings},
 };
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use crate::{
     config::{Config, Raw},
     encoder::Encoders,
     ingest::{self, Ingest},
+    lint,
     metrics::StreamMetrics,
     origin::{self, Origin},
     store::Store,
@@ -26,8 +28,16 @@ impl Daemon for Transcoder {
     const NAME: &'static str = "transcoder";
     const ABOUT: &'static str = "Takes mux's feed of each stream, makes its renditions, and serves them to the distributors.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const COMMANDS: &'static [CommandHelp] = &[lint::HELP];
     type Raw = Raw;
     type Config = Config;
+
+    fn command(name: &str, line: &CommandLine) -> Exit {
+        match name {
+            "lint" => lint::run(line),
+            _ => line.refuse::<Self>(name, "there is no such command"),
+        }
+    }
 
     fn resolve(raw: &Raw, problems: &mut Problems<'_>) -> Option<Config> {
         raw.resolve(problems)

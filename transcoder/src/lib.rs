@@ -15,6 +15,7 @@ pub mod feed;
 pub mod fmp4;
 pub mod ingest;
 pub mod ladder;
+pub mod lint;
 pub mod metrics;
 pub mod multivariant;
 pub mod origin;

@@ -311,6 +311,7 @@ impl Window {
             .shortest()
             .units()
             .div_ceil(segment * 100)
+            .max(u64::try_from(Self::FEWEST).unwrap_or(0))
             .min(first.msn.0);
         for back in 1..=count {
             let msn = Msn(first.msn.0 - back);

@@ -6,6 +6,10 @@
 pub enum Exit {
     /// Asked to stop, and did; or the question (`--check`, `--version`, `--help`) was answered.
     Ok = 0,
+    /// A command that judges something found what should be otherwise.
+    Warned = 1,
+    /// A command that judges something found what must be otherwise.
+    Broken = 2,
     /// The command line or the configuration is wrong: EX_USAGE.
     Usage = 64,
     /// An address is taken or is not on this machine: EX_UNAVAILABLE.

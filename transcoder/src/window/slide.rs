@@ -14,6 +14,8 @@ impl Window {
     const IN_MEMORY: usize = 6;
     /// A live playlist is never shorter than this many target durations (§6.2.2).
     const SHORTEST: u64 = 3;
+    /// And never of fewer segments than this (Apple's authoring specification, 8.11).
+    pub(super) const FEWEST: usize = 6;
     /// Most segments that are listed: twelve hours of one second, the shortest that mux makes, and some.
     const MOST: usize = 50_000;
 
@@ -60,7 +62,9 @@ impl Window {
     /// Whether the playlist without its oldest segment is at least so long.
     fn can_unlist(&self, least: Seconds) -> bool {
         let oldest = self.playlist.segments.front();
-        oldest.is_some_and(|segment| self.listed.minus(segment.duration) >= least)
+        let rest = self.playlist.segments.len().saturating_sub(1);
+        rest >= Self::FEWEST
+            && oldest.is_some_and(|segment| self.listed.minus(segment.duration) >= least)
     }
 
     /// Takes the oldest segment out of the playlist. It stays for its own duration and that of the longest playlist
@@ -114,12 +118,12 @@ impl Window {
 
     fn can_begin_after(&self, msn: Msn) -> bool {
         let mut rest = Seconds::default();
-        for (later, segment) in self.playlist.numbered().rev() {
+        for (count, (later, segment)) in (1..).zip(self.playlist.numbered().rev()) {
             if later <= msn {
                 break;
             }
             rest = rest.plus(segment.duration);
-            if rest >= self.shortest() {
+            if count >= Self::FEWEST && rest >= self.shortest() {
                 return true;
             }
         }
