@@ -5,15 +5,15 @@ import { COLUMNS, crc16, decode, ROWS } from './clock.mjs';
 /** Between two presented frames this long is a freeze a viewer notices, in ms. */
 export const FREEZE_MS = 500;
 
-/** Watches `video` for `seconds` of presented frames, inside the page. Resolves to raw samples. */
-export async function collect(page, seconds) {
+/** Watches `video` for `seconds` of presented frames, inside the page, and reads the clock of one in `every`. Resolves to raw samples. */
+export async function collect(page, seconds, every = 6) {
   const reader = `const COLUMNS=${COLUMNS}, ROWS=${ROWS}, HEAD=0b10100101, TAIL=0b01011010; ${crc16} ${decode}`;
-  return page.evaluate(`(async () => { ${reader}; return (${watchFrames})(${seconds}); })()`);
+  return page.evaluate(`(async () => { ${reader}; return (${watchFrames})(${seconds}, ${every}); })()`);
 }
 
 // Runs in the page.
 /* global document, performance, COLUMNS, ROWS, decode */
-async function watchFrames(seconds) {
+async function watchFrames(seconds, every) {
   const video = document.getElementById('video');
   const canvas = document.createElement('canvas');
   const CELL = 8;
@@ -37,10 +37,11 @@ async function watchFrames(seconds) {
   const start = performance.now();
   await new Promise((resolve) => {
     function frame(now, metadata) {
-      const sample = { at: now, mediaTime: metadata.mediaTime, presented: metadata.presentedFrames, latency: null };
-      // A few times a second is plenty, and leaves the processor to the show.
-      if (frames.length % 6 === 0) {
+      const sample = { at: now, mediaTime: metadata.mediaTime, presented: metadata.presentedFrames, height: metadata.height, clock: null, latency: null };
+      // A few times a second is plenty for latency, and leaves the processor to the show.
+      if (frames.length % every === 0) {
         const clock = read();
+        sample.clock = clock;
         if (clock !== null) sample.latency = performance.timeOrigin + metadata.expectedDisplayTime - clock;
         sample.read = clock !== null;
       }
@@ -69,6 +70,23 @@ export function summarize(frames) {
     clockReads: latencies.length,
     clockMisreads: frames.filter((frame) => frame.read === false).length,
     latency: { least: quantile(0), median: quantile(0.5), p95: quantile(0.95), most: quantile(1) },
+  };
+}
+
+/**
+ * How true the picture is to its time, for a clock that shows each picture's own: the distance between clock and media time
+ * is the same in every frame of every level. Worst deviation from the median in ms, and the heights in their order. Pure.
+ */
+export function exactness(frames) {
+  const read = frames.filter((frame) => frame.clock !== null);
+  const offsets = read.map((frame) => frame.clock - frame.mediaTime * 1000);
+  const median = [...offsets].sort((a, b) => a - b)[Math.floor(offsets.length / 2)] ?? 0;
+  const heights = frames.map((frame) => frame.height).filter((height, index, all) => height !== all[index - 1]);
+  return {
+    framesRead: read.length,
+    worstMs: Math.round(Math.max(0, ...offsets.map((offset) => Math.abs(offset - median))) * 10) / 10,
+    backwards: read.filter((frame, index) => index > 0 && frame.clock < read[index - 1].clock).length,
+    heights,
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { summarize } from './measure.mjs';
+import { exactness, summarize } from './measure.mjs';
 
 const frame = (at, latency = null) => ({ at, mediaTime: at / 1000, presented: at / 100, latency });
 
@@ -14,4 +14,14 @@ test('latency quantiles, and a freeze where the picture stood still', () => {
 
 test('no clock in the picture is no latency, not zero', () => {
   assert.equal(summarize([frame(0), frame(100)]).latency.median, null);
+});
+
+test('a level whose picture is not where its time says is noticed', () => {
+  const at = (ms, height, late = 0) => ({ mediaTime: ms / 1000, height, clock: 5000 + ms - late });
+  const good = exactness([at(0, 720), at(33, 720), at(67, 480), at(100, 720)]);
+  assert.equal(good.worstMs, 0);
+  assert.equal(good.backwards, 0);
+  assert.deepEqual(good.heights, [720, 480, 720]);
+  assert.equal(exactness([at(0, 720), at(33, 720), at(67, 480, 34)]).worstMs, 34);
+  assert.equal(exactness([at(33, 720), at(67, 480, 67)]).backwards, 1);
 });

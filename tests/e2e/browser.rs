@@ -179,15 +179,21 @@ impl Drop for Browser {
 }
 
 /// A camera pointed at a clock, and ffmpeg that publishes it as one who cares for latency would.
-struct Camera {
+pub(crate) struct Camera {
     clock: Child,
     encoder: Child,
 }
 
 impl Camera {
     fn publish(url: &str) -> Result<Self> {
+        Self::with_clock(url, &[])
+    }
+
+    /// `clock`: further arguments of `clock_source`.
+    pub(crate) fn with_clock(url: &str, clock: &[&str]) -> Result<Self> {
         let mut clock = Command::new(env!("CARGO_BIN_EXE_clock_source"))
             .args(["1280x720", "30", "240"])
+            .args(clock)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;

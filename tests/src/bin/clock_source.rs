@@ -1,13 +1,16 @@
 //! A camera pointed at a clock: raw 4:2:0 pictures on standard output, paced in real time, each
 //! carrying the wall clock at its birth as a code that survives scaling and H.264.
 //!
-//!     clock_source WIDTHxHEIGHT FPS SECONDS | ffmpeg -f rawvideo -pix_fmt yuv420p ...
+//!     clock_source WIDTHxHEIGHT FPS SECONDS [steady] | ffmpeg -f rawvideo -pix_fmt yuv420p ...
 //!
 //! The code is 80 cells in two rows of 40 across the top of the picture, each cell a fortieth of
 //! the width and as high as wide, white for 1 and black for 0, most significant bit first:
 //! 8 cells 10100101, 48 cells milliseconds since 1970, 16 cells CRC-16/CCITT-FALSE of those six
 //! bytes, 8 cells 01011010. `tests/browser/clock.mjs` reads it. Below it a pattern moves, so that
 //! an encoder has work to do.
+//!
+//! With `steady` each picture carries the time at which it should have been born, so that pictures are told apart by
+//! their clocks to the millisecond however busy the machine is.
 //!
 //! It exits when its reader closes the pipe, or after SECONDS.
 #![expect(
@@ -31,19 +34,22 @@ const WHITE: u8 = 235;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [size, fps, seconds] = arguments.as_slice() else {
-        bail!("usage: clock_source WIDTHxHEIGHT FPS SECONDS");
+    let (size, fps, seconds, steady) = match arguments.as_slice() {
+        [size, fps, seconds] => (size, fps, seconds, false),
+        [size, fps, seconds, word] if word == "steady" => (size, fps, seconds, true),
+        _ => bail!("usage: clock_source WIDTHxHEIGHT FPS SECONDS [steady]"),
     };
     let (width, height) = size
         .split_once('x')
         .context("the size is written 1280x720")?;
     let picture = Picture::new(width.parse()?, height.parse()?)?;
-    show(picture, fps.parse()?, seconds.parse()?)
+    show(picture, fps.parse()?, seconds.parse()?, steady)
 }
 
-fn show(mut picture: Picture, fps: u32, seconds: u32) -> Result<()> {
+fn show(mut picture: Picture, fps: u32, seconds: u32, steady: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let mut start = Instant::now();
+    let first = SystemTime::now().duration_since(UNIX_EPOCH)?;
     for number in 0..fps * seconds {
         let elapsed = Duration::from_secs(1) * number / fps;
         // A reader is slow to begin with. The show starts when it is ready: catching up would
@@ -52,8 +58,12 @@ fn show(mut picture: Picture, fps: u32, seconds: u32) -> Result<()> {
             start = start.max(Instant::now() - elapsed);
         }
         sleep((start + elapsed).saturating_duration_since(Instant::now()));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-        picture.draw(number as usize, u64::try_from(now)?);
+        let now = if steady {
+            first + elapsed
+        } else {
+            SystemTime::now().duration_since(UNIX_EPOCH)?
+        };
+        picture.draw(number as usize, u64::try_from(now.as_millis())?);
         match out.write_all(&picture.bytes) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
             written => written?,

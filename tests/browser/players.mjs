@@ -1,0 +1,119 @@
+// hls.js and Shaka in Chromium, each made to change its level again and again: is every picture where its time says?
+//
+//     node players.mjs '{ "media": "https://localhost:8443/live/stage/index.m3u8", "seconds": 20,
+//                         "certificate": "cert.pem", "key": "key.pem" }'
+//
+// Further keys: `every` (seconds between two changes, default 3), `deadline` (s for each player, default 90).
+// The show's clock has to be that of `clock_source ... steady`. Standard output is one JSON object a line:
+// {"event":"report", "player", ...} for each, or {"event":"failed", "player", "reason"}, with exit code 1.
+
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import { chromium } from 'playwright-core';
+import { witness } from './checks.mjs';
+import { collect, exactness, summarize } from './measure.mjs';
+
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--autoplay-policy=no-user-gesture-required', '--ignore-certificate-errors'];
+const LIBRARIES = { 'hls.js': 'hls.js/dist/hls.min.js', shaka: 'shaka-player/dist/shaka-player.compiled.js' };
+
+const plan = { seconds: 20, every: 3, deadline: 90, ...JSON.parse(process.argv[2]) };
+
+function tell(event, fields) {
+  process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
+}
+
+/** A page with nothing but a player, from an origin of its own. */
+async function serve() {
+  const files = { '/': '<!doctype html><meta charset="utf-8"><title>player</title><link rel="icon" href="data:,"><video id="video" muted playsinline></video>' };
+  for (const [name, path] of Object.entries(LIBRARIES)) {
+    files[`/${name}`] = await readFile(new URL(`node_modules/${path}`, import.meta.url), 'utf8');
+  }
+  const server = createServer({ cert: await readFile(plan.certificate), key: await readFile(plan.key) }, (request, response) => {
+    const body = files[request.url];
+    response.writeHead(body === undefined ? 404 : 200, { 'Content-Type': request.url === '/' ? 'text/html' : 'text/javascript' });
+    response.end(body ?? '');
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+// The two below run in the page. Each resolves when the player plays, and leaves `window.change()` behind, which forces
+// the next level, and `window.stats`.
+/* global document, window, Hls, shaka */
+async function playHls(media) {
+  const video = document.getElementById('video');
+  const hls = new Hls({ lowLatencyMode: true });
+  window.stats = { errors: [], changes: 0, levels: 0 };
+  hls.on(Hls.Events.ERROR, (_, data) => window.stats.errors.push(`${data.details}${data.fatal ? ' (fatal)' : ''}`));
+  hls.loadSource(media);
+  hls.attachMedia(video);
+  await video.play();
+  window.stats.levels = hls.levels.length;
+  window.change = () => {
+    // What is in the buffer is played to its end, so that every picture of both levels is seen.
+    hls.loadLevel = (hls.loadLevel + 1) % hls.levels.length;
+    window.stats.changes += 1;
+  };
+}
+
+async function playShaka(media) {
+  const video = document.getElementById('video');
+  shaka.polyfill.installAll();
+  const player = new shaka.Player();
+  await player.attach(video);
+  window.stats = { errors: [], changes: 0, levels: 0 };
+  player.addEventListener('error', (event) => window.stats.errors.push(`${event.detail.code}`));
+  player.configure({ abr: { enabled: false }, streaming: { lowLatencyMode: true } });
+  await player.load(media);
+  await video.play();
+  const tracks = () => player.getVariantTracks().filter((track) => track.height).sort((a, b) => a.height - b.height);
+  window.stats.levels = tracks().length;
+  window.change = () => {
+    const all = tracks();
+    const active = all.findIndex((track) => track.active);
+    player.selectVariantTrack(all[(active + 1) % all.length], false);
+    window.stats.changes += 1;
+  };
+}
+
+async function watch(page, player, origin) {
+  const { errors } = witness(page, [origin, new URL(plan.media).origin]);
+  await page.goto(origin);
+  await page.addScriptTag({ url: `${origin}/${player}` });
+  await page.evaluate(player === 'shaka' ? playShaka : playHls, plan.media);
+  await page.waitForFunction(() => document.getElementById('video').currentTime > 0);
+  await page.evaluate((every) => {
+    const video = document.getElementById('video');
+    window.stats.waits = 0;
+    video.addEventListener('waiting', () => { window.stats.waits += 1; });
+    setInterval(window.change, every * 1000);
+  }, plan.every);
+  const frames = await collect(page, plan.seconds, 1);
+  const stats = await page.evaluate(() => window.stats);
+  return { player, ...summarize(frames), ...exactness(frames), stats, errors };
+}
+
+async function main() {
+  const server = await serve();
+  const origin = `https://localhost:${server.address().port}`;
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+  for (const player of Object.keys(LIBRARIES)) {
+    const page = await browser.newPage({ viewport: { width: 640, height: 360 }, ignoreHTTPSErrors: true });
+    page.setDefaultTimeout(plan.deadline * 1000);
+    const overdue = new Promise((_, reject) => {
+      setTimeout(() => reject(new Error(`not done within ${plan.deadline} s`)), plan.deadline * 1000).unref();
+    });
+    try {
+      tell('report', await Promise.race([watch(page, player, origin), overdue]));
+    } catch (error) {
+      tell('failed', { player, reason: error.message, stats: await page.evaluate(() => window.stats).catch(() => null) });
+      process.exitCode = 1;
+    }
+    await page.close();
+  }
+  await browser.close();
+  server.closeAllConnections();
+  server.close();
+}
+
+await main();
