@@ -32,6 +32,9 @@ pub struct Plan {
     pub transcoders: usize,
     /// Height and bit rate of each encoded rung.
     pub rungs: Vec<(u16, &'static str)>,
+    /// Whether the transcoder examines its encoders: seconds of all cores, beside a show whose pace is tested. Else it
+    /// is x264, then openh264.
+    pub exam: bool,
     /// How long a stream outlives its publisher.
     pub hold: &'static str,
 }
@@ -44,6 +47,7 @@ impl Default for Plan {
             streams: vec![STAGE],
             transcoders: 1,
             rungs: vec![(480, "1400k")],
+            exam: false,
             hold: "5m",
         }
     }
@@ -108,9 +112,13 @@ pub(crate) fn transcoder(plan: &Plan, directory: &Path, name: &str) -> String {
         .iter()
         .map(|(height, bitrate)| format!("{{ height = {height}, bitrate = \"{bitrate}\" }}"))
         .collect();
+    let encoder = match plan.exam {
+        true => "",
+        false => "[encoder]\norder = [\"x264\", \"openh264\"]\nexam = false\n\n",
+    };
     format!(
         "[rtmp]\nlisten = \"127.0.0.1:{}\"\n\n[origin]\nlisten = \"127.0.0.1:{}\"\n\n\
-         [archive]\ndirectory = {}\nstop_at_free = \"64MiB\"\n\n{}[ladder]\nrungs = [{}]\n",
+         [archive]\ndirectory = {}\nstop_at_free = \"64MiB\"\n\n{}{encoder}[ladder]\nrungs = [{}]\n",
         plan.ports.transcoder_rtmp,
         plan.ports.origin,
         quote(&directory.join(format!("{name}-archive"))),

@@ -12,15 +12,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     archive::Place,
+    exam::Terms,
     part::PartTarget,
     stream::{Settings, SettingsByName},
 };
 
 mod archive;
+pub(crate) mod encoder;
 mod ladder;
 mod stream;
 
 use archive::RawArchive;
+use encoder::RawEncoder;
 use ladder::RawLadder;
 use stream::RawStream;
 
@@ -32,6 +35,7 @@ pub struct Raw {
     origin: RawOrigin,
     cluster: RawCluster,
     ladder: RawLadder,
+    encoder: RawEncoder,
     parts: RawParts,
     window: RawWindow,
     archive: RawArchive,
@@ -79,6 +83,7 @@ impl Default for Raw {
             origin: RawOrigin::default(),
             cluster: RawCluster::default(),
             ladder: RawLadder::default(),
+            encoder: RawEncoder::default(),
             parts: RawParts::default(),
             window: RawWindow::default(),
             archive: RawArchive::default(),
@@ -141,6 +146,8 @@ pub struct Config {
     pub secret: ClusterSecret,
     /// Where segments are kept that do not fit in memory; none without a disk.
     pub archive: Option<Place>,
+    /// What encodes the rungs.
+    pub encoder: Terms,
     /// What holds for each stream.
     pub streams: SettingsByName,
 }
@@ -160,6 +167,7 @@ impl Raw {
         );
         let chassis = Chassis::resolve(&self.admin, &self.log, &self.drain, problems);
         let ladder = self.ladder.resolve("ladder", problems);
+        let encoder = self.encoder.resolve(ladder.rungs.clone(), problems);
         let parts = self.parts.resolve(problems);
         let secret = self.cluster.resolve(problems);
         let archive = self.archive.resolve(problems);
@@ -178,6 +186,7 @@ impl Raw {
             origin: self.origin.listen.clone(),
             secret: secret?,
             archive,
+            encoder,
             streams: SettingsByName::new(named, others),
         })
     }

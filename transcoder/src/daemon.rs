@@ -13,11 +13,14 @@ use crate::{
     archive::Archive,
     config::{Config, Raw},
     encoder::Encoders,
+    exam::{self, Standing},
     ingest::{self, Ingest},
     lint,
     metrics::StreamMetrics,
     origin::{self, Origin},
+    probe_command,
     store::Store,
+    worker::Encoder,
 };
 
 /// The transcoder.
@@ -28,13 +31,14 @@ impl Daemon for Transcoder {
     const NAME: &'static str = "transcoder";
     const ABOUT: &'static str = "Takes mux's feed of each stream, makes its renditions, and serves them to the distributors.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const COMMANDS: &'static [CommandHelp] = &[lint::HELP];
+    const COMMANDS: &'static [CommandHelp] = &[lint::HELP, probe_command::HELP];
     type Raw = Raw;
     type Config = Config;
 
     fn command(name: &str, line: &CommandLine) -> Exit {
         match name {
             "lint" => lint::run(line),
+            "probe" => probe_command::run(line),
             _ => line.refuse::<Self>(name, "there is no such command"),
         }
     }
@@ -49,7 +53,9 @@ impl Daemon for Transcoder {
 
     async fn start(config: Config, chassis: &Chassis) -> Result<Self, StartError> {
         let archive = Archive::new(config.archive.clone());
-        let encoders = Encoders::new(chassis.clone());
+        let preset = config.encoder.preset;
+        let standing = exam::start(chassis, config.encoder);
+        let encoders = Encoders::new(chassis.clone(), standing.clone(), preset);
         let store = Store::new(config.streams.clone(), encoders).with_archive(archive.clone());
         let store = Arc::new(store);
         let rtmp = chassis.bind("rtmp", config.rtmp.addresses())?;
@@ -86,7 +92,7 @@ impl Daemon for Transcoder {
             .run(store.clone(), chassis.shutdown().clone());
         // Detached: it ends at the shutdown, and the chassis drains it.
         drop(chassis.spawn("archive", written));
-        chassis.report(move || status(&store, &archive));
+        chassis.report(move || status(&store, &archive, &standing.borrow()));
         Ok(Self(()))
     }
 
@@ -95,8 +101,8 @@ impl Daemon for Transcoder {
     }
 }
 
-/// `"streams": { "stage": { … } }` and `"archive"`; a stream without a stamp yet is there with little.
-fn status(store: &Store, archive: &Archive) -> Value {
+/// `"streams": { "stage": { … } }`, `"archive"` and `"encoders"`; a stream without a stamp yet is there with little.
+fn status(store: &Store, archive: &Archive, standing: &Standing) -> Value {
     let streams: serde_json::Map<String, Value> = store
         .all()
         .iter()
@@ -108,10 +114,12 @@ fn status(store: &Store, archive: &Archive) -> Value {
             }
             value["publishers"] = counts.publishers.into();
             value["encoders_started"] = counts.encoders.into();
+            value["encoded_by"] = counts.encoder.map(Encoder::name).into();
+            value["encoder_changes"] = counts.encoder_changes.into();
             value["faults"] = stream.faults().into();
             value["waiting"] = stream.waiting().into();
             (stream.name().to_string(), value)
         })
         .collect();
-    json!({ "streams": streams, "archive": archive.status() })
+    json!({ "streams": streams, "archive": archive.status(), "encoders": standing.status() })
 }

@@ -1,4 +1,4 @@
-//! Keeps an encoder running for each stream that wants one: starts its process, listens to it, starts it anew.
+//! Keeps an encoder running for each stream that wants one: starts its process, listens to it, starts it anew or the next.
 //!
 //! The stream never waits for it. While there is none, the encoded rungs show GAP.
 
@@ -7,27 +7,31 @@
     reason = "the shell that knows how long an encoder ran"
 )]
 
-use std::{fmt, sync::Arc, time::Duration};
+mod fallback;
+
+use std::{fmt, sync::Arc};
 
 use live::daemon::Chassis;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 use tracing::{info, warn};
 
 use crate::{
+    exam::Standing,
     store::Published,
-    worker::{Encoder, Event, Output, Plan, Preset, Process},
+    worker::{Event, Output, Plan, Preset, Process},
 };
-
-/// First pause before an encoder that ended is started anew; doubles up to [`PAUSE_MAX`].
-const PAUSE_MIN: Duration = Duration::from_millis(500);
-/// Longest pause: a source that no decoder takes costs two processes a minute.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// An encoder that ran so long had no trouble with its source: the next pause is the first again.
-const RAN_WELL: Duration = Duration::from_secs(60);
+use fallback::Fallback;
 
 /// Starts encoders.
 #[derive(Clone)]
-pub struct Encoders(Chassis);
+pub struct Encoders {
+    chassis: Chassis,
+    standing: watch::Receiver<Standing>,
+    preset: Preset,
+}
 
 impl fmt::Debug for Encoders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,19 +40,29 @@ impl fmt::Debug for Encoders {
 }
 
 impl Encoders {
-    /// Their tasks belong to `chassis`.
-    pub const fn new(chassis: Chassis) -> Self {
-        Self(chassis)
+    /// Those of `standing`; their tasks belong to `chassis`.
+    pub const fn new(
+        chassis: Chassis,
+        standing: watch::Receiver<Standing>,
+        preset: Preset,
+    ) -> Self {
+        Self {
+            chassis,
+            standing,
+            preset,
+        }
     }
 
     /// Encodes by `plan` until the stream wants another generation.
     pub(crate) fn start(&self, published: Arc<Published>, generation: u64, plan: Plan) {
-        let shutdown = self.0.shutdown().clone();
+        let shutdown = self.chassis.shutdown().clone();
         let name = format!("encoder of {}", published.name());
+        let fallback = Fallback::new(self.standing.borrow().usable());
+        let preset = self.preset;
         // Detached: it ends by itself, and the chassis drains it.
-        drop(self.0.spawn(name, async move {
+        drop(self.chassis.spawn(name, async move {
             tokio::select! {
-                () = keep(&published, generation, plan) => {}
+                () = keep(&published, generation, &plan, preset, fallback) => {}
                 () = published.unwanted(generation) => {}
                 () = shutdown.triggered() => {}
             }
@@ -57,31 +71,37 @@ impl Encoders {
     }
 }
 
-async fn keep(published: &Published, generation: u64, plan: Plan) {
-    let mut pause = PAUSE_MIN;
-    let recipe = Encoder::X264.recipe(Preset::default());
+async fn keep(
+    published: &Published,
+    generation: u64,
+    plan: &Plan,
+    preset: Preset,
+    mut fallback: Fallback,
+) {
+    let stream = published.name();
     loop {
+        let encoder = fallback.current();
         let started = Instant::now();
-        let reason = match Process::spawn(&recipe, &plan) {
+        let reason = match Process::spawn(&encoder.recipe(preset), plan) {
             Ok((feed, output)) => {
-                info!(stream = %published.name(), generation, "the encoder starts");
-                published.encoder_up(generation, feed);
+                info!(%stream, generation, %encoder, "the encoder starts");
+                published.encoder_up(generation, feed, encoder);
                 listen(published, generation, output).await
             }
             Err(error) => format!("it cannot be started: {error}"),
         };
         published.encoder_down(generation);
-        if started.elapsed() >= RAN_WELL {
-            pause = PAUSE_MIN;
+        let next = fallback.failed(started.elapsed());
+        if next.changed {
+            published.encoder_changed();
+            warn!(%stream, from = %encoder, to = %next.encoder, reason, "the encoder failed twice, another one goes on");
+        } else {
+            warn!(
+                %stream, %encoder, reason, again_in = ?next.pause,
+                "the encoder ended; its rungs show gaps, source and sound go on"
+            );
         }
-        warn!(
-            stream = %published.name(),
-            reason,
-            again_in = ?pause,
-            "the encoder ended; its rungs show gaps, source and sound go on"
-        );
-        sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
+        sleep(next.pause).await;
     }
 }
 

@@ -10,6 +10,7 @@ pub mod codec;
 pub mod config;
 mod daemon;
 pub mod encoder;
+pub mod exam;
 pub mod fault;
 pub mod feed;
 pub mod fmp4;
@@ -20,6 +21,7 @@ pub mod metrics;
 pub mod multivariant;
 pub mod origin;
 pub mod part;
+mod probe_command;
 pub mod sample;
 #[cfg(test)]
 mod show;

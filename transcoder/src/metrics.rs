@@ -97,6 +97,12 @@ fn encode_shell(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading]) -> fm
     )?;
     counters(
         encoder,
+        "encoder_changes",
+        "Encoders that were given up in mid-show for the next in order",
+        per_stream(|r| r.counts.encoder_changes),
+    )?;
+    counters(
+        encoder,
         "encoder_dropped_frames",
         "Source frames that the encoder was too slow to take",
         per_stream(|r| r.counts.not_encoded),

@@ -5,15 +5,18 @@ use bytes::Bytes;
 use live::{
     Dsn, MediaTime, Msn, Rendition,
     cutter::{Cutter, LastNumbers, SegmentTarget, VideoFrame},
+    daemon::Chassis,
     stamp::StampKind,
 };
 
 use crate::{
     codec::VideoCodec,
+    encoder::Encoders,
+    exam::Standing,
     ladder::Rung,
     part::PartTarget,
     stream::{Action, Message, Settings, Stream},
-    worker::{Event, Input, Plan},
+    worker::{EncoderKind, Event, Input, Plan, Preset},
 };
 
 /// x264, 640x360 at 30 frames per second, main profile.
@@ -35,6 +38,14 @@ pub(crate) fn settings() -> Settings {
         source_bps: 6_000_000,
         audio_bps: 160_000,
     }
+}
+
+/// x264, without an exam.
+pub(crate) fn encoders(chassis: &Chassis) -> Encoders {
+    let mut standing = Standing::new(&[EncoderKind::X264]);
+    standing.trust();
+    let (_, standing) = tokio::sync::watch::channel(standing);
+    Encoders::new(chassis.clone(), standing, Preset::default())
 }
 
 pub(crate) const RUNG: Rendition = Rendition::Encoded(240);

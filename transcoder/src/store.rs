@@ -19,7 +19,7 @@ use crate::{
     fault::Faults,
     feed::{self, ReadError},
     stream::{Action, FeedError, Message, SettingsByName, Stream, StreamStatus},
-    worker::{Event, Feed, FeedError as EncoderFull},
+    worker::{Encoder, Event, Feed, FeedError as EncoderFull},
 };
 
 /// Streams at once: each may fill its memory, and one box encodes a handful.
@@ -69,6 +69,10 @@ pub struct Counts {
     pub not_encoded: u64,
     /// Encoders that were started.
     pub encoders: u64,
+    /// Moves from an encoder that failed to the next in order.
+    pub encoder_changes: u64,
+    /// The encoder that was started last.
+    pub encoder: Option<Encoder>,
     /// Publishers so far.
     pub publishers: u64,
 }
@@ -283,16 +287,22 @@ impl Published {
     }
 
     /// The encoder of `generation` is up. What it is fed first goes in before anything else does.
-    pub(crate) fn encoder_up(&self, generation: u64, feed: Feed) {
+    pub(crate) fn encoder_up(&self, generation: u64, feed: Feed, encoder: Encoder) {
         let mut live = lock(&self.live);
         if *self.generation.borrow() != generation {
             return;
         }
         live.feed = Some(feed);
         live.counts.encoders += 1;
+        live.counts.encoder = Some(encoder);
         for input in live.stream.encoder_started(generation) {
             live.encode(input);
         }
+    }
+
+    /// The stream has gone on to its next encoder.
+    pub(crate) fn encoder_changed(&self) {
+        lock(&self.live).counts.encoder_changes += 1;
     }
 
     /// The encoder of `generation` is gone.

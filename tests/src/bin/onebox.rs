@@ -54,6 +54,7 @@ fn run() -> Result<()> {
     ports.check_free()?;
     let plan = Plan {
         ports,
+        exam: true,
         ..Plan::default()
     };
     let stage = Stage::start(plan, |step| tell(format_args!("==> {step}")))?;

@@ -9,7 +9,6 @@ use rtmp::{
 
 use super::*;
 use crate::{
-    encoder::Encoders,
     show::{START_MS, Show, settings, stamps, wire},
     stream::Settings,
 };
@@ -28,7 +27,7 @@ impl Stand {
             ladder: Vec::new(),
             ..settings()
         };
-        let store = Arc::new(Store::new(settings.into(), Encoders::new(chassis.clone())));
+        let store = Arc::new(Store::new(settings.into(), crate::show::encoders(&chassis)));
         let secret = ClusterSecret::new("0123456789abcdef").unwrap();
         let ingest = Arc::new(Ingest::new(store.clone(), secret.clone(), &chassis));
         let loopback = ([127, 0, 0, 1], 0).into();

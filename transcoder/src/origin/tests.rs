@@ -11,7 +11,6 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::{
-    encoder::Encoders,
     show::{START_MS, Show, settings, stamps, wire},
     store::Publisher,
     stream::{Message, Settings},
@@ -53,7 +52,7 @@ impl Stand {
         };
         let store = Arc::new(Store::new(
             settings.clone().into(),
-            Encoders::new(chassis.clone()),
+            crate::show::encoders(&chassis),
         ));
         let secret = ClusterSecret::new("0123456789abcdef").unwrap();
         let origin = Arc::new(Origin::new(

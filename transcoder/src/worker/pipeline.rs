@@ -298,12 +298,13 @@ fn codec_data(sample: &gst::Sample) -> Result<Bytes, WorkerError> {
 
 /// Which element failed, what it says, and the last line of what it adds for developers.
 fn reason(error: &gst::message::Error) -> String {
-    let element = error
-        .src()
-        .map_or_else(|| "?".into(), |element| element.name());
+    let Some(element) = error.src() else {
+        // From here: see `report`.
+        return error.error().to_string();
+    };
     let debug = error.debug().unwrap_or_default();
     let detail = debug.lines().last().unwrap_or_default();
-    format!("{element}: {} {detail}", error.error())
+    format!("{}: {} {detail}", element.name(), error.error())
 }
 
 fn element<T: IsA<gst::Element>>(pipeline: &gst::Pipeline, name: &str) -> Result<T, WorkerError> {

@@ -86,6 +86,7 @@ impl Process {
             events: event,
             load: queue.load(),
             greeted: false,
+            failed: false,
         };
         let span = tracing::Span::current();
         let writing = tokio::spawn(queue.write(writer, first));
@@ -127,6 +128,8 @@ struct Listener {
     events: mpsc::Sender<Event>,
     load: Arc<Load>,
     greeted: bool,
+    /// It has said why it cannot go on.
+    failed: bool,
 }
 
 impl Listener {
@@ -168,6 +171,7 @@ impl Listener {
                 Ok(None)
             }
             FromWorker::Event(Event::Failed { reason }) if self.greeted => {
+                self.failed = true;
                 let reason = one_line(&reason);
                 Ok(Some(Event::Failed { reason }))
             }
@@ -214,6 +218,13 @@ async fn attend(
         Ok(Err(_)) | Err(_) => String::new(),
     };
     obituary(status, killed, &words);
+    let well = killed || listener.failed || status.is_some_and(|status| status.success());
+    if !well {
+        let how = status.map_or_else(String::new, |status| format!(": {status}"));
+        let reason = format!("its process ended without a word{how}");
+        // As above.
+        listener.events.send(Event::Failed { reason }).await.ok();
+    }
 }
 
 fn obituary(status: Option<ExitStatus>, killed: bool, words: &str) {

@@ -16,6 +16,7 @@ async fn a_worker_that_takes_frames_and_gives_none_is_given_up() {
         }),
         events,
         load: Arc::default(),
+        failed: false,
         greeted: false,
     };
     let load = Arc::clone(&listener.load);
