@@ -100,12 +100,15 @@ impl Examiner {
         let clip = Clip::read().ok_or_else(|| unfit("the clip is damaged"))?;
         let track = VideoTrack::parse(VideoCodec::Avc, &clip.codec_config)
             .map_err(|error| ExamError(error.to_string()))?;
+        let mut rungs = ladder::plan(&track, None, ladder);
+        // Every picture is asked after.
+        rungs.iter_mut().for_each(|rung| rung.halved = false);
         let plan = Plan {
             codec: VideoCodec::Avc,
             codec_config: clip.codec_config.clone(),
             width: track.width(),
             height: track.height(),
-            rungs: ladder::plan(&track, ladder),
+            rungs,
         };
         let mut examiner = Self {
             program: program.to_owned(),
@@ -196,6 +199,7 @@ impl Examiner {
                 width,
                 height,
                 bitrate_bps: 1_000_000,
+                halved: false,
             }],
         };
         let recipe = Recipe::pictures();
