@@ -8,6 +8,7 @@
 
 mod fan_out;
 mod https;
+mod ladder;
 mod server;
 mod table;
 
@@ -21,11 +22,12 @@ use std::{
 use anyhow::{Context, Result, bail};
 use nix::unistd::Pid;
 
-const HELP: &str = "Footlight beside nginx and nginx-rtmp, in the same run
+const HELP: &str = "Footlight beside nginx, nginx-rtmp and ffmpeg, in the same run
 
 usage: bench [--row NAME] [--rounds N] [--seconds N] [--json FILE]
 
-  --row NAME     only this row: rtmp (players served), idle (memory of players), takeover, https; all without
+  --row NAME     only this row: rtmp (players served), idle (memory of players), takeover, https, ladder (encoding),
+                 delay (of parts); all without
   --rounds N     interleaved rounds, the best of which counts (default 2)
   --seconds N    length of one measurement (default 5)
   --json FILE    keep the numbers as JSON too
@@ -109,9 +111,13 @@ impl Plan {
             return Ok(Order::Floor(floor));
         }
         match plan.row.as_deref() {
-            None | Some("rtmp" | "idle" | "takeover" | "https") => Ok(Order::Run(plan)),
+            None | Some("rtmp" | "idle" | "takeover" | "https" | "ladder" | "delay") => {
+                Ok(Order::Run(plan))
+            }
             Some(other) => {
-                bail!("there is no row '{other}'; rows are rtmp, idle, takeover and https")
+                bail!(
+                    "there is no row '{other}'; rows are rtmp, idle, takeover, https, ladder and delay"
+                )
             }
         }
     }
@@ -180,5 +186,6 @@ async fn run(plan: &Plan, dir: &Path) -> Result<Vec<table::Row>> {
     if plan.wants("https") {
         rows.extend(https::run(plan, dir).await?);
     }
+    rows.extend(ladder::run(plan, dir).await?);
     Ok(rows)
 }

@@ -42,6 +42,23 @@ impl Server {
                 "port {port} is taken by another program: stop it (ss -tlnp names it), then measure again"
             );
         }
+        let server = Self::spawn(command, log)?;
+        let opened = tokio::time::timeout(START, async {
+            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        if opened.await.is_err() {
+            bail!(
+                "port {port} stays closed:\n{}",
+                fs::read_to_string(log).unwrap_or_default()
+            );
+        }
+        Ok(server)
+    }
+
+    /// Starts `command` on CPU 0, for one that listens nowhere. Its output goes to `log`.
+    pub(crate) fn spawn(command: &mut Command, log: &Path) -> Result<Self> {
         let log_file = fs::File::create(log).context("log file")?;
         command
             .stdin(Stdio::null())
@@ -58,19 +75,18 @@ impl Server {
         let child = command
             .spawn()
             .with_context(|| format!("{command:?} does not start"))?;
-        let server = Self { child };
-        let opened = tokio::time::timeout(START, async {
-            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        });
-        if opened.await.is_err() {
-            bail!(
-                "port {port} stays closed:\n{}",
-                fs::read_to_string(log).unwrap_or_default()
-            );
+        Ok(Self { child })
+    }
+
+    /// Moves it off CPU 0: it is no server under measurement, but what feeds one.
+    pub(crate) fn beside_the_load(&self) -> Result<()> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()))?;
+        for task in tasks.flatten() {
+            let id = task.file_name().to_string_lossy().parse()?;
+            // With one CPU there is no other, and a thread may have ended since.
+            let _stays = pin(Pid::from_raw(id), 1);
         }
-        Ok(server)
+        Ok(())
     }
 
     /// CPU time that the process and its children have used, nanoseconds.
