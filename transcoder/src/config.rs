@@ -20,11 +20,13 @@ use crate::{
 mod archive;
 pub(crate) mod encoder;
 mod ladder;
+mod recording;
 mod stream;
 
 use archive::RawArchive;
 use encoder::RawEncoder;
 use ladder::RawLadder;
+use recording::RawRecording;
 use stream::RawStream;
 
 /// What may be written.
@@ -39,6 +41,7 @@ pub struct Raw {
     parts: RawParts,
     window: RawWindow,
     archive: RawArchive,
+    recording: RawRecording,
     stream: Vec<RawStream>,
     admin: AdminSection,
     log: LogSection,
@@ -87,6 +90,7 @@ impl Default for Raw {
             parts: RawParts::default(),
             window: RawWindow::default(),
             archive: RawArchive::default(),
+            recording: RawRecording::default(),
             stream: Vec::new(),
             admin: AdminSection::on_port(9102),
             log: LogSection::default(),
@@ -148,6 +152,8 @@ pub struct Config {
     pub archive: Option<Place>,
     /// What encodes the rungs.
     pub encoder: Terms,
+    /// Where recorded shows are.
+    pub recordings: Place,
     /// What holds for each stream.
     pub streams: SettingsByName,
 }
@@ -171,6 +177,7 @@ impl Raw {
         let parts = self.parts.resolve(problems);
         let secret = self.cluster.resolve(problems);
         let archive = self.archive.resolve(problems);
+        let recordings = self.recording.resolve(problems);
         let others = Settings {
             parts: parts?,
             window_ms: u64::try_from(self.window.length.get().as_millis()).unwrap_or(u64::MAX),
@@ -178,6 +185,7 @@ impl Raw {
             ladder: ladder.rungs,
             source_bps: ladder.source_bps,
             audio_bps: ladder.audio_bps,
+            record: self.recording.record,
         };
         let named = stream::resolve(self, &others, problems);
         Some(Config {
@@ -187,6 +195,7 @@ impl Raw {
             secret: secret?,
             archive,
             encoder,
+            recordings,
             streams: SettingsByName::new(named, others),
         })
     }

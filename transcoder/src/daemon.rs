@@ -19,6 +19,7 @@ use crate::{
     metrics::StreamMetrics,
     origin::{self, Origin},
     probe_command,
+    recording::{Recorder, Shelf},
     store::Store,
     worker::Encoder,
 };
@@ -56,21 +57,24 @@ impl Daemon for Transcoder {
         let preset = config.encoder.preset;
         let standing = exam::start(chassis, config.encoder);
         let encoders = Encoders::new(chassis.clone(), standing.clone(), preset);
-        let store = Store::new(config.streams.clone(), encoders).with_archive(archive.clone());
+        let shelf = Shelf::new(config.recordings.directory.clone());
+        let recorder = Recorder::start(config.recordings, chassis);
+        let recordings = recorder.figures().clone();
+        let store = Store::new(config.streams.clone(), encoders)
+            .with_archive(archive.clone())
+            .with_recorder(recorder);
         let store = Arc::new(store);
         let rtmp = chassis.bind("rtmp", config.rtmp.addresses())?;
         let http = chassis.bind("origin", config.origin.addresses())?;
-        let origin = Arc::new(Origin::new(
-            store.clone(),
-            &config.secret,
-            config.streams.others().parts,
-            chassis,
-        ));
+        let parts = config.streams.others().parts;
+        let origin = Origin::new(store.clone(), &config.secret, parts, chassis);
+        let origin = Arc::new(origin.with_recordings(shelf));
         let ingest = Arc::new(Ingest::new(store.clone(), config.secret, chassis));
         chassis.register(|registry| {
             ingest.register(registry);
             origin.register(registry);
             archive.register(registry);
+            recordings.register(registry);
             registry.register_collector(Box::new(StreamMetrics(store.clone())));
         });
         let limit = ConnectionLimit::new(ingest::MAX_CONNECTIONS);
@@ -92,7 +96,11 @@ impl Daemon for Transcoder {
             .run(store.clone(), chassis.shutdown().clone());
         // Detached: it ends at the shutdown, and the chassis drains it.
         drop(chassis.spawn("archive", written));
-        chassis.report(move || status(&store, &archive, &standing.borrow()));
+        chassis.report(move || {
+            let mut status = status(&store, &archive, &standing.borrow());
+            status["recording"] = json!(recordings.now());
+            status
+        });
         Ok(Self(()))
     }
 

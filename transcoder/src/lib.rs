@@ -22,6 +22,7 @@ pub mod multivariant;
 pub mod origin;
 pub mod part;
 mod probe_command;
+pub mod recording;
 pub mod sample;
 #[cfg(test)]
 mod show;

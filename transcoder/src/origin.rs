@@ -29,11 +29,14 @@ use crate::{
     archive::{Archive, Name, Unreadable},
     blocking::{self, Answer},
     part::PartTarget,
+    recording::Shelf,
     store::{Published, Store},
     window::{Found, Text},
 };
+use recorded::Recordings;
 use response::{Body, Freshness, refusal, success};
 
+mod recorded;
 mod response;
 
 /// Connections at once: distributors keep a handful each.
@@ -48,6 +51,7 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(60);
 pub struct Origin {
     store: Arc<Store>,
     archive: Archive,
+    recordings: Option<Recordings>,
     token: Token,
     parts: PartTarget,
     shutdown: Shutdown,
@@ -65,11 +69,19 @@ impl Origin {
         Self {
             archive: store.archive().clone(),
             store,
+            recordings: None,
             token: secret.origin_token(),
             parts,
             shutdown: chassis.shutdown().clone(),
             requests: Family::default(),
         }
+    }
+
+    /// The same, and recorded shows are served from `shelf`.
+    #[must_use]
+    pub fn with_recordings(mut self, shelf: Shelf) -> Self {
+        self.recordings = Some(Recordings::new(shelf));
+        self
     }
 
     /// Registers what is counted.
@@ -135,6 +147,9 @@ impl Origin {
             return ("none", refusal(StatusCode::NOT_FOUND));
         };
         let kind = kind_of(path.object);
+        if let (Object::Show(session, object), Some(recordings)) = (path.object, &self.recordings) {
+            return (kind, recordings.get(&path.stream, session, object).await);
+        }
         let Some(published) = self.store.get(&path.stream) else {
             return (kind, refusal(StatusCode::NOT_FOUND));
         };

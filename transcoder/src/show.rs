@@ -37,6 +37,7 @@ pub(crate) fn settings() -> Settings {
         ladder: vec![Rung::new(240, 400_000).unwrap()],
         source_bps: 6_000_000,
         audio_bps: 160_000,
+        record: false,
     }
 }
 

@@ -14,10 +14,11 @@ use tokio::sync::{Semaphore, watch};
 use tracing::{debug, info};
 
 use crate::{
-    archive::Archive,
+    archive::{Archive, News},
     encoder::Encoders,
     fault::Faults,
     feed::{self, ReadError},
+    recording::{Recorder, Tape},
     stream::{Action, FeedError, Message, SettingsByName, Stream, StreamStatus},
     worker::{Encoder, Event, Feed, FeedError as EncoderFull},
 };
@@ -33,6 +34,7 @@ pub struct Store {
     settings: SettingsByName,
     encoders: Encoders,
     archive: Archive,
+    recorder: Option<Recorder>,
     streams: Mutex<BTreeMap<StreamName, Arc<Published>>>,
 }
 
@@ -55,6 +57,7 @@ pub struct Published {
 struct Live {
     stream: Stream,
     feed: Option<Feed>,
+    tape: Option<Tape>,
     versions: BTreeMap<Rendition, watch::Sender<u64>>,
     counts: Counts,
     faults: Faults,
@@ -95,6 +98,7 @@ impl Store {
             settings,
             encoders,
             archive: Archive::default(),
+            recorder: None,
             streams: Mutex::default(),
         }
     }
@@ -103,6 +107,18 @@ impl Store {
     #[must_use]
     pub fn with_archive(self, archive: Archive) -> Self {
         Self { archive, ..self }
+    }
+
+    /// Streams that are to be recorded are, by `recorder`.
+    #[must_use]
+    pub fn with_recorder(self, recorder: Recorder) -> Self {
+        let recorder = Some(recorder);
+        Self { recorder, ..self }
+    }
+
+    fn tape(&self, name: &StreamName) -> Option<Tape> {
+        let recorder = self.recorder.as_ref()?;
+        self.settings.of(name).record.then(|| recorder.tape(name))
     }
 
     /// A publisher comes: it replaces the one there is. `None` when there are too many streams.
@@ -117,6 +133,7 @@ impl Store {
                     live: Mutex::new(Live {
                         stream: Stream::new(self.settings.of(name).clone()),
                         feed: None,
+                        tape: self.tape(name),
                         versions: BTreeMap::new(),
                         counts: Counts::default(),
                         faults: Faults::default(),
@@ -256,7 +273,9 @@ impl Published {
 
     /// Hands on what happened to the segments, and wakes those who wait for what has changed.
     fn tell(&self, live: &mut Live) {
-        self.archive.take(&self.name, live.stream.news());
+        let news = live.stream.news();
+        live.record(&news);
+        self.archive.take(&self.name, news);
         live.tell();
     }
 
@@ -353,6 +372,16 @@ impl Published {
 }
 
 impl Live {
+    fn record(&mut self, news: &[News]) {
+        let Some(tape) = self.tape.as_mut().filter(|_| !news.is_empty()) else {
+            return;
+        };
+        for News { session, event } in news {
+            tape.tell(&self.stream, *session, event);
+        }
+        tape.offer(&self.stream);
+    }
+
     fn encode(&mut self, input: crate::worker::Input) {
         let Some(feed) = &mut self.feed else { return };
         match feed.push(input) {

@@ -158,6 +158,7 @@ fn publish(messages: &[Message]) -> Stream {
         ladder: Vec::new(),
         source_bps: 6_000_000,
         audio_bps: 160_000,
+        record: false,
     }));
     for message in messages {
         stream.feed(message.clone(), &mut Vec::new()).unwrap();

@@ -41,7 +41,7 @@ pub struct Reading {
 
 impl Reading {
     /// The first `length` bytes of `file`.
-    pub(super) fn new(file: File, length: u64, place: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(file: File, length: u64, place: OwnedSemaphorePermit) -> Self {
         Self {
             file: Arc::new(file),
             at: 0,

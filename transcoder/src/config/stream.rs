@@ -18,6 +18,7 @@ pub(super) struct RawStream {
     name: String,
     #[serde(default)]
     ladder: LadderOverride,
+    record: Option<bool>,
 }
 
 /// The settings of the streams that are named, each `others` but for what it has otherwise.
@@ -57,6 +58,7 @@ impl RawStream {
             ladder: ladder.rungs,
             source_bps: ladder.source_bps,
             audio_bps: ladder.audio_bps,
+            record: self.record.unwrap_or(others.record),
             ..others.clone()
         }
     }

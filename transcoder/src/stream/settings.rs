@@ -21,6 +21,8 @@ pub struct Settings {
     pub source_bps: u32,
     /// Bits per second declared for sound whose metadata do not say.
     pub audio_bps: u32,
+    /// Whether its shows are recorded.
+    pub record: bool,
 }
 
 /// For every stream there may be.

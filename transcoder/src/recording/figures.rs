@@ -1,0 +1,131 @@
+//! What an operator sees of the recordings: in `/status`, and as metrics with the prefix `footlight_transcoder_`.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use live::{
+    SessionId, StreamName,
+    daemon::prometheus_client::{
+        metrics::{counter::Counter, gauge::Gauge},
+        registry::Registry,
+    },
+};
+use serde::Serialize;
+
+/// Counts, and what is going on now.
+#[derive(Debug, Default)]
+pub struct Figures {
+    pub(super) segments: Counter,
+    pub(super) bytes: Counter,
+    pub(super) gaps: Counter,
+    pub(super) dropped: Counter,
+    pub(super) failures: Counter,
+    pub(super) free: Gauge,
+    now: Mutex<Now>,
+}
+
+/// In `/status` under `recording`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Now {
+    /// What keeps anything from being recorded, in words.
+    pub fault: Option<String>,
+    /// Bytes free on the disk.
+    pub free_bytes: Option<u64>,
+    /// What is recorded now, by stream.
+    pub shows: BTreeMap<String, ShowFigures>,
+}
+
+/// One recording under way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ShowFigures {
+    /// Its session.
+    pub session: u64,
+    /// Segments kept, all renditions together, since the transcoder started.
+    pub segments: u64,
+    /// GAPs, likewise.
+    pub gaps: u64,
+    /// Bytes kept, likewise.
+    pub bytes: u64,
+}
+
+impl Figures {
+    /// Registers what is counted.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "recording_segments",
+            "Segments kept in recordings",
+            self.segments.clone(),
+        );
+        registry.register(
+            "recording_bytes",
+            "Bytes kept in recordings",
+            self.bytes.clone(),
+        );
+        registry.register(
+            "recording_gaps",
+            "Segments that are a GAP in recordings",
+            self.gaps.clone(),
+        );
+        registry.register(
+            "recording_dropped",
+            "Segments that the disk was too slow to take",
+            self.dropped.clone(),
+        );
+        registry.register(
+            "recording_failures",
+            "Writes of recordings that failed",
+            self.failures.clone(),
+        );
+        registry.register(
+            "recording_free_bytes",
+            "Bytes free on the recordings' disk",
+            self.free.clone(),
+        );
+    }
+
+    /// As it is now.
+    pub fn now(&self) -> Now {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn free(&self, bytes: u64) {
+        self.free.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.lock().free_bytes = Some(bytes);
+    }
+
+    /// Whether that is news.
+    pub(super) fn fault(&self, fault: Option<String>) -> bool {
+        let mut now = self.lock();
+        let changed = now.fault != fault;
+        now.fault = fault;
+        changed
+    }
+
+    pub(super) fn kept(&self, stream: &StreamName, session: SessionId, bytes: Option<u64>) {
+        let mut now = self.lock();
+        let show = now.shows.entry(stream.to_string()).or_default();
+        show.session = session.0;
+        match bytes {
+            Some(bytes) => {
+                self.segments.inc();
+                self.bytes.inc_by(bytes);
+                show.segments += 1;
+                show.bytes += bytes;
+            }
+            None => {
+                self.gaps.inc();
+                show.gaps += 1;
+            }
+        }
+    }
+
+    pub(super) fn over(&self, stream: &StreamName) {
+        self.lock().shows.remove(stream.as_str());
+    }
+}

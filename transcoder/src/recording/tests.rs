@@ -1,0 +1,318 @@
+//! Recordings on a real disk, of a made-up show.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use live::{
+    MediaTime, Msn, Object, Rendition, ShowObject,
+    playlist::{MediaPlaylist, check, check::Rule, version_of},
+};
+
+use super::*;
+use crate::{
+    archive::News,
+    show::{RUNG, START_MS, Show, Stage, holds, last_numbers, settings},
+    stream::Message,
+    window::Found,
+};
+
+/// A directory that goes when the test ends.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let name = format!("footlight-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// A stream, and the writer that it tells.
+struct Stand {
+    stage: Stage,
+    tape: Tape,
+    told: Receiver<Told>,
+    writer: Writer,
+}
+
+fn writer(directory: &Path) -> (Recorder, Receiver<Told>, Writer) {
+    let (queue, told) = channel(QUEUE);
+    let recorder = Recorder {
+        queue,
+        waiting: Arc::default(),
+        figures: Arc::default(),
+    };
+    let writer = Writer {
+        shelf: Shelf::new(directory.to_owned()),
+        guard: Guard::new(1),
+        shows: BTreeMap::new(),
+        figures: recorder.figures.clone(),
+    };
+    (recorder, told, writer)
+}
+
+fn name() -> StreamName {
+    "stage".parse().unwrap()
+}
+
+impl Stand {
+    fn new(directory: &Path) -> Self {
+        let (recorder, told, writer) = writer(directory);
+        let mut stage = Stage::new(settings());
+        stage.feed(&Show::default().headers());
+        Self {
+            stage,
+            tape: recorder.tape(&name()),
+            told,
+            writer,
+        }
+    }
+
+    /// The transcoder is killed and starts anew, which mux tells nothing of what was before.
+    fn restart(self, directory: &Path) -> Self {
+        drop(self);
+        let mut stand = Self::new(directory);
+        stand.writer.repair();
+        stand
+    }
+
+    fn feed(&mut self, message: Message) {
+        self.stage.feed_one(message);
+        self.record();
+    }
+
+    fn record(&mut self) {
+        for News { session, event } in self.stage.stream.news() {
+            self.tape.tell(&self.stage.stream, session, &event);
+        }
+        self.tape.offer(&self.stage.stream);
+        while let Ok(told) = self.told.try_recv() {
+            self.writer.take(told);
+        }
+    }
+}
+
+fn show_directory(directory: &Path, start: u64) -> PathBuf {
+    directory.join(format!("stage/{start}"))
+}
+
+fn playlist(show: &Path, rendition: Rendition) -> MediaPlaylist {
+    let text = fs::read(show.join(ShowObject::Media(rendition).to_string())).unwrap();
+    let playlist = MediaPlaylist::parse(&text).unwrap();
+    let mut findings = check::media(&playlist);
+    findings.extend(check::version(version_of(&text).unwrap(), &playlist));
+    findings.retain(|f| playlist.end_list || f.rule != Rule::ShortPlaylist);
+    assert_eq!(findings, [], "{}", String::from_utf8_lossy(&text));
+    let own = show.join(rendition.to_string());
+    for segment in playlist.segments.iter().filter(|segment| !segment.gap) {
+        assert!(own.join(segment.uri.as_str()).exists(), "{}", segment.uri);
+        let map = segment.head.map.as_ref().unwrap();
+        assert!(own.join(map.as_str()).exists(), "{map}");
+    }
+    playlist
+}
+
+fn index(show: &Path) -> Vec<String> {
+    let text = fs::read(show.join("index.m3u8")).unwrap();
+    let index = Multivariant::parse(&text).unwrap();
+    assert_eq!(check::multivariant(&index), []);
+    index.variants.iter().map(|v| v.uri.to_string()).collect()
+}
+
+#[test]
+fn a_show_is_recorded_as_it_was_published() {
+    let directory = Directory::new("recorded");
+    let mut stand = Stand::new(&directory.0);
+    let show = show_directory(&directory.0, START_MS);
+    let mut published = 0;
+    let mut messages = Show::default().session(START_MS, None);
+    messages.extend(holds(&messages, START_MS + 14_066, 5));
+    messages.push(Message::End);
+    for message in messages {
+        stand.feed(message);
+        if !show.join("index.m3u8").exists() {
+            continue;
+        }
+        for rendition in [Rendition::Source, RUNG, Rendition::Audio] {
+            for (msn, segment) in playlist(&show, rendition).numbered() {
+                let object = Object::Segment(rendition, msn);
+                let Found::Bytes(bytes, _) = stand.stage.stream.find(object) else {
+                    continue;
+                };
+                let path = show.join(rendition.to_string()).join(segment.uri.as_str());
+                assert_eq!(fs::read(path).unwrap(), bytes.concat());
+                published += 1;
+            }
+        }
+    }
+    assert!(published > 100, "{published}");
+    let mut playlists = Vec::new();
+    for rendition in [Rendition::Source, RUNG, Rendition::Audio] {
+        let playlist = playlist(&show, rendition);
+        assert!(playlist.end_list);
+        let kept = playlist.segments.iter().filter(|segment| !segment.gap);
+        assert!(kept.count() >= 6, "{rendition}");
+        playlists.push(playlist);
+    }
+    let lengths: Vec<usize> = playlists.iter().map(|p| p.segments.len()).collect();
+    assert_eq!(lengths, [lengths[0]; 3]);
+    let firsts: Vec<Msn> = playlists.iter().map(|p| p.media_sequence).collect();
+    assert_eq!(firsts, [firsts[0]; 3]);
+    let mut uris = index(&show);
+    uris.sort();
+    assert_eq!(
+        uris,
+        ["240p/media.m3u8", "audio/media.m3u8", "source/media.m3u8"]
+    );
+    assert_eq!(stand.writer.figures.now().shows, BTreeMap::new());
+}
+
+#[test]
+fn what_a_crash_cut_off_is_finished_and_goes_on_if_its_session_does() {
+    let directory = Directory::new("crash");
+    let show = show_directory(&directory.0, START_MS);
+    let messages = Show {
+        seconds: 30,
+        ..Show::default()
+    }
+    .session(START_MS, None);
+    let (first, second) = messages.split_at(messages.len() / 2);
+    let mut stand = Stand::new(&directory.0);
+    first.iter().for_each(|message| stand.feed(message.clone()));
+    let before = playlist(&show, Rendition::Source);
+    assert!(!before.end_list);
+    // Torn as by a crash in mid-write.
+    let path = show.join("source/media.m3u8");
+    let mut text = fs::read_to_string(&path).unwrap();
+    text.push_str("#EXT-X-PROGRAM-DATE-TIME:20");
+    fs::write(&path, text).unwrap();
+    fs::write(show.join("source/77.m4s.tmp"), "torn").unwrap();
+
+    let mut stand = stand.restart(&directory.0);
+    let between = playlist(&show, Rendition::Source);
+    assert!(between.end_list);
+    assert!(!show.join("source/77.m4s.tmp").exists());
+    for message in second {
+        stand.feed(message.clone());
+    }
+    assert!(!playlist(&show, Rendition::Source).end_list);
+    stand.feed(Message::End);
+    let after = playlist(&show, Rendition::Source);
+    assert!(after.end_list);
+    assert_eq!(after.media_sequence, between.media_sequence);
+    let gaps = after.segments.iter().filter(|segment| segment.gap).count();
+    assert!((1..=3).contains(&gaps), "{gaps}");
+    let dates = after
+        .segments
+        .iter()
+        .map(|s| s.head.program_date_time.unwrap());
+    let dates: Vec<u64> = dates.map(|date| date.unix_millis()).collect();
+    assert!(
+        dates.windows(2).all(|pair| pair[1] - pair[0] < 2500),
+        "{dates:?}"
+    );
+}
+
+#[test]
+fn another_session_is_another_show() {
+    let directory = Directory::new("sessions");
+    let mut stand = Stand::new(&directory.0);
+    let first = Show::default().session(START_MS, None);
+    let second_start = START_MS + 60_000;
+    let second = Show::default().session(second_start, last_numbers(&first));
+    for message in first.into_iter().chain(second) {
+        stand.feed(message);
+    }
+    let show = show_directory(&directory.0, START_MS);
+    assert!(playlist(&show, Rendition::Source).end_list);
+    let show = show_directory(&directory.0, second_start);
+    assert!(!playlist(&show, Rendition::Source).end_list);
+    assert_eq!(
+        stand.writer.figures.now().shows["stage"].session,
+        second_start
+    );
+}
+
+#[test]
+fn a_full_disk_stops_the_recording_in_words_and_marks_what_is_missing() {
+    let directory = Directory::new("full");
+    let mut stand = Stand::new(&directory.0);
+    let show = show_directory(&directory.0, START_MS);
+    let mut messages = Show::default().session(START_MS, None);
+    messages.push(Message::End);
+    let third = messages.len() / 3;
+    for (n, message) in messages.into_iter().enumerate() {
+        stand.writer.guard = Guard::new(if (third..2 * third).contains(&n) {
+            u64::MAX
+        } else {
+            1
+        });
+        stand.feed(message);
+        if n == 2 * third - 1 {
+            let fault = stand.writer.figures.now().fault.unwrap();
+            assert!(fault.contains("recording.stop_at_free"), "{fault}");
+        }
+    }
+    assert_eq!(stand.writer.figures.now().fault, None);
+    let source = playlist(&show, Rendition::Source);
+    let gaps: Vec<bool> = source.segments.iter().map(|segment| segment.gap).collect();
+    assert!(
+        !gaps[0] && gaps.contains(&true) && !gaps[gaps.len() - 1],
+        "{gaps:?}"
+    );
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_a_fault_and_nothing_else() {
+    let directory = Directory::new("readonly");
+    // A file where a directory must be: root may write anywhere else.
+    fs::write(directory.0.join("stage"), "in the way").unwrap();
+    let mut stand = Stand::new(&directory.0);
+    for message in Show::default().session(START_MS, None) {
+        stand.feed(message);
+    }
+    stand.feed(Message::End);
+    let fault = stand.writer.figures.now().fault.unwrap();
+    assert!(fault.contains("cannot be written"), "{fault}");
+    assert_eq!(
+        fs::read_to_string(directory.0.join("stage")).unwrap(),
+        "in the way"
+    );
+}
+
+#[test]
+fn what_the_queue_cannot_take_is_dropped_and_counted() {
+    let directory = Directory::new("queue");
+    let (recorder, mut told, _writer) = writer(&directory.0);
+    let tape = recorder.tape(&name());
+    let closed = |bytes: usize| What::Closed {
+        closed: Closed {
+            rendition: Rendition::Source,
+            msn: Msn(1),
+            dsn: live::Dsn(0),
+            start: MediaTime::default(),
+            duration: live::playlist::Seconds::from_secs(2),
+            discontinuity: false,
+            gap: false,
+            init: None,
+            parts: vec![vec![0; bytes].into()],
+        },
+        target_duration: 3,
+    };
+    assert!(tape.send(SessionId(1), closed(1 << 20)));
+    assert!(!tape.send(SessionId(1), closed(QUEUE_BYTES)));
+    let sent = std::iter::repeat_with(|| tape.send(SessionId(1), What::Over)).take(QUEUE);
+    assert_eq!(sent.filter(|sent| *sent).count(), QUEUE - 1);
+    assert_eq!(recorder.figures.dropped.get(), 2);
+    assert!(told.try_recv().is_ok());
+    assert!(tape.send(SessionId(1), What::Over));
+}
