@@ -6,6 +6,7 @@ mod attack;
 mod browser;
 mod clients;
 mod control;
+mod dvr;
 mod ending;
 mod health;
 mod hostile;

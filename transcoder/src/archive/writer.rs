@@ -66,6 +66,7 @@ struct Counts {
     segments: Counter,
     bytes: Counter,
     errors: Counter,
+    read: Counter,
     missing: Counter,
     working: Gauge,
 }
@@ -103,6 +104,7 @@ impl Archive {
             segments,
             bytes,
             errors,
+            read,
             missing,
             working,
         } = &inner.counts;
@@ -110,6 +112,7 @@ impl Archive {
             ("archive_segments", "Segments written to the disk", segments),
             ("archive_bytes", "Bytes written to the disk", bytes),
             ("archive_errors", "Writes and deletions that failed", errors),
+            ("archive_read_segments", "Segments sent from the disk", read),
             (
                 "archive_missing_segments",
                 "Segments that were asked for and had vanished from the disk",
@@ -151,7 +154,10 @@ impl Archive {
             Ok::<_, std::io::Error>((file, whole))
         };
         match spawn_blocking(open).await {
-            Ok(Ok((file, true))) => Ok(Reading::new(file, length, place)),
+            Ok(Ok((file, true))) => {
+                inner.counts.read.inc();
+                Ok(Reading::new(file, length, place))
+            }
             _ => {
                 inner.counts.missing.inc();
                 Err(Unreadable::Missing)
@@ -178,6 +184,7 @@ impl Archive {
             "segments": inner.counts.segments.get(),
             "bytes": inner.counts.bytes.get(),
             "errors": inner.counts.errors.get(),
+            "read_segments": inner.counts.read.get(),
             "missing_segments": inner.counts.missing.get(),
         })
     }

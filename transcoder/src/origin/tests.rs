@@ -16,6 +16,8 @@ use crate::{
     stream::{Message, Settings},
 };
 
+mod saved;
+
 struct Stand {
     chassis: Chassis,
     store: Arc<Store>,
@@ -45,15 +47,23 @@ impl Answered {
 impl Stand {
     /// A stream whose first segments are published: the last stamp fed is number `stamped`, and nothing after it.
     fn new(stamped: usize) -> Self {
+        Self::with(&Show::default(), stamped, Archive::default())
+    }
+
+    fn with(show: &Show, stamped: usize, archive: Archive) -> Self {
         let chassis = Chassis::new("transcoder");
         let settings = Settings {
             ladder: Vec::new(),
+            window_ms: 60_000,
             ..settings()
         };
-        let store = Arc::new(Store::new(
-            settings.clone().into(),
-            crate::show::encoders(&chassis),
-        ));
+        let encoders = crate::show::encoders(&chassis);
+        let store = Store::new(settings.clone().into(), encoders).with_archive(archive.clone());
+        let store = Arc::new(store);
+        chassis.spawn(
+            "archive",
+            archive.run(store.clone(), chassis.shutdown().clone()),
+        );
         let secret = ClusterSecret::new("0123456789abcdef").unwrap();
         let origin = Arc::new(Origin::new(
             store.clone(),
@@ -69,7 +79,6 @@ impl Stand {
                 origin.clone().serve(stream)
             });
         }
-        let show = Show::default();
         let messages = show.session(START_MS, None);
         let mut stand = Self {
             chassis,
