@@ -11,7 +11,7 @@ mod fallback;
 
 use std::{fmt, sync::Arc};
 
-use live::daemon::Chassis;
+use live::{Rendition, daemon::Chassis};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -21,7 +21,7 @@ use tracing::{info, warn};
 use crate::{
     exam::Standing,
     store::Published,
-    worker::{Event, Output, Plan, Preset, Process},
+    worker::{Event, Output, Pace, Plan, Preset, Process},
 };
 use fallback::Fallback;
 
@@ -105,12 +105,35 @@ async fn keep(
     }
 }
 
+fn tell(published: &Published, rendition: Rendition, pace: Pace, lag_ms: Option<u64>) {
+    let stream = published.name();
+    match (pace, lag_ms) {
+        (Pace::Suspended, Some(lag_ms)) => warn!(
+            %stream, %rendition, lag_ms,
+            "the box is too slow for this rung: it is suspended and shows gaps; source and sound go on"
+        ),
+        (_, Some(lag_ms)) => warn!(
+            %stream, %rendition, lag_ms,
+            "the box is too slow for this rung: it has half its pictures from now on"
+        ),
+        (_, None) => {
+            info!(%stream, %rendition, pace = pace.name(), "the encoder was in time, the rung gets more again")
+        }
+    }
+}
+
 /// Until the process is gone; says why, as far as it told.
 async fn listen(published: &Published, generation: u64, mut output: Output) -> String {
     let mut why = String::from("its process is gone");
     while let Some(event) = output.recv().await {
-        if let Event::Failed { reason } = &event {
-            why.clone_from(reason);
+        match &event {
+            Event::Failed { reason } => why.clone_from(reason),
+            Event::Paced {
+                rendition,
+                pace,
+                lag_ms,
+            } => tell(published, *rendition, *pace, *lag_ms),
+            Event::Config { .. } | Event::Sample { .. } => {}
         }
         published.encoded(generation, event);
     }

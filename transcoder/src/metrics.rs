@@ -103,6 +103,12 @@ fn encode_shell(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading]) -> fm
     )?;
     counters(
         encoder,
+        "shed_steps",
+        "Times that a rung was given half its pictures, or none, as the box was too slow",
+        per_stream(|r| r.counts.shed),
+    )?;
+    counters(
+        encoder,
         "encoder_dropped_frames",
         "Source frames that the encoder was too slow to take",
         per_stream(|r| r.counts.not_encoded),
@@ -193,6 +199,16 @@ fn encode_renditions(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading]) 
         "Segments in the playlist",
         Kind::Gauge,
         |r| u64::try_from(r.segments).ok(),
+    )?;
+    all(
+        "shed",
+        "What an encoded rung gives up: 0 nothing, 1 every second picture, 2 all",
+        Kind::Gauge,
+        |r| match r.pace? {
+            "full" => Some(0),
+            "half" => Some(1),
+            _ => Some(2),
+        },
     )?;
     all(
         "lag_milliseconds",

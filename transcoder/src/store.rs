@@ -72,6 +72,8 @@ pub struct Counts {
     pub not_encoded: u64,
     /// Encoders that were started.
     pub encoders: u64,
+    /// Times that a rung lost pictures as the box was too slow, or was suspended.
+    pub shed: u64,
     /// Moves from an encoder that failed to the next in order.
     pub encoder_changes: u64,
     /// The encoder that was started last.
@@ -337,6 +339,13 @@ impl Published {
     /// The encoder of `generation` says something.
     pub(crate) fn encoded(&self, generation: u64, event: Event) {
         let mut live = lock(&self.live);
+        live.counts.shed += u64::from(matches!(
+            event,
+            Event::Paced {
+                lag_ms: Some(_),
+                ..
+            }
+        ));
         let outcome = live.stream.encoded(generation, event);
         self.tell(&mut live);
         if let Err(error) = outcome {
@@ -362,7 +371,10 @@ impl Published {
 
     /// What keeps it from its viewers, in words for whoever set up the encoder.
     pub fn faults(&self) -> Vec<String> {
-        lock(&self.live).faults.list()
+        let live = lock(&self.live);
+        let mut faults = live.faults.list();
+        faults.extend(live.stream.shortfalls());
+        faults
     }
 
     /// How many requests wait.

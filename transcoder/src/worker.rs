@@ -30,6 +30,7 @@ mod process;
 mod protocol;
 mod recipe;
 mod tail;
+mod watchdog;
 
 pub use child::run;
 pub use feed::{Feed, FeedError};
@@ -72,15 +73,25 @@ pub struct RungPlan {
 
 /// How many of the pictures that a rung is planned to have are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Pace {
+pub enum Pace {
     /// All.
     #[default]
     Full,
     /// Every second one, but for keys.
     Half,
     /// None.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the watchdog's, which follows"))]
     Suspended,
+}
+
+impl Pace {
+    /// As `/status` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Half => "half",
+            Self::Suspended => "suspended",
+        }
+    }
 }
 
 /// What goes into a worker, in the source's decoding order.
@@ -129,6 +140,15 @@ pub enum Event {
         key: bool,
         /// NAL units behind 4-byte lengths.
         bytes: Bytes,
+    },
+    /// The box is too slow for all that is planned, or is so no longer. The daemon's own end of the worker says it.
+    Paced {
+        /// Whose.
+        rendition: Rendition,
+        /// From the next picture on.
+        pace: Pace,
+        /// How far a rung was behind; none when what was given up is taken back.
+        lag_ms: Option<u64>,
     },
     /// The worker cannot go on; nothing but the end follows.
     Failed {

@@ -17,6 +17,8 @@ use transcoder::worker::{
     Encoder, Event, Feed, FeedError, Input, Output, Plan, Preset, Process, Recipe, RungPlan,
 };
 
+#[path = "worker/load.rs"]
+mod load;
 #[path = "worker/show.rs"]
 mod show;
 
@@ -292,6 +294,7 @@ fn note(rungs: &mut BTreeMap<Rendition, Rung>, event: Event) {
             let rung = rungs.get_mut(&rendition).expect("configured first");
             rung.samples.push((pts, key, bytes));
         }
+        Event::Paced { .. } => panic!("nobody is in a hurry"),
         Event::Failed { reason } => panic!("{reason}"),
     }
 }

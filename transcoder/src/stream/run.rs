@@ -16,7 +16,7 @@ use crate::{
     track::{AudioTrack, Fed, RungTrack, SourceTrack},
     window::{Limits, Text, Window, Written},
     wire_time,
-    worker::{Event, Input, Plan, RungPlan},
+    worker::{Event, Input, Pace, Plan, RungPlan},
 };
 
 #[derive(Debug, Clone)]
@@ -58,6 +58,24 @@ pub(super) struct Encoded {
     pub(super) track: RungTrack,
     pub(super) codec: Option<VideoTrack>,
     pub(super) plan: RungPlan,
+    /// What the box can do of it.
+    pub(super) pace: Pace,
+}
+
+impl Encoded {
+    fn set(&mut self, pace: Pace) {
+        self.pace = pace;
+        self.track.suspend(pace == Pace::Suspended);
+    }
+
+    /// Frames after the last one given that may be left out.
+    const fn left_out(&self) -> u64 {
+        match (self.plan.halved, self.pace) {
+            (true, Pace::Half) => 3,
+            (true, _) | (false, Pace::Half) => 1,
+            (false, _) => 0,
+        }
+    }
 }
 
 impl Run {
@@ -151,9 +169,8 @@ impl Run {
             audio.boundary(boundary);
         }
         for rung in self.rungs.values_mut() {
-            let left_out = if rung.plan.halved { 1 } else { 0 };
-            rung.track
-                .boundary(boundary, fed.but(left_out, self.distance));
+            let fed = fed.but(rung.left_out(), self.distance);
+            rung.track.boundary(boundary, fed);
         }
     }
 
@@ -178,8 +195,10 @@ impl Run {
                 track: RungTrack::new(window(rung.rendition), parts),
                 codec: None,
                 plan: rung.clone(),
+                pace: Pace::Full,
             });
             encoded.plan = rung.clone();
+            encoded.set(Pace::Full);
         }
         self.encoder = None;
         if rungs.is_empty() {
@@ -284,6 +303,8 @@ impl Run {
             encoder.running = false;
             for rung in self.rungs.values_mut() {
                 rung.track.interrupted();
+                // Whoever comes next begins with all it is to do.
+                rung.set(Pace::Full);
             }
         }
     }
@@ -313,6 +334,13 @@ impl Run {
                 let rung = self.rungs.get_mut(&rendition);
                 if let (Some(rung), Ok(sample)) = (rung, Sample::new(pts, pts, key, bytes)) {
                     rung.track.push(&sample);
+                }
+            }
+            Event::Paced {
+                rendition, pace, ..
+            } => {
+                if let Some(rung) = self.rungs.get_mut(&rendition) {
+                    rung.set(pace);
                 }
             }
             Event::Failed { .. } => {}

@@ -4,7 +4,7 @@ use live::Rendition;
 use serde::Serialize;
 
 use super::{Stream, run::Run};
-use crate::window::Window;
+use crate::{window::Window, worker::Pace};
 
 /// A stream in `/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,12 +54,27 @@ pub struct RenditionStatus {
     pub late: u64,
     /// Milliseconds behind the newest media.
     pub lag_ms: Option<u64>,
+    /// What the box can do of an encoded rung: `full`, `half` of its pictures, `suspended`.
+    pub pace: Option<&'static str>,
 }
 
 impl Stream {
     /// Why players are not offered the source, once that is known.
     pub fn source_fault(&self) -> Option<&'static str> {
         self.run.as_ref()?.source.as_ref()?.fault()
+    }
+
+    /// What the box cannot do, in words for its operator.
+    pub fn shortfalls(&self) -> Vec<String> {
+        let rungs = self.run.iter().flat_map(|run| &run.rungs);
+        let told = rungs.filter_map(|(rendition, rung)| match rung.pace {
+            Pace::Full => None,
+            Pace::Half => Some(format!(
+                "the box is too slow: {rendition} has half its pictures"
+            )),
+            Pace::Suspended => Some(format!("the box is too slow: {rendition} is suspended")),
+        });
+        told.collect()
     }
 
     /// What an operator sees; none before the first stamp.
@@ -103,5 +118,6 @@ fn rendition(run: &Run, name: Rendition, window: &Window) -> RenditionStatus {
         lag_ms: rung
             .and_then(|rung| rung.track.lag(run.edge))
             .map(|ticks| ticks / 90),
+        pace: rung.map(|rung| rung.pace.name()),
     }
 }

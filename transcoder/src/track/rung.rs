@@ -49,6 +49,7 @@ pub struct RungTrack {
     ahead: VecDeque<(Boundary, Fed)>,
     newest: Option<MediaTime>,
     late: u64,
+    suspended: bool,
 }
 
 impl RungTrack {
@@ -63,6 +64,7 @@ impl RungTrack {
             ahead: VecDeque::new(),
             newest: None,
             late: 0,
+            suspended: false,
         }
     }
 
@@ -85,10 +87,16 @@ impl RungTrack {
             self.ahead.push_back((boundary, fed));
             self.advance_if_complete();
         }
+        if self.suspended && !boundary.gap {
+            self.give_up();
+        }
     }
 
     /// A frame from the encoder.
     pub fn push(&mut self, sample: &Sample) {
+        if self.suspended {
+            return;
+        }
         while self
             .ahead
             .front()
@@ -113,6 +121,21 @@ impl RungTrack {
         if !self.picture.is_starting() {
             self.picture.spoil();
         }
+    }
+
+    /// Nothing is encoded for now, or something is again: from the next boundary on there are media again.
+    pub fn suspend(&mut self, suspended: bool) {
+        self.suspended = suspended;
+        if suspended {
+            self.give_up();
+        }
+    }
+
+    fn give_up(&mut self) {
+        while !self.ahead.is_empty() {
+            self.advance();
+        }
+        self.picture.spoil();
     }
 
     fn advance_if_complete(&mut self) {

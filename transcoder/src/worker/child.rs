@@ -9,7 +9,7 @@ use std::{
     io::{self, Read as _, Write as _},
     os::{fd::AsFd as _, unix::net::UnixStream},
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc::sync_channel},
     thread,
 };
 
@@ -25,9 +25,9 @@ use nix::{
 };
 
 use super::{
-    Event, PlanError,
+    Event, Input, PlanError,
     graph::Graph,
-    pipeline::Pipeline,
+    pipeline::{Paces, Pipeline},
     protocol::{self, Frame, FromWorker, ProtocolError, ToWorker},
 };
 
@@ -37,6 +37,9 @@ const MAX_FILES: u64 = 256;
 /// has 300 MB resident in 3 GB of addresses. It stops a leak before it takes the box down. See [`super::Recipe`] for
 /// those who get none.
 const MAX_ADDRESS_SPACE: u64 = 8 << 30;
+/// Inputs that were read and wait for the pipeline, one second at 60 frames per second. What is longer waits in the
+/// socket, and there a change of pace waits behind it.
+const MAX_WAITING: usize = 64;
 /// One read from the socket, in bytes.
 const READ: usize = 64 << 10;
 
@@ -123,27 +126,49 @@ fn serve(socket: &mut UnixStream, voice: &Voice) -> Result<(), WorkerError> {
     };
     let (recipe, plan) = match inbox.next()? {
         Some(ToWorker::Plan(recipe, plan)) => (recipe, plan),
-        Some(ToWorker::Input(_)) => return Err(WorkerError::PlanOnceFirst),
+        Some(ToWorker::Input(_) | ToWorker::Pace(..)) => return Err(WorkerError::PlanOnceFirst),
         None => return Ok(()),
     };
     if !recipe.maps_device {
         limit(Resource::RLIMIT_AS, MAX_ADDRESS_SPACE);
     }
     let pipeline = Pipeline::start(&Graph::new(&recipe, &plan)?, voice)?;
+    let (read, inputs) = sync_channel(MAX_WAITING);
+    let paces = pipeline.paces();
+    let reader = move || {
+        while let Some(item) = next_input(&mut inbox, &paces).transpose() {
+            let last = item.is_err();
+            // Refused when the pipeline is gone.
+            if read.send(item).is_err() || last {
+                return;
+            }
+        }
+    };
     let mut feeder = pipeline.feeder()?;
     let feed = move || {
-        let outcome = loop {
-            match inbox.next() {
-                Ok(Some(ToWorker::Input(input))) => feeder.push(input),
-                Ok(Some(ToWorker::Plan(..))) => break Err(WorkerError::PlanOnceFirst),
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
+        for item in inputs {
+            match item {
+                Ok(input) => feeder.push(input),
+                Err(error) => return feeder.end(Err(error)),
             }
-        };
-        feeder.end(outcome);
+        }
+        feeder.end(Ok(()));
     };
+    thread::Builder::new().name("read".into()).spawn(reader)?;
     thread::Builder::new().name("feed".into()).spawn(feed)?;
     pipeline.wait()
+}
+
+/// The next input; what concerns the rungs' pace is done at once. `None` at the end of input.
+fn next_input(inbox: &mut Inbox, paces: &Paces) -> Result<Option<Input>, WorkerError> {
+    loop {
+        match inbox.next()? {
+            Some(ToWorker::Input(input)) => return Ok(Some(input)),
+            Some(ToWorker::Pace(rendition, pace)) => paces.set(rendition, pace),
+            Some(ToWorker::Plan(..)) => return Err(WorkerError::PlanOnceFirst),
+            None => return Ok(None),
+        }
+    }
 }
 
 /// The way to the daemon, shared by the encoders' threads. Blocks while the daemon does not read.

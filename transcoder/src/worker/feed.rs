@@ -3,21 +3,27 @@
 //! At most [`QUEUED_MESSAGES`] and [`QUEUED_BYTES`] wait. When full, or when the worker is [`BEHIND`] at a key, input is
 //! dropped up to the next key, so what goes in can always be decoded.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell that knows when a frame went in"
+)]
+
 use std::{
-    collections::VecDeque,
     sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Buf as _;
-use live::MediaTime;
-use tokio::{io::AsyncWriteExt as _, net::unix::OwnedWriteHalf, sync::mpsc};
+use live::{MediaTime, Rendition};
+use tokio::{io::AsyncWriteExt as _, net::unix::OwnedWriteHalf, sync::mpsc, time::Instant};
 
 use super::{
-    Input,
+    Input, Pace,
     protocol::{Frame, MAX_PAYLOAD, MAX_TICKS, ToWorker},
+    watchdog::{Verdict, Watchdog},
 };
 
 /// Messages that wait to be written, and frames that are anywhere between feed and output. Room for what comes at once
@@ -26,6 +32,8 @@ const QUEUED_MESSAGES: usize = 256;
 /// Frames on their way when a key comes, from which on the worker is behind and this GOP is dropped: 0.8 s at 30 frames
 /// per second, 0.4 s at 60. Later than that its segment is a GAP anyway; so a slow worker catches up at every key.
 const BEHIND: usize = 24;
+/// Changes of pace that wait to be written: one of every rung, twice.
+const QUEUED_ORDERS: usize = 16;
 /// Bytes that wait to be written: two seconds of 64 Mbit/s, or the one largest frame.
 const QUEUED_BYTES: usize = 16 << 20;
 
@@ -34,8 +42,6 @@ const QUEUED_BYTES: usize = 16 << 20;
 pub struct Feed {
     inputs: mpsc::Sender<Input>,
     load: Arc<Load>,
-    /// Frames that went in and are later than all that every rung gave. Times only, at most [`QUEUED_MESSAGES`].
-    on_the_way: VecDeque<MediaTime>,
     /// Nothing but a key may follow, as the frames between are lost.
     until_key: bool,
     dropped: u64,
@@ -59,18 +65,23 @@ pub enum FeedError {
 }
 
 impl Feed {
-    /// A feed, and the other end of its queue.
-    pub(super) fn new() -> (Self, Queue) {
+    /// A feed, the orders that overtake what is fed, and the other end of both.
+    pub(super) fn new(watchdog: Watchdog) -> (Self, Orders, Queue) {
         let (sender, inputs) = mpsc::channel(QUEUED_MESSAGES);
-        let load = Arc::<Load>::default();
+        let (order, orders) = mpsc::channel(QUEUED_ORDERS);
+        let load = Arc::new(Load::new(watchdog));
         let feed = Self {
             inputs: sender,
             load: Arc::clone(&load),
-            on_the_way: VecDeque::new(),
             until_key: true,
             dropped: 0,
         };
-        (feed, Queue { inputs, load })
+        let queue = Queue {
+            inputs,
+            orders,
+            load,
+        };
+        (feed, Orders(order), queue)
     }
 
     /// Hands over one input. Never waits.
@@ -115,11 +126,15 @@ impl Feed {
         if self.until_key && !key {
             return Err(FeedError::AwaitingKey);
         }
-        let newest_out = self.load.newest_out.load(Ordering::Relaxed);
-        self.on_the_way.retain(|pts| pts.ticks() > newest_out);
         let size = frame.map_or(0, |(.., size)| size);
         let most = if key { BEHIND } else { QUEUED_MESSAGES };
-        if self.on_the_way.len() >= most || !self.load.take(size) {
+        let now = self.load.now();
+        let mut watchdog = self.load.watchdog();
+        if watchdog.on_the_way() >= most {
+            watchdog.refused();
+            return Err(FeedError::Full);
+        }
+        if !self.load.take(size) {
             return Err(FeedError::Full);
         }
         self.inputs.try_send(input).map_err(|error| {
@@ -129,23 +144,40 @@ impl Feed {
                 mpsc::error::TrySendError::Closed(_) => FeedError::Gone,
             }
         })?;
-        self.on_the_way.extend(frame.map(|(pts, ..)| pts));
+        if let Some((pts, ..)) = frame {
+            watchdog.went_in(pts, now);
+        }
+        drop(watchdog);
         self.until_key = false;
         Ok(())
     }
 }
 
 /// What is on its way into a worker, as its feed, its writer and its listener see it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Load {
     queued_bytes: AtomicUsize,
-    /// Messages written since the worker was last heard.
-    unanswered: AtomicU64,
-    /// The newest `pts`, in ticks, that every rung has given.
-    newest_out: AtomicU64,
+    started: Instant,
+    watchdog: Mutex<Watchdog>,
 }
 
 impl Load {
+    fn new(watchdog: Watchdog) -> Self {
+        Self {
+            queued_bytes: AtomicUsize::new(0),
+            started: Instant::now(),
+            watchdog: Mutex::new(watchdog),
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn watchdog(&self) -> MutexGuard<'_, Watchdog> {
+        self.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes room for `size` bytes, if there is room.
     fn take(&self, size: usize) -> bool {
         let grow = |queued: usize| queued.checked_add(size).filter(|sum| *sum <= QUEUED_BYTES);
@@ -153,25 +185,16 @@ impl Load {
         self.queued_bytes.fetch_update(set, fetch, grow).is_ok()
     }
 
-    /// The worker was heard.
-    pub(super) fn answered(&self) {
-        self.unanswered.store(0, Ordering::Relaxed);
+    /// A rung has given a picture.
+    pub(super) fn came_out(&self, rendition: Rendition, pts: MediaTime) {
+        let now = self.now();
+        self.watchdog().came_out(rendition, pts, now);
     }
 
-    /// Whether something went in since the worker was last heard.
-    pub(super) fn is_unanswered(&self) -> bool {
-        self.unanswered.load(Ordering::Relaxed) > 0
-    }
-
-    /// Every rung has given what came up to `newest`.
-    pub(super) fn came_out(&self, newest: MediaTime) {
-        self.newest_out.store(newest.ticks(), Ordering::Relaxed);
-    }
-
-    /// A message was written.
-    pub(super) fn went_in(&self, size: usize) {
-        self.give_back(size);
-        self.unanswered.fetch_add(1, Ordering::Relaxed);
+    /// What is to be done, asked some times a second.
+    pub(super) fn look(&self) -> Option<Verdict> {
+        let now = self.now();
+        self.watchdog().look(now)
     }
 
     fn give_back(&self, size: usize) {
@@ -179,9 +202,21 @@ impl Load {
     }
 }
 
+/// What the worker is told beside its input.
+#[derive(Debug, Clone)]
+pub(super) struct Orders(mpsc::Sender<(Rendition, Pace)>);
+
+impl Orders {
+    /// Lost when the worker has not read for as long as it takes to give so many: then it hangs, and is ended for that.
+    pub(super) fn pace(&self, rendition: Rendition, pace: Pace) {
+        self.0.try_send((rendition, pace)).ok();
+    }
+}
+
 /// The end of a feed's queue.
 pub(super) struct Queue {
     inputs: mpsc::Receiver<Input>,
+    orders: mpsc::Receiver<(Rendition, Pace)>,
     load: Arc<Load>,
 }
 
@@ -201,20 +236,28 @@ impl Queue {
             {
                 return;
             }
-            self.load.went_in(size);
+            self.load.give_back(size);
             next = self.next().await;
         }
     }
 
     /// The next frame of the protocol, and what it counted in the queue.
     async fn next(&mut self) -> Option<(Frame, usize)> {
-        let input = self.inputs.recv().await?;
-        let size = match &input {
-            Input::Frame { bytes, .. } => bytes.len(),
-            Input::ForceKey { .. } => 0,
-        };
-        // `Feed::push` let in nothing that is too long.
-        Some((ToWorker::input(input)?, size))
+        tokio::select! {
+            biased;
+            Some((rendition, pace)) = self.orders.recv() => {
+                Some((ToWorker::pace(rendition, pace)?, 0))
+            }
+            input = self.inputs.recv() => {
+                let input = input?;
+                let size = match &input {
+                    Input::Frame { bytes, .. } => bytes.len(),
+                    Input::ForceKey { .. } => 0,
+                };
+                // `Feed::push` let in nothing that is too long.
+                Some((ToWorker::input(input)?, size))
+            }
+        }
     }
 }
 

@@ -33,7 +33,6 @@ impl Gate {
     }
 
     /// From the next picture on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the watchdog's, which follows"))]
     pub(super) const fn set(&mut self, pace: Pace) {
         self.pace = pace;
     }

@@ -53,7 +53,7 @@ impl Order {
     /// Takes the next event, or says what is wrong with it.
     pub(super) fn check(&mut self, event: &Event) -> Result<(), Disorder> {
         match *event {
-            Event::Failed { .. } => Ok(()),
+            Event::Failed { .. } | Event::Paced { .. } => Ok(()),
             Event::Config {
                 rendition,
                 width,
@@ -88,12 +88,6 @@ impl Order {
                 Ok(())
             }
         }
-    }
-
-    /// The newest time that every rung has given.
-    pub(super) fn newest(&self) -> MediaTime {
-        let last = self.0.values().map(|rung| rung.last.unwrap_or_default());
-        last.min().unwrap_or_default()
     }
 
     fn rung(&mut self, rendition: Rendition) -> Result<&mut Rung, Disorder> {

@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
-use live::MediaTime;
+use live::{MediaTime, Rendition};
 
 use super::{
-    Event, Input, RungPlan,
+    Event, Input, Pace, RungPlan,
     child::{Voice, WorkerError},
     coded::{self, Coded},
     gate::Gate,
@@ -30,6 +30,7 @@ type SharedGate = Arc<Mutex<Gate>>;
 pub(super) struct Pipeline {
     pipeline: gst::Pipeline,
     gates: Vec<SharedGate>,
+    encoders: Vec<(Rendition, SharedGate)>,
 }
 
 impl Pipeline {
@@ -40,11 +41,13 @@ impl Pipeline {
             .map_err(failed)?
             .downcast::<gst::Pipeline>()
             .map_err(|_| WorkerError::Pipeline("the description is no pipeline".into()))?;
+        let mut encoders = Vec::with_capacity(graph.rungs.len());
         let mut gates = Vec::with_capacity(graph.rungs.len() + graph.halved.len());
         for (n, rung) in graph.rungs.iter().enumerate() {
             let gate = SharedGate::default();
             before_encoder(&element(&pipeline, &Graph::encoder(n))?, &gate)?;
             deliver(&element(&pipeline, &Graph::sink(n))?, rung, voice);
+            encoders.push((rung.rendition, Arc::clone(&gate)));
             gates.push(gate);
         }
         for name in &graph.halved {
@@ -53,7 +56,11 @@ impl Pipeline {
             gates.push(gate);
         }
         pipeline.set_state(gst::State::Playing).map_err(failed)?;
-        Ok(Self { pipeline, gates })
+        Ok(Self {
+            pipeline,
+            gates,
+            encoders,
+        })
     }
 
     /// The way in.
@@ -64,6 +71,11 @@ impl Pipeline {
             gates: self.gates.clone(),
             fed: false,
         })
+    }
+
+    /// How fast each rung goes.
+    pub(super) fn paces(&self) -> Paces {
+        Paces(self.encoders.clone())
     }
 
     /// Waits until all that was fed has come out, or something failed. The process is to end after it: what still runs
@@ -79,6 +91,17 @@ impl Pipeline {
             }
         }
         Err(failed("the bus was shut"))
+    }
+}
+
+/// Sets the pace of rungs.
+pub(super) struct Paces(Vec<(Rendition, SharedGate)>);
+
+impl Paces {
+    /// From the rung's next picture on.
+    pub(super) fn set(&self, rendition: Rendition, pace: Pace) {
+        let gates = self.0.iter().filter(|(name, _)| *name == rendition);
+        gates.for_each(|(_, gate)| lock(gate).set(pace));
     }
 }
 

@@ -21,24 +21,25 @@ use tokio::{
     },
     sync::mpsc,
     task::JoinHandle,
-    time::timeout,
+    time::{MissedTickBehavior, interval, timeout},
 };
 use tracing::Instrument as _;
 
 use super::{
     Event, Feed, Plan, Recipe,
-    feed::Load,
+    feed::{Load, Orders},
     graph::Graph,
     life::Life,
     order::{Disorder, Order},
     protocol::{self, FromWorker, ProtocolError, ToWorker},
     tail::{Tail, one_line},
+    watchdog::{Verdict, Watchdog},
 };
 
 /// Events that wait to be received: half a second of four rungs at 60 frames per second.
 const QUEUED_EVENTS: usize = 128;
-/// How long frames may go in and nothing come out. The first start on a box scans GStreamer's plugins, some seconds.
-const SILENCE: Duration = Duration::from_secs(10);
+/// How often the watchdog looks.
+const LOOK: Duration = Duration::from_millis(100);
 /// How long a worker that closed its socket may take to end, and its standard error after that.
 const LAST_BREATH: Duration = Duration::from_secs(2);
 /// The network is refused to no worker or to all: it is said once.
@@ -56,10 +57,18 @@ impl Process {
     /// `InvalidInput` with a [`super::PlanError`] for a plan that cannot be; else what the system refused.
     pub fn spawn(recipe: &Recipe, plan: &Plan) -> io::Result<(Feed, Output)> {
         // Stays right when the file was replaced by an upgrade.
-        Self::spawn_program(Path::new("/proc/self/exe"), recipe, plan)
+        Self::spawn_live(Path::new("/proc/self/exe"), recipe, plan)
     }
 
     /// As [`Self::spawn`] with another executable than this one, for a caller that is no transcoder.
+    ///
+    /// # Errors
+    /// As [`Self::spawn`].
+    pub fn spawn_live(program: &Path, recipe: &Recipe, plan: &Plan) -> io::Result<(Feed, Output)> {
+        Self::start(program, recipe, plan, true)
+    }
+
+    /// As [`Self::spawn_live`] for a caller that feeds as fast as it can: no picture is left out to be in time.
     ///
     /// # Errors
     /// As [`Self::spawn`].
@@ -67,6 +76,15 @@ impl Process {
         program: &Path,
         recipe: &Recipe,
         plan: &Plan,
+    ) -> io::Result<(Feed, Output)> {
+        Self::start(program, recipe, plan, false)
+    }
+
+    fn start(
+        program: &Path,
+        recipe: &Recipe,
+        plan: &Plan,
+        sheds: bool,
     ) -> io::Result<(Feed, Output)> {
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
         Graph::new(recipe, plan).map_err(invalid)?;
@@ -77,7 +95,8 @@ impl Process {
         let (reader, writer) = UnixStream::from_std(ours)?.into_split();
         let (life, stderr) = Life::start(program, theirs.into())?;
 
-        let (feed, queue) = Feed::new();
+        let rungs = plan.rungs.iter().map(|rung| rung.rendition);
+        let (feed, orders, queue) = Feed::new(Watchdog::new(rungs.collect(), sheds));
         let (event, events) = mpsc::channel(QUEUED_EVENTS);
         let listener = Listener {
             socket: reader,
@@ -85,6 +104,7 @@ impl Process {
             order: Order::new(plan),
             events: event,
             load: queue.load(),
+            orders,
             greeted: false,
             failed: false,
         };
@@ -116,8 +136,8 @@ enum Broken {
     Disorder(#[from] Disorder),
     #[error("the worker began without a greeting, or greeted twice")]
     Greeting,
-    #[error("the worker took frames for {} s and gave none", SILENCE.as_secs())]
-    Silence,
+    #[error("the worker took frames for {} s and gave none", .0.as_secs())]
+    Silence(Duration),
 }
 
 /// Hears one worker to its end.
@@ -127,6 +147,7 @@ struct Listener {
     order: Order,
     events: mpsc::Sender<Event>,
     load: Arc<Load>,
+    orders: Orders,
     greeted: bool,
     /// It has said why it cannot go on.
     failed: bool,
@@ -135,9 +156,10 @@ struct Listener {
 impl Listener {
     /// Passes events on until the worker closes its end, or nobody wants them any more.
     async fn listen(&mut self) -> Result<(), Broken> {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             while let Some(frame) = protocol::take(&mut self.read)? {
-                self.load.answered();
                 if let Some(event) = self.hear(frame)?
                     && self.events.send(event).await.is_err()
                 {
@@ -146,14 +168,37 @@ impl Listener {
             }
             tokio::select! {
                 () = self.events.closed() => return Ok(()),
-                read = timeout(SILENCE, self.socket.read_buf(&mut self.read)) => match read {
-                    Ok(Ok(0) | Err(_)) => return Ok(()),
-                    Ok(Ok(_)) => {}
-                    Err(_) if !self.load.is_unanswered() => {}
-                    Err(_) => return Err(Broken::Silence),
+                read = self.socket.read_buf(&mut self.read) => match read {
+                    Ok(0) | Err(_) => return Ok(()),
+                    Ok(_) => {}
+                },
+                _ = looks.tick() => if !self.look().await? {
+                    return Ok(());
                 },
             }
         }
+    }
+
+    /// Does as the watchdog says. `false` when nobody wants to hear any more.
+    async fn look(&mut self) -> Result<bool, Broken> {
+        let (paces, lag) = match self.load.look() {
+            None => return Ok(true),
+            Some(Verdict::Hung(silence)) => return Err(Broken::Silence(silence)),
+            Some(Verdict::Paces(paces, lag)) => (paces, lag),
+        };
+        let lag_ms = lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX));
+        for (rendition, pace) in paces {
+            self.orders.pace(rendition, pace);
+            let event = Event::Paced {
+                rendition,
+                pace,
+                lag_ms,
+            };
+            if self.events.send(event).await.is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn hear(&mut self, frame: Bytes) -> Result<Option<Event>, Broken> {
@@ -177,7 +222,9 @@ impl Listener {
             }
             FromWorker::Event(event) if self.greeted => {
                 self.order.check(&event)?;
-                self.load.came_out(self.order.newest());
+                if let Event::Sample { rendition, pts, .. } = event {
+                    self.load.came_out(rendition, pts);
+                }
                 Ok(Some(event))
             }
             FromWorker::Hello { .. } | FromWorker::Event(_) => Err(Broken::Greeting),

@@ -10,13 +10,13 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use live::{MediaTime, Rendition};
 
 use super::{
-    Event, Input, Plan, Recipe, RungPlan,
+    Event, Input, Pace, Plan, Recipe, RungPlan,
     graph::{MAX_CODEC_CONFIG, MAX_RUNGS},
 };
 use crate::codec::VideoCodec;
 
 /// Changes with any change in the shape of a message.
-pub(super) const VERSION: u8 = 4;
+pub(super) const VERSION: u8 = 5;
 /// Longest frame in bytes, without its length. The largest picture there is (8K, intra, best quality) is below 10 MB.
 pub(super) const MAX_FRAME: usize = 16 << 20;
 /// Longest run of coded bytes in a message: what a frame has beside its fixed fields.
@@ -32,6 +32,7 @@ const LENGTH: usize = 4;
 const PLAN: u8 = 1;
 const FRAME: u8 = 2;
 const FORCE_KEY: u8 = 3;
+const PACE: u8 = 4;
 const HELLO: u8 = 16;
 const CONFIG: u8 = 17;
 const SAMPLE: u8 = 18;
@@ -64,6 +65,8 @@ pub(super) enum ToWorker {
     /// The first message, and only the first.
     Plan(Recipe, Plan),
     Input(Input),
+    /// Overtakes the inputs that wait in the worker.
+    Pace(Rendition, Pace),
 }
 
 /// From the worker.
@@ -169,6 +172,18 @@ impl ToWorker {
         }
     }
 
+    /// A rung's pace as a frame.
+    pub(super) fn pace(rendition: Rendition, pace: Pace) -> Option<Frame> {
+        let mut fields = vec![PACE];
+        fields.put_u16(rendition_code(rendition));
+        fields.put_u8(match pace {
+            Pace::Full => 0,
+            Pace::Half => 1,
+            Pace::Suspended => 2,
+        });
+        Frame::new(&fields, Bytes::new())
+    }
+
     /// The inverse, from a frame's content.
     pub(super) fn parse(mut frame: Bytes) -> Result<Self, ProtocolError> {
         match frame.try_get_u8()? {
@@ -183,6 +198,17 @@ impl ToWorker {
                 let pts = time(&mut frame)?;
                 run(frame, 0, 0)?;
                 Ok(Self::Input(Input::ForceKey { pts }))
+            }
+            PACE => {
+                let rendition = rendition(&mut frame)?;
+                let pace = match frame.try_get_u8()? {
+                    0 => Pace::Full,
+                    1 => Pace::Half,
+                    2 => Pace::Suspended,
+                    _ => return Err(ProtocolError::Range),
+                };
+                run(frame, 0, 0)?;
+                Ok(Self::Pace(rendition, pace))
             }
             kind => Err(ProtocolError::Kind(kind)),
         }
@@ -236,7 +262,7 @@ fn text(frame: &mut Bytes) -> Result<String, ProtocolError> {
 }
 
 impl FromWorker {
-    /// As a frame; `None` when it is too long. A reason is cut to [`MAX_REASON`].
+    /// As a frame; `None` when it is too long, or nothing that a worker says. A reason is cut to [`MAX_REASON`].
     pub(super) fn frame(self) -> Option<Frame> {
         match self {
             Self::Hello { isolated } => {
@@ -266,6 +292,7 @@ impl FromWorker {
                 fields.put_u8(key.into());
                 Frame::new(&fields, bytes)
             }
+            Self::Event(Event::Paced { .. }) => None,
             Self::Event(Event::Failed { mut reason }) => {
                 reason.truncate(reason.floor_char_boundary(MAX_REASON));
                 Frame::new(&[FAILED], reason.into())

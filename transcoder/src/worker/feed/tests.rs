@@ -1,5 +1,11 @@
 use super::*;
 
+const RUNG: Rendition = Rendition::Encoded(360);
+
+fn feed() -> (Feed, Orders, Queue) {
+    Feed::new(Watchdog::new(vec![RUNG], true))
+}
+
 fn frame(ms: u64, key: bool, size: usize) -> Input {
     Input::Frame {
         pts: MediaTime::from_millis(ms),
@@ -11,7 +17,7 @@ fn frame(ms: u64, key: bool, size: usize) -> Input {
 
 #[test]
 fn a_full_queue_drops_up_to_the_next_key() {
-    let (mut feed, mut queue) = Feed::new();
+    let (mut feed, _orders, mut queue) = feed();
     assert_eq!(feed.push(frame(0, false, 1)), Err(FeedError::AwaitingKey));
     for n in 0..QUEUED_MESSAGES {
         assert_eq!(feed.push(frame(n as u64, n == 0, 1)), Ok(()));
@@ -29,7 +35,7 @@ fn a_full_queue_drops_up_to_the_next_key() {
 
 #[test]
 fn a_worker_that_is_behind_at_a_key_loses_that_gop_and_a_gap_in_time_is_no_lag() {
-    let (mut feed, _queue) = Feed::new();
+    let (mut feed, _orders, _queue) = feed();
     for ms in 0..100 {
         assert_eq!(feed.push(frame(ms, ms == 0, 1)), Ok(()));
     }
@@ -41,7 +47,17 @@ fn a_worker_that_is_behind_at_a_key_loses_that_gop_and_a_gap_in_time_is_no_lag()
     assert_eq!(feed.push(frame(300_000, true, 1)), Ok(()));
 }
 
+#[tokio::test]
+async fn a_change_of_pace_overtakes_what_waits() {
+    let (mut feed, orders, mut queue) = feed();
+    feed.push(frame(0, true, 1)).unwrap();
+    orders.pace(RUNG, Pace::Half);
+    let (first, _) = queue.next().await.unwrap();
+    assert_eq!(Some(first), ToWorker::pace(RUNG, Pace::Half));
+    assert_eq!(queue.next().await.unwrap().1, 1);
+}
+
 /// Every rung has given what came up to then.
 fn gave(feed: &Feed, ms: u64) {
-    feed.load.came_out(MediaTime::from_millis(ms));
+    feed.load.came_out(RUNG, MediaTime::from_millis(ms));
 }

@@ -1,9 +1,14 @@
+use live::{MediaTime, Rendition};
+
 use super::*;
+use crate::worker::{Input, watchdog::START};
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_takes_frames_and_gives_none_is_given_up() {
     let (ours, _theirs) = UnixStream::pair().unwrap();
     let (events, _output) = mpsc::channel(1);
+    let rung = Rendition::Encoded(360);
+    let (mut feed, orders, queue) = Feed::new(Watchdog::new(vec![rung], true));
     let mut listener = Listener {
         socket: ours.into_split().0,
         read: BytesMut::new(),
@@ -15,16 +20,28 @@ async fn a_worker_that_takes_frames_and_gives_none_is_given_up() {
             rungs: Vec::new(),
         }),
         events,
-        load: Arc::default(),
+        load: queue.load(),
+        orders,
         failed: false,
         greeted: false,
     };
-    let load = Arc::clone(&listener.load);
     let fed = async {
         // Silence before anything was fed is no fault. The clock is the test's own: nobody waits.
-        tokio::time::sleep(2 * SILENCE).await;
-        load.went_in(0);
+        tokio::time::sleep(2 * START).await;
+        for ms in 0..10 {
+            let at = MediaTime::from_millis(ms);
+            let frame = Input::Frame {
+                pts: at,
+                dts: at,
+                key: ms == 0,
+                bytes: Bytes::from_static(b"picture"),
+            };
+            feed.push(frame).unwrap();
+        }
     };
     let (outcome, ()) = tokio::join!(listener.listen(), fed);
-    assert!(matches!(outcome, Err(Broken::Silence)), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(Broken::Silence(START))),
+        "{outcome:?}"
+    );
 }

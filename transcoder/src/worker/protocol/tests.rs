@@ -100,7 +100,18 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
     ]
 }
 
+fn paces() -> impl Strategy<Value = Pace> {
+    proptest::sample::select(vec![Pace::Full, Pace::Half, Pace::Suspended])
+}
+
 proptest! {
+    #[test]
+    fn a_pace_survives_the_way(rendition in renditions(), pace in paces()) {
+        let mut read = wire(ToWorker::pace(rendition, pace).unwrap());
+        let frame = take(&mut read).unwrap().unwrap();
+        prop_assert_eq!(ToWorker::parse(frame), Ok(ToWorker::Pace(rendition, pace)));
+    }
+
     #[test]
     fn parsing_inverts_writing(recipe in recipes(), plan in plans(), input in inputs(), event in from_worker()) {
         let mut read = wire(ToWorker::plan(&recipe, &plan).unwrap());
@@ -131,7 +142,7 @@ proptest! {
     fn any_bytes_are_a_message_or_refused_and_a_message_is_written_as_it_was_read(
         bytes in prop_oneof![
             vec(any::<u8>(), 0..100),
-            (prop::sample::select(vec![PLAN, FRAME, FORCE_KEY, HELLO, CONFIG, SAMPLE, FAILED]),
+            (prop::sample::select(vec![PLAN, FRAME, FORCE_KEY, PACE, HELLO, CONFIG, SAMPLE, FAILED]),
              vec(0..3u8, 0..60)).prop_map(|(kind, mut rest)| { rest.insert(0, kind); rest }),
         ]
     ) {
@@ -139,6 +150,7 @@ proptest! {
         let written = match ToWorker::parse(bytes.clone()) {
             Ok(ToWorker::Plan(recipe, plan)) => ToWorker::plan(&recipe, &plan),
             Ok(ToWorker::Input(input)) => ToWorker::input(input),
+            Ok(ToWorker::Pace(rendition, pace)) => ToWorker::pace(rendition, pace),
             Err(_) => None,
         };
         let spoken = FromWorker::parse(bytes.clone()).ok().and_then(FromWorker::frame);
