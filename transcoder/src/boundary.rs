@@ -13,6 +13,8 @@ pub struct Boundary {
     pub start: MediaTime,
     /// There is no media in it: the stream is held, or its stamp was missed.
     pub gap: bool,
+    /// The stream is held: nobody publishes, and what is repeated may stand in the gap.
+    pub held: bool,
 }
 
 /// The boundaries of the segments whose stamps were missed between `open` and `next`: their time is divided evenly.
@@ -31,6 +33,7 @@ pub fn missed(open: Boundary, end: MediaTime, next: &Boundary) -> Vec<Boundary> 
                 dsn: next.dsn,
                 start: first.plus_ticks(u64::try_from(ticks).unwrap_or(u64::MAX)),
                 gap: true,
+                held: false,
             }
         })
         .collect()
@@ -47,6 +50,7 @@ mod tests {
             dsn: Dsn(0),
             start: MediaTime::from_millis(ms),
             gap: false,
+            held: false,
         };
         let missed = missed(
             at(7, 10_000),

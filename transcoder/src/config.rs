@@ -21,12 +21,14 @@ mod archive;
 pub(crate) mod encoder;
 mod ladder;
 mod recording;
+mod slate;
 mod stream;
 
 use archive::RawArchive;
 use encoder::RawEncoder;
 use ladder::RawLadder;
 use recording::RawRecording;
+use slate::RawSlate;
 use stream::RawStream;
 
 /// What may be written.
@@ -42,6 +44,7 @@ pub struct Raw {
     window: RawWindow,
     archive: RawArchive,
     recording: RawRecording,
+    slate: RawSlate,
     stream: Vec<RawStream>,
     admin: AdminSection,
     log: LogSection,
@@ -91,6 +94,7 @@ impl Default for Raw {
             window: RawWindow::default(),
             archive: RawArchive::default(),
             recording: RawRecording::default(),
+            slate: RawSlate::default(),
             stream: Vec::new(),
             admin: AdminSection::on_port(9102),
             log: LogSection::default(),
@@ -186,6 +190,7 @@ impl Raw {
             source_bps: ladder.source_bps,
             audio_bps: ladder.audio_bps,
             record: self.recording.record,
+            slate: self.slate.resolve("slate", problems),
         };
         let named = stream::resolve(self, &others, problems);
         Some(Config {

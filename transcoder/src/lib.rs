@@ -26,6 +26,7 @@ pub mod recording;
 pub mod sample;
 #[cfg(test)]
 mod show;
+pub mod slate;
 pub mod store;
 pub mod stream;
 pub mod track;

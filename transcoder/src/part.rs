@@ -101,8 +101,10 @@ pub struct PartCutter {
     next: PartIndex,
     open: Vec<Timed>,
     open_bytes: usize,
-    /// Distance of the last two samples: what the next one probably has.
+    /// How long the newest sample lasts, and the one before it: the next one probably as long as the shorter. The other
+    /// stands for one that is missing.
     distance: u64,
+    before: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -129,6 +131,7 @@ impl PartCutter {
             open: Vec::new(),
             open_bytes: 0,
             distance: 0,
+            before: 0,
         }
     }
 
@@ -145,6 +148,7 @@ impl PartCutter {
         if self.open.is_empty() {
             self.part_start = at;
         }
+        self.before = self.distance;
         self.open_bytes += bytes.len();
         let entry = Entry {
             duration: 1,
@@ -163,9 +167,13 @@ impl PartCutter {
         self.split_overlong(at, out);
         let length = at.saturating_sub(self.part_start);
         let line = self.next_line();
-        let near = length >= self.lengths.shortest && at + self.distance / 2 >= line;
+        let next = match self.before {
+            0 => self.distance,
+            before => before.min(self.distance),
+        };
+        let near = length >= self.lengths.shortest && at + next / 2 >= line;
         let full = self.open.len() >= Self::MAX_SAMPLES || self.open_bytes >= Self::MAX_BYTES;
-        if near || full || length + self.distance > self.lengths.longest {
+        if near || full || length + next > self.lengths.longest {
             self.close(at, out);
         }
     }

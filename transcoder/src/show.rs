@@ -15,9 +15,14 @@ use crate::{
     exam::Standing,
     ladder::Rung,
     part::PartTarget,
-    stream::{Action, Message, Settings, Stream},
-    worker::{EncoderKind, Event, Input, Plan, Preset},
+    slate::Card,
+    stream::{Message, Settings},
+    worker::{EncoderKind, Preset},
 };
+
+mod stage;
+
+pub(crate) use stage::{Stage, slate};
 
 /// x264, 640x360 at 30 frames per second, main profile.
 pub(crate) const AVCC: &[u8] = b"\x01\x4d\x40\x1e\xff\xe1\x00\x18\x67\x4d\x40\x1e\xec\xa0\x50\x17\xfc\xb8\x08\x80\x00\x00\x03\x00\x80\x00\x00\x1e\x07\x8b\x16\xcb\x01\x00\x04\x68\xce\x0f\xc8";
@@ -38,6 +43,7 @@ pub(crate) fn settings() -> Settings {
         source_bps: 6_000_000,
         audio_bps: 160_000,
         record: false,
+        slate: Card::BuiltIn,
     }
 }
 
@@ -112,8 +118,34 @@ impl Show {
     pub(crate) fn session(&self, start_ms: u64, last: Option<LastNumbers>) -> Vec<Message> {
         let mut cutter = Cutter::new(SegmentTarget::from_millis(2000).unwrap(), last);
         cutter.start(start_ms);
+        self.play(start_ms, self.made(), &mut cutter)
+    }
+
+    /// One session whose picture stops at `cut_ms` and whose sound stops `alone_ms` later; `away_ms` after that the
+    /// publisher is back.
+    pub(crate) fn interrupted(&self, cut_ms: u64, alone_ms: u64, away_ms: u64) -> Vec<Message> {
+        let mut cutter = Cutter::new(SegmentTarget::from_millis(2000).unwrap(), None);
+        cutter.start(START_MS);
+        let mut made = self.made();
+        made.retain(|made| made.dts < cut_ms + if made.video { 0 } else { alone_ms });
+        let mut messages = self.play(START_MS, made, &mut cutter);
+        let gone = START_MS + cut_ms + alone_ms;
+        let back = gone + away_ms;
+        let mut due = (away_ms >= 2000).then_some(gone + 2000);
+        while let Some(now) = due.filter(|now| *now <= back) {
+            let mut stamps = Vec::new();
+            cutter.hold(MediaTime::from_millis(now), now, &mut stamps);
+            messages.extend(stamps.into_iter().map(Message::Stamp));
+            due = cutter.next_hold().map(|next| next.millis() + 1);
+        }
+        cutter.resume(false);
+        messages.extend(self.play(back, self.made(), &mut cutter));
+        messages
+    }
+
+    fn play(&self, start_ms: u64, made: Vec<Made>, cutter: &mut Cutter) -> Vec<Message> {
         let mut messages = Vec::new();
-        for made in self.made() {
+        for made in made {
             let mut stamps = Vec::new();
             let at = |ms: u64| MediaTime::from_millis(start_ms + ms);
             let wire_ms = u32::try_from((start_ms + made.dts) & 0xffff_ffff).unwrap();
@@ -234,129 +266,6 @@ pub(crate) fn holds(messages: &[Message], end_ms: u64, count: u64) -> Vec<Messag
             Message::Stamp(hold)
         })
         .collect()
-}
-
-/// A stream with an encoder that delivers each picture as soon as it is its turn to be shown.
-pub(crate) struct Stage {
-    pub(crate) stream: Stream,
-    pub(crate) encoder: Option<Encoder>,
-    /// What the encoder holds back, however much it was fed.
-    pub(crate) stuck: bool,
-    pub(crate) no_encoder: bool,
-}
-
-pub(crate) struct Encoder {
-    generation: u64,
-    plan: Plan,
-    configured: bool,
-    waiting: Vec<(MediaTime, bool, Bytes)>,
-    forced: Vec<MediaTime>,
-    dts: MediaTime,
-}
-
-impl Stage {
-    pub(crate) fn new(settings: Settings) -> Self {
-        Self {
-            stream: Stream::new(settings.into()),
-            encoder: None,
-            stuck: false,
-            no_encoder: false,
-        }
-    }
-
-    pub(crate) fn feed(&mut self, messages: &[Message]) {
-        for message in messages {
-            self.feed_one(message.clone());
-        }
-    }
-
-    pub(crate) fn feed_one(&mut self, message: Message) {
-        let mut actions = Vec::new();
-        self.stream.feed(message, &mut actions).unwrap();
-        for action in actions {
-            match action {
-                Action::Start(generation, plan) if !self.no_encoder => self.start(generation, plan),
-                Action::Start(..) | Action::Stop => self.encoder = None,
-                Action::Encode(input) => self.encode(input),
-            }
-        }
-    }
-
-    /// The encoder crashes with all that it holds.
-    pub(crate) fn crash(&mut self) -> (u64, Plan) {
-        let encoder = self.encoder.take().unwrap();
-        self.stream.encoder_stopped(encoder.generation);
-        (encoder.generation, encoder.plan)
-    }
-
-    /// An encoder starts, at first or anew.
-    pub(crate) fn start(&mut self, generation: u64, plan: Plan) {
-        self.encoder = Some(Encoder {
-            generation,
-            plan,
-            configured: false,
-            waiting: Vec::new(),
-            forced: Vec::new(),
-            dts: MediaTime::default(),
-        });
-        let inputs = self.stream.encoder_started(generation);
-        inputs.into_iter().for_each(|input| self.encode(input));
-    }
-
-    fn encode(&mut self, input: Input) {
-        let Some(encoder) = &mut self.encoder else {
-            return;
-        };
-        match input {
-            Input::ForceKey { pts } => encoder.forced.push(pts),
-            Input::Frame {
-                pts,
-                dts,
-                key,
-                bytes,
-            } => {
-                encoder.dts = dts;
-                encoder.waiting.push((pts, key, bytes));
-            }
-        }
-        self.deliver();
-    }
-
-    /// Delivers what is due.
-    pub(crate) fn deliver(&mut self) {
-        let Some(encoder) = self.encoder.as_mut().filter(|_| !self.stuck) else {
-            return;
-        };
-        let mut events = Vec::new();
-        let rungs: Vec<Rendition> = encoder.plan.rungs.iter().map(|r| r.rendition).collect();
-        if !encoder.configured {
-            encoder.configured = true;
-            events.extend(rungs.iter().map(|rendition| Event::Config {
-                rendition: *rendition,
-                codec_config: Bytes::from_static(AVCC),
-                width: 426,
-                height: 240,
-            }));
-        }
-        encoder.waiting.sort_by_key(|(pts, ..)| *pts);
-        let due = encoder
-            .waiting
-            .partition_point(|(pts, ..)| *pts <= encoder.dts);
-        for (pts, key, bytes) in encoder.waiting.drain(..due) {
-            let forced = encoder.forced.iter().any(|force| *force <= pts);
-            encoder.forced.retain(|force| *force > pts);
-            events.extend(rungs.iter().map(|rendition| Event::Sample {
-                rendition: *rendition,
-                pts,
-                key: key || forced,
-                bytes: bytes.slice(..bytes.len() - 1),
-            }));
-        }
-        let generation = encoder.generation;
-        for event in events {
-            self.stream.encoded(generation, event).unwrap();
-        }
-    }
 }
 
 /// Numbers that a session after `messages` goes on from.

@@ -8,6 +8,7 @@ mod encoder;
 mod offer;
 mod run;
 mod settings;
+mod slate;
 mod status;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::{
 };
 use run::Run;
 pub use settings::{Settings, SettingsByName};
+pub use slate::SlateOrder;
 pub use status::{RenditionStatus, StreamStatus};
 
 /// What a publisher says of its stream (onMetaData), for the multivariant playlist only.
@@ -264,6 +266,7 @@ impl Stream {
             dsn: stamp.dsn,
             start: stamp.pts,
             gap: stamp.kind == StampKind::Hold,
+            held: stamp.kind == StampKind::Hold,
         };
         let frame_rate = self.metadata.frame_rate;
         let same = |run: &Run| {
@@ -277,7 +280,7 @@ impl Stream {
                     return;
                 }
                 run.start_encoder(&mut self.generation, frame_rate, actions);
-                run.stamp(boundary);
+                run.stamp(boundary, actions);
             }
             None => {
                 let limits = Limits {

@@ -114,6 +114,8 @@ pub enum Input {
         /// Where the boundary is.
         pts: MediaTime,
     },
+    /// Nothing will come for a while, and then a key: every rung gives what it still holds back.
+    Drain,
 }
 
 /// What comes out of a worker.

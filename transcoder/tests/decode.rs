@@ -159,6 +159,7 @@ fn publish(messages: &[Message]) -> Stream {
         source_bps: 6_000_000,
         audio_bps: 160_000,
         record: false,
+        slate: transcoder::slate::Card::Nothing,
     }));
     for message in messages {
         stream.feed(message.clone(), &mut Vec::new()).unwrap();

@@ -104,6 +104,37 @@ async fn an_overdue_boundary_is_a_key_at_the_first_picture_from_there() {
 }
 
 #[tokio::test]
+async fn a_drained_worker_gives_all_that_it_holds_back_and_goes_on_at_the_next_key() {
+    let show = Show::make("drained", "320x180", 25, 4, &[0, 2000]);
+    let (mut feed, mut output) = spawn(&show);
+    let (first, rest): (Vec<usize>, Vec<usize>) =
+        (0..show.frames.len()).partition(|n| show.frames[*n].pts < show.at(2000));
+    let mut rungs = BTreeMap::new();
+    let both = |rungs: &BTreeMap<Rendition, Rung>, count| {
+        let complete = rungs.values().filter(|rung| rung.samples.len() == count);
+        complete.count() == 2
+    };
+    for &n in &first {
+        feed.push(show.input(n)).unwrap();
+    }
+    feed.push(Input::Drain).unwrap();
+    while !both(&rungs, first.len()) {
+        note(&mut rungs, output.recv().await.expect("more pictures"));
+    }
+    for &n in &rest {
+        feed.push(show.input(n)).unwrap();
+    }
+    feed.push(Input::Drain).unwrap();
+    while !both(&rungs, show.frames.len()) {
+        note(&mut rungs, output.recv().await.expect("more pictures"));
+    }
+    for rung in rungs.values() {
+        assert_eq!(rung.keys(), [0, 2000].map(|ms| show.at(ms)));
+        assert_eq!(show::decoded(rung), (rung.size, show.frames.len()));
+    }
+}
+
+#[tokio::test]
 async fn two_workers_with_one_source_write_the_same_bytes() {
     let show = Show::make("twins", "1280x720", 30, 3, &[0, 1400]);
     let boundary = [show.at(2500)];

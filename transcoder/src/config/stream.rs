@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use live::{StreamName, daemon::config::Problems};
 use serde::{Deserialize, Serialize};
 
-use super::{Raw, ladder::LadderOverride};
+use super::{Raw, ladder::LadderOverride, slate::SlateOverride};
 use crate::stream::Settings;
 
 /// Most of them: more than the streams that a box takes at once, as not all are on air together.
@@ -19,6 +19,8 @@ pub(super) struct RawStream {
     #[serde(default)]
     ladder: LadderOverride,
     record: Option<bool>,
+    #[serde(default)]
+    slate: SlateOverride,
 }
 
 /// The settings of the streams that are named, each `others` but for what it has otherwise.
@@ -59,6 +61,7 @@ impl RawStream {
             source_bps: ladder.source_bps,
             audio_bps: ladder.audio_bps,
             record: self.record.unwrap_or(others.record),
+            slate: (raw.slate.with(&self.slate)).resolve(&format!("{at}.slate"), problems),
             ..others.clone()
         }
     }

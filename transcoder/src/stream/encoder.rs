@@ -66,13 +66,21 @@ impl Encoder {
         self.backlog.clone()
     }
 
+    /// What was fed of the segment that ends at `end`, where nothing follows.
+    pub(super) fn fed_before(&self, end: MediaTime) -> Fed {
+        Fed {
+            last: self.last_fed.filter(|last| *last < end),
+        }
+    }
+
     /// What was fed of the segment that ends at `end`. `distance` is that of two frames: when the last one fed is
     /// further from the end, frames of the segment may still follow.
-    pub(super) fn fed_until(&mut self, end: MediaTime, distance: u64) -> Fed {
+    pub(super) fn fed_until(&self, end: MediaTime, distance: u64) -> Fed {
+        let fed = self.fed_before(end);
         Fed {
-            last: self
-                .last_fed
-                .filter(|last| *last < end && end.since(*last) <= distance + distance / 2),
+            last: fed
+                .last
+                .filter(|last| end.since(*last) <= distance + distance / 2),
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct Run {
     /// Decoding time of the newest video frame.
     last_dts: Option<MediaTime>,
     /// Distance of the two newest video frames, ticks.
-    distance: u64,
+    pub(super) distance: u64,
     /// Video frames of the open segment.
     frames: u64,
     /// Thousandths of a frame per second, in the newest whole segment.
@@ -141,7 +141,14 @@ impl Run {
     }
 
     /// A stamp that moves on.
-    pub(super) fn stamp(&mut self, boundary: Boundary) {
+    pub(super) fn stamp(&mut self, boundary: Boundary, actions: &mut Vec<Action>) {
+        if boundary.held
+            && !self.open.held
+            && let Some(encoder) = &mut self.encoder
+        {
+            let drain = encoder.feed(Input::Drain);
+            actions.extend(drain.map(Action::Encode));
+        }
         let end = self.edge.plus_ticks(self.distance);
         for gap in missed(self.open, end, &boundary) {
             self.begin(gap);
@@ -159,6 +166,7 @@ impl Run {
         }
         self.open = boundary;
         let fed = match &mut self.encoder {
+            Some(encoder) if boundary.held => encoder.fed_before(boundary.start),
             Some(encoder) => encoder.fed_until(boundary.start, self.distance),
             None => Fed::default(),
         };
@@ -322,6 +330,13 @@ impl Run {
                 let codec = VideoTrack::parse(VideoCodec::Avc, &codec_config)?;
                 if let Some(rung) = self.rungs.get_mut(&rendition) {
                     rung.track.configure(video_init(&codec));
+                    if rung
+                        .track
+                        .slate()
+                        .is_some_and(|slate| slate.record() != codec.record())
+                    {
+                        rung.track.set_slate(None);
+                    }
                     rung.codec = Some(codec);
                 }
             }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use live::StreamName;
 
-use crate::{ladder::Rung, part::PartTarget};
+use crate::{ladder::Rung, part::PartTarget, slate::Card};
 
 /// For one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Settings {
     pub audio_bps: u32,
     /// Whether its shows are recorded.
     pub record: bool,
+    /// What its rungs show while nobody publishes.
+    pub slate: Card,
 }
 
 /// For every stream there may be.

@@ -50,6 +50,8 @@ pub struct RenditionStatus {
     pub bytes: usize,
     /// Segments published as GAP.
     pub gaps: u64,
+    /// Whether there is a slate for when nobody publishes.
+    pub slate: bool,
     /// Segments that the encoder was too late for.
     pub late: u64,
     /// Milliseconds behind the newest media.
@@ -114,6 +116,7 @@ fn rendition(run: &Run, name: Rendition, window: &Window) -> RenditionStatus {
         segments: window.playlist().segments.len(),
         bytes: window.bytes(),
         gaps: window.gaps(),
+        slate: rung.is_some_and(|rung| rung.track.slate().is_some()),
         late: rung.map_or(0, |rung| rung.track.late()),
         lag_ms: rung
             .and_then(|rung| rung.track.lag(run.edge))

@@ -10,7 +10,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::part::PartTarget;
-use crate::show::{RUNG, START_MS, Show, Stage, holds, last_numbers, settings, stamps};
+use crate::show::{RUNG, START_MS, Show, Stage, last_numbers, settings, stamps};
+
+mod hold;
 
 const ALL: [Rendition; 3] = [Rendition::Source, RUNG, Rendition::Audio];
 
@@ -399,50 +401,6 @@ fn a_source_whose_keyframes_are_no_idr_pictures_is_not_offered_and_its_rungs_go_
     assert!(!stage.stream.status().unwrap().source_offered);
     let fault = stage.stream.source_fault().unwrap();
     assert!(fault.contains("intra refresh"), "{fault}");
-}
-
-#[test]
-fn a_held_stream_is_a_gap_in_all_renditions_and_goes_on_without_a_discontinuity() {
-    let show = Show {
-        seconds: 9,
-        ..Show::default()
-    };
-    let mut stage = Stage::new(settings());
-    stage.feed(&show.headers());
-    let messages = show.session(START_MS, None);
-    let mut before = Vec::new();
-    let mut told = |stage: &mut Stage, messages: &[Message]| {
-        for message in messages {
-            stage.feed_one(message.clone());
-            assert_playlists(&mut stage.stream, &mut before);
-        }
-    };
-    told(&mut stage, &messages);
-    let end = START_MS + 10_067;
-    let held = holds(&messages, end, 3);
-    told(&mut stage, &held);
-    for rendition in ALL {
-        let list = playlist(&mut stage.stream, rendition).unwrap();
-        let gaps = list.segments.iter().rev().take_while(|s| s.gap).count();
-        assert_eq!(gaps, 2, "{rendition}: the third is still open");
-    }
-    // The same session comes back: its first keyframe opens the segment after the holds.
-    let mut back = show.session(end + 6_000, last_numbers(&held));
-    let (_, open) = *stamps(&held).last().unwrap();
-    for message in &mut back {
-        if let Message::Stamp(stamp) = message {
-            stamp.msn.0 = stamp.msn.0 - (end + 6_000) / 1000 + open.msn.0 + 1;
-            stamp.session = open.session;
-            stamp.dsn = open.dsn;
-        }
-    }
-    told(&mut stage, &back);
-    for rendition in ALL {
-        let list = playlist(&mut stage.stream, rendition).unwrap();
-        assert!(list.segments.iter().all(|s| !s.head.discontinuity));
-        assert!(!list.segments.back().unwrap().gap, "{rendition}");
-    }
-    assert_presentation(&mut stage.stream);
 }
 
 #[test]

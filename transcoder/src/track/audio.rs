@@ -7,7 +7,7 @@
 //! Wire times are whole milliseconds, so a frame's place on the grid is found anew in each segment from its first few
 //! frames, and from there frames count on. Across a boundary nothing is remembered but where the last frame ended, and
 //! that matters only after the sound has jumped: a transcoder that joins late finds the same places. A frame that is more than one frame away from its place starts the count anew; where frames are
-//! missing there is silence, since players stop at a hole in the sound.
+//! missing there is silence, since players stop at a hole in the sound. So there is while the stream is held.
 
 use std::collections::VecDeque;
 
@@ -169,7 +169,7 @@ impl AudioTrack {
             self.dropped += 1;
             return;
         };
-        if sample.pts < open.boundary.start || self.next_codec.is_some() {
+        if sample.pts < open.boundary.start || open.boundary.held || self.next_codec.is_some() {
             self.dropped += 1;
             return;
         }
@@ -191,7 +191,7 @@ impl AudioTrack {
             (None, Some(open)) => open.boundary.start,
             (None, None) => return,
         };
-        self.close(end);
+        self.close(end, next.is_some_and(|next| next.held));
         if let Some(next) = next {
             self.begin(next);
         }
@@ -204,13 +204,15 @@ impl AudioTrack {
             self.codec = codec;
             self.floor = 0;
         }
-        self.window.begin(boundary);
+        let silent = boundary.held && self.codec.silent_frame().is_some();
+        let gap = boundary.gap && !silent;
+        self.window.begin(Boundary { gap, ..boundary });
         self.open = Some(Open {
             boundary,
             codec: self.codec.clone(),
             lengths: Lengths::new(self.parts, self.codec.sample_rate()),
             floor: self.floor,
-            state: if boundary.gap {
+            state: if gap {
                 State::Gap
             } else {
                 State::Seeking(Vec::new())
@@ -218,12 +220,18 @@ impl AudioTrack {
         });
     }
 
-    fn close(&mut self, end: MediaTime) {
+    /// Silence follows in a segment of its own, or the open one is silent: it is joined without a hole.
+    fn close(&mut self, end: MediaTime, silence: bool) {
         let Some(mut open) = self.open.take() else {
             return;
         };
         open.place(&mut self.window);
-        open.fill_until(position_of(end, open.codec.sample_rate()), &mut self.window);
+        let end_position = position_of(end, open.codec.sample_rate());
+        if silence || open.boundary.held {
+            open.silence(end_position.next_multiple_of(Open::FRAME), &mut self.window);
+        } else {
+            open.fill_until(end_position, &mut self.window);
+        }
         match open.state {
             State::Placed {
                 cutter,
@@ -249,7 +257,7 @@ impl AudioTrack {
         while !self.ahead.is_empty() {
             self.advance();
         }
-        self.close(end);
+        self.close(end, false);
     }
 
     /// The decoder configuration in use.
@@ -328,12 +336,22 @@ impl Open {
         let State::Placed { next, .. } = &self.state else {
             return;
         };
-        let missing = on_grid(position).saturating_sub(*next) / Self::FRAME;
+        if position > *next + Self::FRAME {
+            self.silence(on_grid(position), window);
+        }
+    }
+
+    /// Silence up to `place`, when it is not too much.
+    fn silence(&mut self, place: u64, window: &mut Window) {
+        let State::Placed { next, .. } = &self.state else {
+            return;
+        };
+        let missing = place.saturating_sub(*next) / Self::FRAME;
         let most = Self::MAX_FILL_SECONDS * u64::from(self.codec.sample_rate()) / Self::FRAME;
         let Some(silence) = self.codec.silent_frame() else {
             return;
         };
-        if position > *next + Self::FRAME && missing <= most {
+        if missing <= most {
             for _ in 0..missing {
                 self.append(Bytes::from_static(silence), window);
             }

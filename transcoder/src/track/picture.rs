@@ -131,11 +131,15 @@ impl Picture {
         self.publish(start, parts);
     }
 
+    /// Where the newest picture of the open segment is.
+    pub(super) fn last(&self) -> Option<MediaTime> {
+        Some(self.open.as_ref()?.media.as_ref()?.last)
+    }
+
     /// How long the newest picture of the open segment stands still when the segment ends at `end`. `None` without
     /// media.
     pub(super) fn frozen(&self, end: MediaTime) -> Option<u64> {
-        let media = self.open.as_ref()?.media.as_ref()?;
-        Some(end.since(media.last))
+        Some(end.since(self.last()?))
     }
 
     /// The open segment ends at `end`. Without media it is a GAP. Says whether it is not.

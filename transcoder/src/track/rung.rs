@@ -5,8 +5,11 @@
 //! on the order of messages only: when the source opens segment n + 2 and the rung is still in segment n, then n is
 //! closed as it is; without its keyframe, or with its end missing by more than PART-TARGET, it is a GAP. So a rung is
 //! never more than one whole segment late, and the grid never slips.
+//!
+//! While the stream is held each segment is the [`Slate`] once more, published when the next boundary tells where the
+//! segment ends: what depends on messages alone is the same from every transcoder.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use live::MediaTime;
@@ -17,6 +20,7 @@ use crate::{
     fmp4::VIDEO_TIMESCALE,
     part::{Lengths, PartTarget},
     sample::Sample,
+    slate::Slate,
     window::Window,
 };
 
@@ -50,6 +54,8 @@ pub struct RungTrack {
     newest: Option<MediaTime>,
     late: u64,
     suspended: bool,
+    /// What a held segment shows; without one it is a GAP.
+    slate: Option<Arc<Slate>>,
 }
 
 impl RungTrack {
@@ -65,6 +71,7 @@ impl RungTrack {
             newest: None,
             late: 0,
             suspended: false,
+            slate: None,
         }
     }
 
@@ -82,7 +89,7 @@ impl RungTrack {
             self.advance();
         }
         if self.picture.open().is_none() && self.ahead.is_empty() {
-            self.picture.begin(boundary);
+            self.begin(boundary);
         } else {
             self.ahead.push_back((boundary, fed));
             self.advance_if_complete();
@@ -107,7 +114,7 @@ impl RungTrack {
         let before = self
             .picture
             .open()
-            .is_none_or(|open| sample.pts < open.start);
+            .is_none_or(|open| sample.pts < open.start || open.held);
         if before || self.newest.is_some_and(|newest| sample.pts <= newest) {
             return;
         }
@@ -140,7 +147,11 @@ impl RungTrack {
 
     fn advance_if_complete(&mut self) {
         while let Some((_, fed)) = self.ahead.front()
-            && (self.is_complete(*fed) || self.picture.open().is_some_and(|open| open.gap))
+            && (self.is_complete(*fed)
+                || self
+                    .picture
+                    .open()
+                    .is_some_and(|open| open.gap || open.held))
         {
             self.advance();
         }
@@ -156,9 +167,12 @@ impl RungTrack {
     fn advance(&mut self) {
         match self.ahead.pop_front() {
             Some((next, fed)) => {
+                if next.held {
+                    self.bridge(next.start);
+                }
                 let complete = self.is_complete(fed);
                 self.close(next.start, complete);
-                self.picture.begin(next);
+                self.begin(next);
             }
             None => {
                 let end = self.picture.open().map(|open| open.start);
@@ -167,7 +181,35 @@ impl RungTrack {
         }
     }
 
+    fn begin(&mut self, boundary: Boundary) {
+        let shown = boundary.held && self.slate.is_some();
+        self.picture.begin(Boundary {
+            gap: boundary.gap && !shown,
+            ..boundary
+        });
+    }
+
+    /// What the publisher's last picture would stand still for, before a hold, is the slate's already.
+    fn bridge(&mut self, end: MediaTime) {
+        if let (Some(slate), Some(last)) = (&self.slate, self.picture.last())
+            && end.since(last) > self.longest_part
+        {
+            self.show_slate(last.plus_ticks(slate.distance()), end);
+        }
+    }
+
+    fn show_slate(&mut self, from: MediaTime, end: MediaTime) {
+        let slate = self.slate.clone();
+        for sample in slate.iter().flat_map(|slate| slate.between(from, end)) {
+            self.picture.push(&sample);
+        }
+    }
+
     fn close(&mut self, end: MediaTime, complete: bool) {
+        let held = self.picture.open().filter(|open| open.held && !open.gap);
+        if let Some(start) = held.map(|open| open.start) {
+            self.show_slate(start, end);
+        }
         let frozen = self.picture.frozen(end);
         if frozen.is_none_or(|ticks| !complete && ticks > self.longest_part) {
             self.picture.spoil();
@@ -181,6 +223,16 @@ impl RungTrack {
             self.advance();
         }
         self.close(end, false);
+    }
+
+    /// What to show while the stream is held: coded as the initialization section in use says.
+    pub fn set_slate(&mut self, slate: Option<Arc<Slate>>) {
+        self.slate = slate;
+    }
+
+    /// What is shown while the stream is held.
+    pub fn slate(&self) -> Option<&Slate> {
+        self.slate.as_deref()
     }
 
     /// How far it is behind `edge`, the newest source frame, in ticks of 90 kHz.

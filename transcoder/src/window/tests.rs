@@ -59,6 +59,7 @@ impl Dvr {
             dsn: Dsn(0),
             start: MediaTime::from_millis(self.next * 2000),
             gap: false,
+            held: false,
         });
         (0..4).for_each(|index| self.part(index));
         self.window.close(180_000);

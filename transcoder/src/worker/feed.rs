@@ -120,7 +120,7 @@ impl Feed {
                 Some((*pts, *key, bytes.len()))
             }
             Input::ForceKey { pts } if pts.ticks() > MAX_TICKS => return Err(FeedError::Unfit),
-            Input::ForceKey { .. } => None,
+            Input::ForceKey { .. } | Input::Drain => None,
         };
         let key = frame.is_some_and(|(_, key, _)| key);
         if self.until_key && !key {
@@ -252,7 +252,7 @@ impl Queue {
                 let input = input?;
                 let size = match &input {
                     Input::Frame { bytes, .. } => bytes.len(),
-                    Input::ForceKey { .. } => 0,
+                    Input::ForceKey { .. } | Input::Drain => 0,
                 };
                 // `Feed::push` let in nothing that is too long.
                 Some((ToWorker::input(input)?, size))

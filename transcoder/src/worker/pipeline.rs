@@ -118,6 +118,10 @@ impl Feeder {
     pub(super) fn push(&mut self, input: Input) {
         match input {
             Input::ForceKey { pts } => self.gates.iter().for_each(|gate| lock(gate).force(pts)),
+            Input::Drain => {
+                // In its turn behind the frames. Refused only by a pipeline that has failed, which is on the bus by then.
+                let _accepted = self.source.send_event(still_frame());
+            }
             Input::Frame {
                 pts,
                 dts,
@@ -216,6 +220,15 @@ fn half_rate(event: &gst::EventRef) -> Option<gst::Event> {
 fn sink_pad(element: &gst::Element) -> Result<gst::Pad, WorkerError> {
     let pad = element.static_pad("sink");
     pad.ok_or_else(|| failed(format!("{} without a sink pad", element.name())))
+}
+
+/// The event of `gst_video_event_new_still_frame`: a decoder gives all that it holds back before it passes it on. (With a
+/// gap it does so only in trick modes.)
+fn still_frame() -> gst::Event {
+    let structure = gst::Structure::builder("GstEventStillFrame")
+        .field("still-state", true)
+        .build();
+    gst::event::CustomDownstream::new(structure)
 }
 
 /// The event of `gst_video_event_new_downstream_force_key_unit`; every field that is left out has its default.

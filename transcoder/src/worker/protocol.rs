@@ -33,6 +33,7 @@ const PLAN: u8 = 1;
 const FRAME: u8 = 2;
 const FORCE_KEY: u8 = 3;
 const PACE: u8 = 4;
+const DRAIN: u8 = 5;
 const HELLO: u8 = 16;
 const CONFIG: u8 = 17;
 const SAMPLE: u8 = 18;
@@ -169,6 +170,7 @@ impl ToWorker {
                 fields.put_u64(pts.ticks());
                 Frame::new(&fields, Bytes::new())
             }
+            Input::Drain => Frame::new(&[DRAIN], Bytes::new()),
         }
     }
 
@@ -209,6 +211,10 @@ impl ToWorker {
                 };
                 run(frame, 0, 0)?;
                 Ok(Self::Pace(rendition, pace))
+            }
+            DRAIN => {
+                run(frame, 0, 0)?;
+                Ok(Self::Input(Input::Drain))
             }
             kind => Err(ProtocolError::Kind(kind)),
         }

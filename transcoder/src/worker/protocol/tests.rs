@@ -67,6 +67,7 @@ fn recipes() -> impl Strategy<Value = Recipe> {
 fn inputs() -> impl Strategy<Value = Input> {
     prop_oneof![
         times().prop_map(|pts| Input::ForceKey { pts }),
+        Just(Input::Drain),
         (times(), times(), any::<bool>(), payloads()).prop_map(|(pts, dts, key, bytes)| {
             Input::Frame {
                 pts,
