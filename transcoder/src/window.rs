@@ -52,6 +52,8 @@ pub struct Window {
     listed: Seconds,
     longest: Seconds,
     objects: Objects,
+    /// The initialization section in use, as the playlist names it.
+    map: Option<Uri>,
     /// The newest segments that stay in memory although they are on disk, the open one included.
     in_memory: usize,
     open: Option<Boundary>,
@@ -144,6 +146,7 @@ impl Window {
             listed: Seconds::default(),
             longest: Seconds::default(),
             objects: Objects::default(),
+            map: None,
             in_memory: usize::MAX,
             open: None,
             start: MediaTime::default(),
@@ -158,7 +161,9 @@ impl Window {
     /// From the next segment on the media need this initialization section, and have this timescale.
     pub fn configure(&mut self, init: Bytes, timescale: u32) {
         self.timescale = timescale;
-        self.objects.configure(init);
+        let hash = InitHash::of(&init);
+        self.map = Some(Uri::beside(Object::Init(self.rendition, hash)));
+        self.objects.configure(hash, init);
     }
 
     /// The segment before is complete or given up; this one begins.
@@ -285,10 +290,7 @@ impl Window {
     fn head(&self, open: &Boundary, start: MediaTime) -> SegmentHead {
         SegmentHead {
             discontinuity: self.objects.newest_dsn().is_some_and(|dsn| dsn != open.dsn),
-            map: self
-                .objects
-                .init()
-                .map(|(hash, _)| Uri::beside(Object::Init(self.rendition, *hash))),
+            map: self.map.clone(),
             program_date_time: Some(ProgramDateTime::from_unix_millis(start.millis())),
         }
     }

@@ -19,7 +19,7 @@ use crate::archive::Closed;
 /// Files that one sweep deletes at most, a million segments: what is left is there for the next start.
 const MAX_SWEPT: usize = 1 << 20;
 
-/// Why a segment was not written. The operator's to mend.
+/// Why nothing is written. The operator's to mend.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
     #[error(
@@ -28,6 +28,25 @@ pub(super) enum WriteError {
     Full(PathBuf),
     #[error("{0} cannot be written: {1}")]
     File(PathBuf, io::Error),
+    #[error("{0} belongs to another transcoder that runs: give each a directory of its own")]
+    Taken(PathBuf),
+}
+
+/// Makes the directory this process's own, for as long as the file is held, and deletes what an earlier one left there:
+/// how many shows.
+pub(super) fn open(place: &Place) -> Result<(fs::File, usize), WriteError> {
+    let told = |error| WriteError::File(place.directory.clone(), error);
+    fs::create_dir_all(&place.directory).map_err(told)?;
+    let lock = fs::File::create(place.directory.join("lock")).map_err(told)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            return Err(WriteError::Taken(place.directory.clone()));
+        }
+        Err(fs::TryLockError::Error(error)) => return Err(told(error)),
+    }
+    let shows = sweep(place).map_err(told)?;
+    Ok((lock, shows))
 }
 
 /// Writes a segment, and the initialization section it needs if that is not there. Its length.
@@ -106,9 +125,7 @@ fn remove_if_empty(directory: Option<&Path>) -> io::Result<()> {
     }
 }
 
-/// Deletes what an earlier process left: how many shows.
-pub(super) fn sweep(place: &Place) -> io::Result<usize> {
-    fs::create_dir_all(&place.directory)?;
+fn sweep(place: &Place) -> io::Result<usize> {
     let mut shows = 0;
     let mut files = 0;
     for stream in named(&place.directory, |name| name.parse::<StreamName>().is_ok())? {

@@ -43,8 +43,9 @@ use crate::store::Store;
 const RETRY: Duration = Duration::from_secs(2);
 /// A segment that waited so long shows that the disk is too slow; half of it shows that it is fast enough again.
 const SLOW: Duration = Duration::from_secs(10);
-/// Segments read at once, each with one file and one piece of it in memory.
-const MAX_READ: usize = 1024;
+/// Segments read at once, each with one file and one piece of it in memory. Half of the threads that may block: a disk
+/// that hangs does not take them all.
+const MAX_READ: usize = 256;
 
 /// The archive, or none when there is to be no disk. Clones are one archive.
 #[derive(Debug, Clone, Default)]
@@ -201,15 +202,7 @@ impl Archive {
 
 impl Inner {
     async fn work(&self, store: &Store) {
-        let place = self.place.clone();
-        match spawn_blocking(move || disk::sweep(&place)).await {
-            Ok(Ok(0)) | Err(_) => {}
-            Ok(Ok(shows)) => info!(shows, "what an earlier run left in the archive is deleted"),
-            Ok(Err(error)) => {
-                let directory = self.place.directory.display();
-                self.tell(Health::Failing(format!("{directory}: {error}")));
-            }
-        }
+        let _own = self.open().await;
         let mut pause = Instant::now();
         loop {
             let paused = pause > Instant::now();
@@ -226,6 +219,26 @@ impl Inner {
                     () = sleep_until(pause), if paused => {}
                 },
             }
+        }
+    }
+
+    /// Makes the directory ours, however often that has to be tried.
+    async fn open(&self) -> File {
+        loop {
+            let place = self.place.clone();
+            match spawn_blocking(move || disk::open(&place)).await {
+                Ok(Ok((lock, shows))) => {
+                    if shows > 0 {
+                        info!(shows, "what an earlier run left in the archive is deleted");
+                    }
+                    self.tell(Health::Working);
+                    return lock;
+                }
+                Ok(Err(error)) => self.tell(Health::Failing(error.to_string())),
+                // A panic in there is a bug that is counted.
+                Err(_) => {}
+            }
+            sleep(RETRY).await;
         }
     }
 

@@ -53,8 +53,7 @@ impl Objects {
     /// window loses its oldest. Each is less than a kilobyte.
     const INITS: usize = 64;
 
-    pub(super) fn configure(&mut self, init: Bytes) {
-        let hash = InitHash::of(&init);
+    pub(super) fn configure(&mut self, hash: InitHash, init: Bytes) {
         self.inits.retain(|(known, _)| *known != hash);
         self.inits.push_back((hash, init));
         if self.inits.len() > Self::INITS {

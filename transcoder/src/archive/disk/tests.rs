@@ -77,7 +77,8 @@ fn what_is_recorded_or_not_ours_is_never_deleted() {
     let foreign = place.directory.join("stage/notes");
     fs::create_dir_all(&foreign).unwrap();
     std::os::unix::fs::symlink(&foreign, place.directory.join("stage/18")).unwrap();
-    assert_eq!(sweep(place).unwrap(), 1);
+    let (_lock, swept) = open(place).unwrap();
+    assert_eq!(swept, 1);
     remove(place, &Removal::Segment(recorded.clone())).unwrap();
     remove(
         place,
@@ -86,6 +87,16 @@ fn what_is_recorded_or_not_ours_is_never_deleted() {
     .unwrap();
     assert!(place.segment(&recorded).exists() && foreign.exists());
     assert!(!place.segment(&name(7)).exists());
+}
+
+#[test]
+fn a_directory_belongs_to_one_process_at_a_time() {
+    let directory = Directory::new("taken");
+    let lock = open(&directory.0).unwrap();
+    let error = open(&directory.0).unwrap_err().to_string();
+    assert!(error.contains("another transcoder"), "{error}");
+    drop(lock);
+    open(&directory.0).unwrap();
 }
 
 #[test]
