@@ -7,6 +7,7 @@ mod browser;
 mod clients;
 mod control;
 mod dvr;
+mod encoders;
 mod ending;
 mod health;
 mod hostile;

@@ -256,6 +256,24 @@ impl Daemon {
         Ok(())
     }
 
+    /// Kills the processes that it started: a transcoder's encoders, as a driver that crashes would. Says how many.
+    pub fn kill_children(&self) -> Result<usize> {
+        let parent = format!("PPid:\t{}\n", self.child.id());
+        let mut killed = 0;
+        for process in std::fs::read_dir("/proc")? {
+            let path = process?.path();
+            let status = std::fs::read_to_string(path.join("status")).unwrap_or_default();
+            let id = path
+                .file_name()
+                .and_then(|name| name.to_str()?.parse().ok());
+            if let Some(id) = id.filter(|_| status.contains(&parent)) {
+                kill(Pid::from_raw(id), Signal::SIGKILL)?;
+                killed += 1;
+            }
+        }
+        Ok(killed)
+    }
+
     /// Kills it as a power cut would, and waits until it is gone.
     pub fn kill(&mut self) -> Result<()> {
         self.child.kill()?;

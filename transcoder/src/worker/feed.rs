@@ -32,6 +32,9 @@ const QUEUED_MESSAGES: usize = 256;
 /// Frames on their way when a key comes, from which on the worker is behind and this GOP is dropped: 0.8 s at 30 frames
 /// per second, 0.4 s at 60. Later than that its segment is a GAP anyway; so a slow worker catches up at every key.
 const BEHIND: usize = 24;
+/// The same for a worker that was not in time yet. One that replaces another begins with the open segment, and has half a
+/// second of its own start to make up for: with [`BEHIND`] the next segment would be lost too.
+const BEHIND_AT_FIRST: usize = 72;
 /// Changes of pace that wait to be written: one of every rung, twice.
 const QUEUED_ORDERS: usize = 16;
 /// Bytes that wait to be written: two seconds of 64 Mbit/s, or the one largest frame.
@@ -127,9 +130,13 @@ impl Feed {
             return Err(FeedError::AwaitingKey);
         }
         let size = frame.map_or(0, |(.., size)| size);
-        let most = if key { BEHIND } else { QUEUED_MESSAGES };
         let now = self.load.now();
         let mut watchdog = self.load.watchdog();
+        let most = match key {
+            true if watchdog.is_ready() => BEHIND,
+            true => BEHIND_AT_FIRST,
+            false => QUEUED_MESSAGES,
+        };
         if watchdog.on_the_way() >= most {
             watchdog.refused();
             return Err(FeedError::Full);

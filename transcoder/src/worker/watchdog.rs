@@ -145,6 +145,11 @@ impl Watchdog {
         self.refused = true;
     }
 
+    /// Whether it was in time once, or had long enough for it.
+    pub(super) const fn is_ready(&self) -> bool {
+        self.ready
+    }
+
     /// Frames that not every rung has given.
     pub(super) fn on_the_way(&self) -> usize {
         self.on_the_way.len()

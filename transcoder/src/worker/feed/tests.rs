@@ -36,8 +36,11 @@ fn a_full_queue_drops_up_to_the_next_key() {
 #[test]
 fn a_worker_that_is_behind_at_a_key_loses_that_gop_and_a_gap_in_time_is_no_lag() {
     let (mut feed, _orders, _queue) = feed();
-    for ms in 0..100 {
-        assert_eq!(feed.push(frame(ms, ms == 0, 1)), Ok(()));
+    assert_eq!(feed.push(frame(0, true, 1)), Ok(()));
+    gave(&feed, 0);
+    assert_eq!(feed.load.look(), None);
+    for ms in 1..100 {
+        assert_eq!(feed.push(frame(ms, false, 1)), Ok(()));
     }
     gave(&feed, 99 - BEHIND as u64);
     assert_eq!(feed.push(frame(100, true, 1)), Err(FeedError::Full));
@@ -45,6 +48,17 @@ fn a_worker_that_is_behind_at_a_key_loses_that_gop_and_a_gap_in_time_is_no_lag()
     gave(&feed, 97);
     // Two frames are held back by the decoder while the stream pauses.
     assert_eq!(feed.push(frame(300_000, true, 1)), Ok(()));
+}
+
+#[test]
+fn a_worker_that_starts_in_the_middle_of_a_segment_does_not_lose_the_next() {
+    let (mut feed, _orders, _queue) = feed();
+    let behind = BEHIND_AT_FIRST as u64;
+    for ms in 0..behind - 1 {
+        assert_eq!(feed.push(frame(ms, ms == 0, 1)), Ok(()));
+    }
+    assert_eq!(feed.push(frame(behind - 1, true, 1)), Ok(()));
+    assert_eq!(feed.push(frame(behind, true, 1)), Err(FeedError::Full));
 }
 
 #[tokio::test]

@@ -1,0 +1,117 @@
+//! What viewers notice when an encoder fails: a segment without media on the encoded rungs, and nothing else.
+
+use anyhow::{Context, Result, ensure};
+use live::playlist::{MediaPlaylist, check};
+use serde_json::Value;
+use tests::{Clip, Daemon, Picture, Plan, Recording, STAGE, decode};
+
+use crate::{assert_none, media, multivariant, start};
+
+const RUNG: &str = "240p";
+/// Segments that are followed: two failures, and whole segments before, between and after.
+const WATCHED: u64 = 12;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_encoder_that_fails_twice_is_replaced_and_costs_a_segment_each_time() -> Result<()> {
+    let mut stage = start(Plan {
+        rungs: vec![(240, "400k")],
+        ..Plan::default()
+    });
+    let _encoder = stage.publish(STAGE, &Clip::of(Picture::Small)?)?;
+    let viewer = stage.viewer().await?;
+    multivariant(&viewer, STAGE, &["source", RUNG, "audio"]).await?;
+
+    let follow = |rendition| {
+        let (viewer, path) = (viewer.clone(), media(STAGE, rendition));
+        tokio::spawn(async move { Recording::follow(&viewer, &path, WATCHED).await })
+    };
+    let [source, rung, audio] = ["source", RUNG, "audio"].map(follow);
+    let transcoder = stage.transcoders.first().context("one transcoder")?;
+    tokio::task::block_in_place(|| fail_twice(transcoder))?;
+    let (source, rung, audio) = (source.await??, rung.await??, audio.await??);
+
+    for (name, recording, most) in [
+        ("source", &source, 0),
+        (RUNG, &rung, 2),
+        ("audio", &audio, 0),
+    ] {
+        let last = recording.last()?;
+        let gaps = gaps(last);
+        ensure!(
+            gaps <= most,
+            "{name}: {gaps} gaps\n{}",
+            last_text(recording)
+        );
+        let mut before: Option<&MediaPlaylist> = None;
+        for (text, playlist) in &recording.playlists {
+            ensure!(
+                playlist
+                    .segments
+                    .iter()
+                    .all(|segment| !segment.head.discontinuity),
+                "{name} has a discontinuity"
+            );
+            if let Some(before) = before {
+                let what = format!("{name}:\n{}", String::from_utf8_lossy(text));
+                assert_none(&what, &check::successive(before, playlist));
+            }
+            before = Some(playlist);
+        }
+        assert_none(name, &check::media(last));
+    }
+    ensure!(rung.inits.len() == 2, "one section of each encoder");
+    ensure!(source.inits.len() == 1 && audio.inits.len() == 1);
+    // Each plays behind its own initialization section.
+    let file = stage.directory().path().join("segment.mp4");
+    for msn in rung.segments.keys() {
+        std::fs::write(&file, rung.playable(*msn)?)?;
+        let decoded = decode(&file).with_context(|| format!("{RUNG}, segment {msn}"))?;
+        ensure!(decoded.height == 240 && decoded.frames > 0);
+    }
+    stage.check_unharmed()
+}
+
+/// Kills the encoder, waits until its successor has delivered, and does it again.
+fn fail_twice(transcoder: &Daemon) -> Result<()> {
+    let admin = transcoder.admin()?;
+    for (fails, encoder) in [(1, "x264"), (2, "openh264")] {
+        let encodes = |status: &Value, least: u64| {
+            let stream = &status["streams"][STAGE.name];
+            let rung = stream["renditions"].as_array().into_iter().flatten();
+            let rung = rung.clone().find(|rung| rung["name"] == RUNG);
+            let msn = rung
+                .and_then(|rung| rung["msn"].as_u64())
+                .unwrap_or_default();
+            (stream["encoders_started"] == fails && msn >= least).then_some(msn)
+        };
+        let before = admin.wait_until(|status| encodes(status, 1).is_some())?;
+        let msn = encodes(&before, 1).unwrap_or_default();
+        admin.wait_until(|status| encodes(status, msn + 2).is_some())?;
+        ensure!(transcoder.kill_children()? == 1, "one encoder runs");
+        let after = admin
+            .wait_until(|status| status["streams"][STAGE.name]["encoders_started"] == fails + 1)?;
+        let stream = &after["streams"][STAGE.name];
+        ensure!(stream["encoded_by"] == encoder, "{stream}");
+    }
+    admin.wait_for_metric("footlight_transcoder_encoder_changes_total", "", 1.0)?;
+    let told = transcoder.log();
+    let told = told
+        .iter()
+        .filter(|line| line.contains("another one goes on"));
+    ensure!(told.count() == 1, "it is said once:\n{}", transcoder.tail());
+    Ok(())
+}
+
+/// GAPs after the first media: before it there is nothing that could be missing.
+fn gaps(playlist: &MediaPlaylist) -> usize {
+    let segments = playlist.segments.iter();
+    let begun = segments.skip_while(|segment| segment.gap);
+    begun.filter(|segment| segment.gap).count()
+}
+
+fn last_text(recording: &Recording) -> String {
+    let last = recording.playlists.last();
+    last.map_or_else(String::new, |(text, _)| {
+        String::from_utf8_lossy(text).into_owned()
+    })
+}
