@@ -8,6 +8,7 @@ use live::{
         Chassis, ConnectionLimit, Daemon, Exit, Process, StartError,
         command::{CommandHelp, CommandLine},
         config::{AddressRange, Problems, Settings},
+        status_command,
         tls::{self, Shown},
     },
     placement::{self, Member},
@@ -33,8 +34,9 @@ use crate::{
     numbers::NumbersFile,
     order_command,
     output::{Output, OutputStatus},
-    random, status, status_command,
+    random, status,
     streams::{SharedStream, Streams},
+    view::Screen,
 };
 
 /// Ranks that are sent a stream: the active transcoder and its standby.
@@ -65,7 +67,7 @@ impl Daemon for Mux {
         match name {
             "keys" => keys_command::run(line),
             "order" => order_command::run(line),
-            "status" => status_command::run(line),
+            "status" => status_command::run::<Screen>(line),
             _ => line.refuse::<Self>(name, "there is no such command"),
         }
     }

@@ -5,7 +5,6 @@
 //! (`connection`, `output`, `wire`, `streams`) own sockets and locks, `clock` the time, `numbers` the disk.
 
 mod admission;
-mod asking;
 mod backoff;
 mod budget;
 mod clock;
@@ -47,7 +46,6 @@ mod rows;
 mod seat;
 mod socket;
 mod status;
-mod status_command;
 mod stream;
 mod streams;
 mod tape;

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use live::daemon::{
-    Exit, admin,
+    Exit, admin, asking,
     command::{CommandHelp, CommandLine, answer, complain},
     lexopt::{Arg, Parser, ValueExt},
 };
 use serde_json::Value;
 
-use crate::{asking, daemon::Mux};
+use crate::{config::ADMIN_PORT, daemon::Mux};
 
 /// For `--help`.
 pub(crate) const HELP: CommandHelp = CommandHelp {
@@ -41,14 +41,14 @@ pub(crate) fn run(line: &CommandLine) -> Exit {
         Ok(order) => order,
         Err(what) => return line.refuse::<Mux>(HELP.name, what),
     };
-    let (address, runtime) = match asking::prepare(line, order.admin) {
+    let (address, runtime) = match asking::prepare(line, order.admin, ADMIN_PORT) {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
     match runtime.block_on(admin::order(address, &order.path)) {
         Ok((code, body)) => tell(code, &serde_json::from_slice(&body).unwrap_or_default()),
         Err(error) => {
-            complain(&format!("{error}; {}", asking::ADVICE));
+            complain(&format!("{error}; {}", asking::advice::<Mux>()));
             Exit::Unavailable
         }
     }
@@ -59,7 +59,7 @@ fn parse(line: &CommandLine) -> Result<Order, String> {
     let mut parser = Parser::from_args(&line.arguments);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
-            Arg::Long("admin") => admin = Some(asking::admin(&mut parser)?),
+            Arg::Long("admin") => admin = Some(asking::admin(&mut parser, ADMIN_PORT)?),
             Arg::Value(word) => words.push(word.string().map_err(|error| error.to_string())?),
             unknown @ (Arg::Short(_) | Arg::Long(_)) => {
                 return Err(unknown.unexpected().to_string());

@@ -5,19 +5,44 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-mod figure;
-mod line;
 mod status;
 
-pub(crate) use line::Paper;
-pub(crate) use status::Status;
+use live::daemon::{
+    figure::{bit_rate, bytes, millis, plot, seconds, short},
+    paper::{Cell, Line, Paper, Tone, table, wrapped},
+    status_command::View,
+};
 
-use figure::{bit_rate, bytes, millis, plot, seconds, short};
-use line::{Cell, Line, Tone, table, wrapped};
+use crate::{config::ADMIN_PORT, daemon::Mux};
+pub(crate) use status::Status;
 use status::{Handover, Health, Memory, Output, Players, Publisher, Stream};
 
 /// Bit rates that are plotted: a minute, at one a second.
 const PLOTTED: usize = 60;
+
+/// What mux said last, and its bit rates of the last minute.
+#[derive(Debug, Default)]
+pub(crate) struct Screen {
+    newest: Option<Status>,
+    history: History,
+}
+
+impl View for Screen {
+    type Daemon = Mux;
+    const ADMIN_PORT: u16 = ADMIN_PORT;
+
+    fn take(&mut self, body: &[u8]) -> Result<(), String> {
+        let status = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        self.history.add(&status);
+        self.newest = Some(status);
+        Ok(())
+    }
+
+    fn draw(&self, paper: Paper) -> Vec<String> {
+        let newest = self.newest.as_ref();
+        newest.map_or_else(Vec::new, |status| draw(status, &self.history, paper))
+    }
+}
 
 /// The bit rates of the last minute, by stream.
 #[derive(Debug, Default)]
@@ -71,13 +96,6 @@ pub(crate) fn draw(status: &Status, history: &History, paper: Paper) -> Vec<Stri
             show(name, stream, history, paper, &mut lines);
         }
     }
-    lines.iter().map(|line| line.write(paper)).collect()
-}
-
-/// What is shown above the last view while mux does not answer. `looks`: how often in a row, once a second.
-pub(crate) fn unreachable(error: &str, looks: u64, paper: Paper) -> Vec<String> {
-    let text = format!("for {}: {error}; it is asked on", seconds(looks));
-    let lines = wrapped(0, (Tone::Bad, "NO ANSWER "), &text, paper);
     lines.iter().map(|line| line.write(paper)).collect()
 }
 

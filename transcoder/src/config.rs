@@ -31,6 +31,9 @@ use recording::RawRecording;
 use slate::RawSlate;
 use stream::RawStream;
 
+/// Where the admin listener is by default.
+pub(crate) const ADMIN_PORT: u16 = 9102;
+
 /// What may be written.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -96,7 +99,7 @@ impl Default for Raw {
             recording: RawRecording::default(),
             slate: RawSlate::default(),
             stream: Vec::new(),
-            admin: AdminSection::on_port(9102),
+            admin: AdminSection::on_port(ADMIN_PORT),
             log: LogSection::default(),
             drain: DrainSection::default(),
         }

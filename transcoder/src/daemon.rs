@@ -6,6 +6,7 @@ use live::daemon::{
     Chassis, ConnectionLimit, Daemon, Exit, StartError,
     command::{CommandHelp, CommandLine},
     config::{Problems, Settings},
+    status_command,
 };
 use serde_json::{Value, json};
 
@@ -21,6 +22,7 @@ use crate::{
     probe_command,
     recording::{Recorder, Shelf},
     store::Store,
+    view::Screen,
     worker::Encoder,
 };
 
@@ -32,7 +34,8 @@ impl Daemon for Transcoder {
     const NAME: &'static str = "transcoder";
     const ABOUT: &'static str = "Takes mux's feed of each stream, makes its renditions, and serves them to the distributors.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const COMMANDS: &'static [CommandHelp] = &[lint::HELP, probe_command::HELP];
+    const COMMANDS: &'static [CommandHelp] =
+        &[status_command::HELP, lint::HELP, probe_command::HELP];
     type Raw = Raw;
     type Config = Config;
 
@@ -40,6 +43,7 @@ impl Daemon for Transcoder {
         match name {
             "lint" => lint::run(line),
             "probe" => probe_command::run(line),
+            "status" => status_command::run::<Screen>(line),
             _ => line.refuse::<Self>(name, "there is no such command"),
         }
     }

@@ -30,6 +30,7 @@ pub mod slate;
 pub mod store;
 pub mod stream;
 pub mod track;
+mod view;
 pub mod window;
 pub mod wire_time;
 pub mod worker;

@@ -63,6 +63,7 @@ pub struct Window {
     written: Option<Written>,
     gaps: u64,
     peak_bps: u64,
+    newest_bps: u64,
     /// Segments that were closed since somebody asked.
     closed: Vec<Closed>,
 }
@@ -154,6 +155,7 @@ impl Window {
             written: None,
             gaps: 0,
             peak_bps: 0,
+            newest_bps: 0,
             closed: Vec::new(),
         }
     }
@@ -217,6 +219,7 @@ impl Window {
         let bps =
             length.saturating_mul(8).saturating_mul(Seconds::PER_SECOND) / duration.units().max(1);
         self.peak_bps = self.peak_bps.max(bps);
+        self.newest_bps = bps;
         self.list(&open, listed.close(uri, duration), parts);
     }
 
@@ -356,6 +359,11 @@ impl Window {
     /// Bits per second of the fattest segment so far.
     pub const fn peak_bps(&self) -> u64 {
         self.peak_bps
+    }
+
+    /// Bits per second of the newest segment that is complete.
+    pub const fn newest_bps(&self) -> u64 {
+        self.newest_bps
     }
 
     /// Whether there is a playlist worth asking for.

@@ -190,10 +190,3 @@ fn the_last_minute_is_plotted_and_no_more() {
     history.add(&Status::default());
     assert!(history.0.is_empty());
 }
-
-#[test]
-fn a_mux_that_does_not_answer_is_said_above_the_rest() {
-    let lines = unreachable("nothing answers at 127.0.0.1:9101: refused", 72, PLAIN);
-    let wanted = "NO ANSWER for 1 min 12 s: nothing answers at 127.0.0.1:9101: refused; it is";
-    assert_eq!(lines.first().map(String::as_str), Some(wanted));
-}

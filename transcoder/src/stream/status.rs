@@ -7,7 +7,7 @@ use super::{Stream, run::Run};
 use crate::{window::Window, worker::Pace};
 
 /// A stream in `/status`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StreamStatus {
     /// Session id, Unix milliseconds at its start.
     pub session: u64,
@@ -36,7 +36,7 @@ pub struct StreamStatus {
 }
 
 /// A rendition in `/status`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RenditionStatus {
     /// `source`, `480p`, `audio`.
     pub name: String,
@@ -58,6 +58,12 @@ pub struct RenditionStatus {
     pub lag_ms: Option<u64>,
     /// What the box can do of an encoded rung: `full`, `half` of its pictures, `suspended`.
     pub pace: Option<&'static str>,
+    /// Segments that the encoder began without the key it was asked for.
+    pub idr_mismatches: u64,
+    /// Pictures per second in the newest segment.
+    pub frame_rate: Option<f64>,
+    /// Bits per second of the newest segment.
+    pub bits_per_second: Option<u64>,
 }
 
 impl Stream {
@@ -122,5 +128,18 @@ fn rendition(run: &Run, name: Rendition, window: &Window) -> RenditionStatus {
             .and_then(|rung| rung.track.lag(run.edge))
             .map(|ticks| ticks / 90),
         pace: rung.map(|rung| rung.pace.name()),
+        idr_mismatches: rung.map_or(0, |rung| rung.track.without_idr()),
+        frame_rate: frame_rate(run, name),
+        bits_per_second: Some(window.newest_bps()).filter(|bps| *bps > 0),
     }
+}
+
+fn frame_rate(run: &Run, name: Rendition) -> Option<f64> {
+    let thousandths = match name {
+        Rendition::Source => run.source.as_ref()?.frame_rate(),
+        Rendition::Encoded(_) => run.rungs.get(&name)?.track.frame_rate(),
+        Rendition::Audio => None,
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    thousandths.map(|thousandths| thousandths as f64 / 1000.0)
 }

@@ -23,6 +23,8 @@ pub(super) struct Picture {
     open: Option<Open>,
     /// The initialization section of the next segment, when it is another than that of the open one.
     next_init: Option<Bytes>,
+    /// Thousandths of a picture per second, in the newest segment that is complete.
+    frame_rate: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -36,6 +38,7 @@ struct Media {
     cutter: PartCutter,
     first_dts: MediaTime,
     last: MediaTime,
+    pictures: u64,
 }
 
 impl Picture {
@@ -45,6 +48,7 @@ impl Picture {
             lengths: Lengths::new(parts, VIDEO_TIMESCALE),
             open: None,
             next_init: None,
+            frame_rate: None,
         }
     }
 
@@ -64,6 +68,10 @@ impl Picture {
 
     pub(super) const fn window_mut(&mut self) -> &mut Window {
         &mut self.window
+    }
+
+    pub(super) const fn frame_rate(&self) -> Option<u64> {
+        self.frame_rate
     }
 
     pub(super) fn open(&self) -> Option<&Boundary> {
@@ -117,7 +125,9 @@ impl Picture {
             ),
             first_dts: sample.dts,
             last: start,
+            pictures: 0,
         });
+        media.pictures += 1;
         let at = start.plus_ticks(sample.dts.since(media.first_dts));
         media.last = at;
         let mut parts = Vec::new();
@@ -153,7 +163,9 @@ impl Picture {
                 let mut parts = Vec::new();
                 media.cutter.finish(end.ticks(), &mut parts);
                 self.publish(boundary.start, parts);
-                self.window.close(end.since(boundary.start));
+                let lasted = end.since(boundary.start);
+                self.frame_rate = Some(media.pictures * 1000 * MediaTime::HZ / lasted.max(1));
+                self.window.close(lasted);
                 true
             }
             Some(_) | None => {

@@ -56,6 +56,7 @@ pub struct RungTrack {
     suspended: bool,
     /// What a held segment shows; without one it is a GAP.
     slate: Option<Arc<Slate>>,
+    without_idr: u64,
 }
 
 impl RungTrack {
@@ -72,6 +73,7 @@ impl RungTrack {
             late: 0,
             suspended: false,
             slate: None,
+            without_idr: 0,
         }
     }
 
@@ -119,6 +121,7 @@ impl RungTrack {
             return;
         }
         self.newest = Some(sample.pts);
+        self.without_idr += u64::from(self.picture.is_starting() && !sample.key);
         self.picture.push(sample);
         self.advance_if_complete();
     }
@@ -240,9 +243,19 @@ impl RungTrack {
         self.newest.map(|newest| edge.since(newest))
     }
 
+    /// How many segments the encoder began without the key that was asked for: its fault, each is a GAP.
+    pub const fn without_idr(&self) -> u64 {
+        self.without_idr
+    }
+
     /// How many segments were closed because the rung was late.
     pub const fn late(&self) -> u64 {
         self.late
+    }
+
+    /// Thousandths of a picture per second, in the newest segment that is complete.
+    pub const fn frame_rate(&self) -> Option<u64> {
+        self.picture.frame_rate()
     }
 
     /// Its window.

@@ -124,6 +124,11 @@ impl SourceTrack {
         }
     }
 
+    /// Thousandths of a picture per second, in the newest segment that is complete.
+    pub const fn frame_rate(&self) -> Option<u64> {
+        self.picture.frame_rate()
+    }
+
     /// Its window.
     pub const fn window(&self) -> &Window {
         self.picture.window()

@@ -6,13 +6,19 @@ use std::fmt::Write;
 
 /// How a piece of text is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Tone {
+pub enum Tone {
+    /// As the terminal has it.
     #[default]
     Plain,
+    /// A title.
     Strong,
+    /// Beside the point.
     Faint,
+    /// As it should be.
     Good,
+    /// Worth a look.
     Odd,
+    /// To be put right.
     Bad,
 }
 
@@ -32,20 +38,20 @@ impl Tone {
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Paper {
+pub struct Paper {
     /// Columns; none where there is no edge, as in a pipe.
-    pub(crate) width: Option<usize>,
+    pub width: Option<usize>,
     /// Whether tones are shown.
-    pub(crate) colour: bool,
+    pub colour: bool,
 }
 
 /// One line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Line(Vec<(Tone, String)>);
+pub struct Line(Vec<(Tone, String)>);
 
 impl Line {
     /// With one more piece at its end.
-    pub(super) fn with(mut self, tone: Tone, text: impl AsRef<str>) -> Self {
+    pub fn with(mut self, tone: Tone, text: impl AsRef<str>) -> Self {
         let harmless = |c: char| if is_harmless(c) { c } else { '?' };
         self.0
             .push((tone, text.as_ref().chars().map(harmless).collect()));
@@ -63,7 +69,7 @@ impl Line {
     }
 
     /// As it is written, without a line end.
-    pub(super) fn write(&self, paper: Paper) -> String {
+    pub fn write(&self, paper: Paper) -> String {
         let mut out = String::new();
         let fits = paper.width.is_none_or(|width| self.width() <= width);
         let mut left = match paper.width {
@@ -94,12 +100,7 @@ fn is_harmless(c: char) -> bool {
 }
 
 /// A sentence over as many lines as it takes, the further ones as far in as the first's `mark` is wide.
-pub(super) fn wrapped(
-    indent: usize,
-    (tone, mark): (Tone, &str),
-    text: &str,
-    paper: Paper,
-) -> Vec<Line> {
+pub fn wrapped(indent: usize, (tone, mark): (Tone, &str), text: &str, paper: Paper) -> Vec<Line> {
     /// Narrower than this, words are cut rather than put below each other.
     const NARROW: usize = 20;
     let inset = indent + mark.chars().count();
@@ -133,7 +134,7 @@ pub(super) fn wrapped(
 
 /// What stands in one place of a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Cell {
+pub struct Cell {
     tone: Tone,
     text: String,
     right: bool,
@@ -141,7 +142,7 @@ pub(super) struct Cell {
 
 impl Cell {
     /// Words: on the left.
-    pub(super) fn word(tone: Tone, text: impl Into<String>) -> Self {
+    pub fn word(tone: Tone, text: impl Into<String>) -> Self {
         Self {
             tone,
             text: text.into(),
@@ -150,7 +151,7 @@ impl Cell {
     }
 
     /// Figures: on the right.
-    pub(super) fn figure(tone: Tone, text: impl Into<String>) -> Self {
+    pub fn figure(tone: Tone, text: impl Into<String>) -> Self {
         Self {
             tone,
             text: text.into(),
@@ -164,7 +165,7 @@ impl Cell {
 }
 
 /// Rows with their columns below each other; a column without any text is left out.
-pub(super) fn table(indent: usize, rows: &[Vec<Cell>]) -> Vec<Line> {
+pub fn table(indent: usize, rows: &[Vec<Cell>]) -> Vec<Line> {
     /// Blanks between two columns.
     const GAP: usize = 2;
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();

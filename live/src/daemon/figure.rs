@@ -1,12 +1,12 @@
 //! [pure] Figures as people read them at a glance: two or three digits and a unit.
 
 /// `5.8 MiB`.
-pub(super) fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     scaled(count, 1024, &["B", "KiB", "MiB", "GiB", "TiB", "PiB"])
 }
 
 /// `4.1 Mb/s`.
-pub(super) fn bit_rate(per_second: u64) -> String {
+pub fn bit_rate(per_second: u64) -> String {
     scaled(per_second, 1000, &["b/s", "kb/s", "Mb/s", "Gb/s", "Tb/s"])
 }
 
@@ -29,7 +29,7 @@ fn scaled(count: u64, step: u64, units: &[&str]) -> String {
 }
 
 /// `4 d 3 h`, `3 h 12 min`, `12 min 5 s`, `5 s`.
-pub(super) fn seconds(all: u64) -> String {
+pub fn seconds(all: u64) -> String {
     let (days, hours, minutes) = (all / 86_400, all / 3_600 % 24, all / 60 % 60);
     match (days, all / 3_600, all / 60) {
         (1.., _, _) => format!("{days} d {hours} h"),
@@ -40,7 +40,7 @@ pub(super) fn seconds(all: u64) -> String {
 }
 
 /// `40 ms`, `3.4 s`, `12 min 5 s`.
-pub(super) fn millis(all: u64) -> String {
+pub fn millis(all: u64) -> String {
     match all {
         0..1_000 => format!("{all} ms"),
         1_000..60_000 => format!("{}.{} s", all / 1_000, all / 100 % 10),
@@ -49,14 +49,14 @@ pub(super) fn millis(all: u64) -> String {
 }
 
 /// At most one decimal, none where it would be 0: `29.97` is `30`, `2.5` is `2.5`.
-pub(super) fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0")
         .map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// A column for each value, oldest first, its height relative to the largest.
-pub(super) fn plot(values: impl Iterator<Item = u64> + Clone) -> String {
+pub fn plot(values: impl Iterator<Item = u64> + Clone) -> String {
     const COLUMNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = values.clone().max().unwrap_or_default().max(1);
     let column = |value: u64| {

@@ -1,6 +1,6 @@
-//! `footlight-mux status`: asks the running mux how it is, once or each second, and shows it.
+//! The command `status`, the same for all daemons: asks the running one how it is, once or each second, and shows it.
 //!
-//! What is shown is `view`'s affair.
+//! What is shown is the daemon's own affair, a [`View`].
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -8,31 +8,42 @@ use std::{
     time::Duration,
 };
 
-use live::daemon::{
-    Exit, admin,
-    command::{CommandHelp, CommandLine, answer, complain, may_colour},
-    lexopt::{Arg, Parser},
-    terminal::{self, Signals, Terminal},
-};
+use lexopt::{Arg, Parser};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{
-    asking,
-    daemon::Mux,
-    view::{self, History, Paper, Status},
+use super::{
+    Daemon, Exit, admin, asking,
+    command::{CommandHelp, CommandLine, answer, complain, may_colour},
+    figure,
+    paper::{Paper, Tone, wrapped},
+    terminal::{self, Signals, Terminal},
 };
 
 /// For `--help`.
-pub(crate) const HELP: CommandHelp = CommandHelp {
+pub const HELP: CommandHelp = CommandHelp {
     name: "status",
     usage: &[
-        "                    streams, publishers, outputs; exit 69 if mux does not run",
+        "                    how it is; exit 69 if the daemon does not run",
         "--watch             the same, anew each second, until q or Ctrl-C",
         "--json              what GET /status answers, for scripts",
         "--admin IP:PORT     ask there, not at the configuration's [admin] listen",
     ],
-    about: "Show how a running mux is",
+    about: "Show how the running daemon is",
 };
+
+/// What a daemon shows of itself.
+pub trait View: Default {
+    /// Whose it is.
+    type Daemon: Daemon;
+    /// The daemon's port of the admin listener, by default.
+    const ADMIN_PORT: u16;
+
+    /// Takes an answer of `/status` over. The error says what is not understood.
+    fn take(&mut self, body: &[u8]) -> Result<(), String>;
+
+    /// What was taken last, a string for each line.
+    fn draw(&self, paper: Paper) -> Vec<String>;
+}
 
 /// How often `--watch` asks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -47,12 +58,12 @@ struct Options {
 }
 
 /// Carries the command out.
-pub(crate) fn run(line: &CommandLine) -> Exit {
-    let options = match parse(line) {
+pub fn run<V: View>(line: &CommandLine) -> Exit {
+    let options = match parse(line, V::ADMIN_PORT) {
         Ok(options) => options,
-        Err(what) => return line.refuse::<Mux>(HELP.name, what),
+        Err(what) => return line.refuse::<V::Daemon>(HELP.name, what),
     };
-    let (address, runtime) = match asking::prepare(line, options.admin) {
+    let (address, runtime) = match asking::prepare(line, options.admin, V::ADMIN_PORT) {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
@@ -60,7 +71,7 @@ pub(crate) fn run(line: &CommandLine) -> Exit {
         let mut watch = Watch {
             address,
             json: options.json,
-            history: History::default(),
+            view: V::default(),
             newest: None,
             failures: 0,
             error: None,
@@ -69,18 +80,18 @@ pub(crate) fn run(line: &CommandLine) -> Exit {
         let _gone = runtime.block_on(watch.run());
         watch.exit()
     } else {
-        runtime.block_on(once(address, options.json))
+        runtime.block_on(once::<V>(address, options.json))
     }
 }
 
-fn parse(line: &CommandLine) -> Result<Options, String> {
+fn parse(line: &CommandLine, port: u16) -> Result<Options, String> {
     let mut options = Options::default();
     let mut parser = Parser::from_args(&line.arguments);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
             Arg::Long("watch") | Arg::Short('w') => options.watch = true,
             Arg::Long("json") => options.json = true,
-            Arg::Long("admin") => options.admin = Some(asking::admin(&mut parser)?),
+            Arg::Long("admin") => options.admin = Some(asking::admin(&mut parser, port)?),
             unknown @ (Arg::Short(_) | Arg::Long(_) | Arg::Value(_)) => {
                 return Err(unknown.unexpected().to_string());
             }
@@ -89,27 +100,27 @@ fn parse(line: &CommandLine) -> Result<Options, String> {
     Ok(options)
 }
 
-async fn once(address: SocketAddr, json: bool) -> Exit {
-    match look(address).await {
-        Ok((text, _)) if json => answer(&text),
-        Ok((_, status)) => answer(&joined(&view::draw(&status, &History::default(), paper()))),
+async fn once<V: View>(address: SocketAddr, json: bool) -> Exit {
+    let mut view = V::default();
+    match look(address, &mut view).await {
+        Ok(text) if json => answer(&text),
+        Ok(_) => answer(&joined(&view.draw(paper()))),
         Err(error) => {
-            complain(&format!("{error}; {}", asking::ADVICE));
+            complain(&format!("{error}; {}", asking::advice::<V::Daemon>()));
             Exit::Unavailable
         }
     }
 }
 
-/// The status as it came, and as it is understood.
-async fn look(address: SocketAddr) -> Result<(String, Status), String> {
+/// The status as it came; the view has understood it.
+async fn look(address: SocketAddr, view: &mut impl View) -> Result<String, String> {
     let body = admin::ask(address, "/status")
         .await
         .map_err(|error| error.to_string())?;
-    let status = serde_json::from_slice(&body);
-    let status = status.map_err(|error| {
+    view.take(&body).map_err(|error| {
         format!("what {address} says is not understood, it may be of another version: {error}")
     })?;
-    Ok((String::from_utf8_lossy(&body).into_owned(), status))
+    Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
 fn paper() -> Paper {
@@ -126,19 +137,26 @@ fn joined(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
+/// What is shown above the last view while the daemon does not answer. `looks`: how often in a row, once a second.
+fn unreachable(error: &str, looks: u64, paper: Paper) -> Vec<String> {
+    let text = format!("for {}: {error}; it is asked on", figure::seconds(looks));
+    let lines = wrapped(0, (Tone::Bad, "NO ANSWER "), &text, paper);
+    lines.iter().map(|line| line.write(paper)).collect()
+}
+
 /// `--watch`.
-struct Watch {
+struct Watch<V> {
     address: SocketAddr,
     json: bool,
-    history: History,
-    /// As it came, and understood.
-    newest: Option<(String, Status)>,
+    view: V,
+    /// As it came.
+    newest: Option<String>,
     /// Looks in a row without an answer, so about as many seconds.
     failures: u64,
     error: Option<String>,
 }
 
-impl Watch {
+impl<V: View> Watch<V> {
     async fn run(&mut self) -> io::Result<()> {
         let mut signals = Signals::catch()?;
         let drawn = !self.json && io::stdout().is_terminal();
@@ -148,7 +166,7 @@ impl Watch {
         loop {
             let next = async {
                 ticks.tick().await;
-                look(self.address).await
+                look(self.address, &mut self.view).await
             };
             let key = async {
                 match &terminal {
@@ -156,10 +174,13 @@ impl Watch {
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                looked = next => self.take(looked),
-                end = signals.next() => if end { return Ok(()) },
+            let looked = tokio::select! {
+                looked = next => Some(looked),
+                end = signals.next() => if end { return Ok(()) } else { None },
                 () = key => return Ok(()),
+            };
+            if let Some(looked) = looked {
+                self.take(looked);
             }
             match &terminal {
                 Some(terminal) => terminal.draw(&self.lines())?,
@@ -168,11 +189,10 @@ impl Watch {
         }
     }
 
-    fn take(&mut self, looked: Result<(String, Status), String>) {
+    fn take(&mut self, looked: Result<String, String>) {
         match looked {
-            Ok((text, status)) => {
-                self.history.add(&status);
-                self.newest = Some((text, status));
+            Ok(text) => {
+                self.newest = Some(text);
                 (self.failures, self.error) = (0, None);
             }
             Err(error) => {
@@ -186,10 +206,10 @@ impl Watch {
         let paper = paper();
         let mut lines = Vec::new();
         if let Some(error) = &self.error {
-            lines.extend(view::unreachable(error, self.failures, paper));
+            lines.extend(unreachable(error, self.failures, paper));
         }
-        if let Some((_, status)) = &self.newest {
-            lines.extend(view::draw(status, &self.history, paper));
+        if self.newest.is_some() {
+            lines.extend(self.view.draw(paper));
         }
         lines
     }
@@ -203,7 +223,7 @@ impl Watch {
                 }
                 return Ok(());
             }
-            (None, Some((text, _))) if self.json => text.clone(),
+            (None, Some(text)) if self.json => text.clone(),
             (None, _) => joined(&self.lines()) + "\n",
         };
         let mut out = io::stdout().lock();
@@ -214,7 +234,7 @@ impl Watch {
     fn exit(&self) -> Exit {
         match (&self.newest, &self.error) {
             (None, Some(error)) => {
-                complain(&format!("{error}; {}", asking::ADVICE));
+                complain(&format!("{error}; {}", asking::advice::<V::Daemon>()));
                 Exit::Unavailable
             }
             (Some(_), _) | (None, None) => Exit::Ok,
@@ -227,10 +247,11 @@ mod tests {
     use super::*;
 
     fn options(arguments: &[&str]) -> Result<Options, String> {
-        parse(&CommandLine {
+        let line = CommandLine {
             config: "/etc/footlight/mux.toml".into(),
             arguments: arguments.iter().map(Into::into).collect(),
-        })
+        };
+        parse(&line, 9101)
     }
 
     #[test]
@@ -247,5 +268,16 @@ mod tests {
         assert!(refused.contains("127.0.0.1:9101"), "{refused}");
         assert!(options(&["--wach"]).unwrap_err().contains("--wach"));
         assert!(options(&["stage"]).unwrap_err().contains("stage"));
+    }
+
+    #[test]
+    fn a_daemon_that_does_not_answer_is_said_above_the_rest() {
+        let paper = Paper {
+            width: Some(78),
+            colour: false,
+        };
+        let lines = unreachable("nothing answers at 127.0.0.1:9101: refused", 72, paper);
+        let wanted = "NO ANSWER for 1 min 12 s: nothing answers at 127.0.0.1:9101: refused; it is";
+        assert_eq!(lines.first().map(String::as_str), Some(wanted));
     }
 }
