@@ -1,5 +1,7 @@
 //! [pure] Where one segment ends and the next begins, as the tracks are told: stamps without holes in their numbers.
 
+use std::collections::VecDeque;
+
 use live::{Dsn, MediaTime, Msn};
 
 /// "Segment `msn` starts at `start`, and the one before it ends there."
@@ -15,6 +17,34 @@ pub struct Boundary {
     pub gap: bool,
     /// The stream is held: nobody publishes, and what is repeated may stand in the gap.
     pub held: bool,
+}
+
+/// The newest boundaries of a session, for a rendition that comes later than others: the playlist that it begins with
+/// tells of the same segments as theirs.
+#[derive(Debug, Clone, Default)]
+pub struct Recent(VecDeque<Boundary>);
+
+impl Recent {
+    /// A playlist begins with three target durations of GAP; at segments of a second that is six.
+    const MOST: usize = 8;
+
+    /// The boundary that comes next.
+    pub fn push(&mut self, boundary: Boundary) {
+        if self.0.len() >= Self::MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back(boundary);
+    }
+
+    /// Oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Boundary> {
+        self.0.iter()
+    }
+
+    /// The newest before `boundary`.
+    pub fn before(&self, boundary: &Boundary) -> Option<&Boundary> {
+        self.iter().rev().find(|known| known.msn < boundary.msn)
+    }
 }
 
 /// The boundaries of the segments whose stamps were missed between `open` and `next`: their time is divided evenly.

@@ -6,9 +6,11 @@
 mod aac;
 mod av1;
 mod nal;
+mod sound;
 mod video;
 
 pub use aac::{AacTrack, AacTrackError};
+pub use sound::{ForeignSound, SoundCodec, SoundTrack, SoundTrackError};
 pub use video::{VideoCodec, VideoTrack, VideoTrackError};
 
 #[cfg(test)]

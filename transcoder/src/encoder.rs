@@ -8,6 +8,7 @@
 )]
 
 mod fallback;
+mod sound;
 
 use std::{fmt, sync::Arc};
 

@@ -8,7 +8,7 @@ use rtmp::{
     flv::{self, Class, Codec, Tag, Track},
 };
 
-use crate::codec::VideoCodec;
+use crate::codec::{SoundCodec, VideoCodec};
 
 /// The faults of one stream.
 #[derive(Debug, Clone, Default)]
@@ -16,10 +16,12 @@ pub struct Faults {
     video: Fault<Codec>,
     audio: Fault<Codec>,
     source: Fault<&'static str>,
+    encoder: Fault<String>,
+    sound_encoder: Fault<String>,
 }
 
 /// One that there is, and whether it was told of since the connection began.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Fault<T> {
     now: Option<T>,
     told: bool,
@@ -34,12 +36,12 @@ impl<T> Default for Fault<T> {
     }
 }
 
-impl<T: Copy> Fault<T> {
+impl<T: Clone> Fault<T> {
     /// What there is to tell.
     fn set(&mut self, now: Option<T>) -> Option<T> {
-        self.now = now;
-        let news = now.filter(|_| !self.told);
+        let news = now.clone().filter(|_| !self.told);
         self.told |= now.is_some();
+        self.now = now;
         news
     }
 }
@@ -58,9 +60,8 @@ impl Faults {
             };
             self.video.set(now).map(no_picture)
         } else if message.kind == MessageKind::Audio {
-            let now = unpublished(flv::audio(&message.payload).ok()?, |codec| {
-                codec == Codec::Aac
-            })?;
+            let published = |codec| SoundCodec::of(codec).is_some();
+            let now = unpublished(flv::audio(&message.payload).ok()?, published)?;
             self.audio.set(now).map(no_sound)
         } else {
             None
@@ -72,12 +73,25 @@ impl Faults {
         self.source.set(fault).map(no_source)
     }
 
+    /// Why nothing is encoded, as it is now. Gives what is worth telling, once.
+    pub fn encoder(&mut self, fault: Option<String>) -> Option<String> {
+        self.encoder.set(fault).map(no_rungs)
+    }
+
+    /// Why sound that players do not take is not encoded, as it is now. Gives what is worth telling, once.
+    pub fn sound_encoder(&mut self, fault: Option<String>) -> Option<String> {
+        self.sound_encoder.set(fault).map(silence)
+    }
+
     /// All that there are.
     pub fn list(&self) -> Vec<String> {
         let video = self.video.now.map(no_picture);
         let audio = self.audio.now.map(no_sound);
         let source = self.source.now.map(no_source);
-        video.into_iter().chain(audio).chain(source).collect()
+        let encoder = self.encoder.now.clone().map(no_rungs);
+        let sound = self.sound_encoder.now.clone().map(silence);
+        let all = [video, audio, source, encoder, sound];
+        all.into_iter().flatten().collect()
     }
 }
 
@@ -87,12 +101,26 @@ fn no_picture(codec: Codec) -> String {
 }
 
 fn no_sound(codec: Codec) -> String {
-    let name = name(codec, |id| matches!(id, 2 | 14).then_some("MP3"));
-    format!("viewers get no sound from {name}: set the encoder to AAC")
+    let name = name(codec, |id| match id {
+        0 | 3 => Some("PCM"),
+        4..=6 => Some("Nellymoser"),
+        7 | 8 => Some("G.711"),
+        11 => Some("Speex"),
+        _ => None,
+    });
+    format!("viewers get no sound from {name}: set the encoder to AAC, or Opus over Enhanced RTMP")
 }
 
 fn no_source(why: &str) -> String {
     format!("viewers are not offered the source: {why}")
+}
+
+fn no_rungs(why: String) -> String {
+    format!("viewers are offered the source alone, as it cannot be encoded: {why}")
+}
+
+fn silence(why: String) -> String {
+    format!("viewers get silence, as the sound cannot be encoded to AAC: {why}")
 }
 
 /// `legacy` names the ids that mean one thing for pictures and another for sound.
@@ -125,24 +153,24 @@ mod tests {
     fn a_codec_that_viewers_do_without_is_told_once_and_listed_while_it_lasts() {
         let vp9 = message(MessageKind::Video, b"\x91vp09picture");
         let avc = message(MessageKind::Video, b"\x17\x01\x00\x00\x00picture");
-        let mp3 = message(MessageKind::Audio, b"\x2fsound");
-        let opus = message(MessageKind::Audio, b"\x91Opussound");
+        let speex = message(MessageKind::Audio, b"\xb2sound");
+        let pcm = message(MessageKind::Audio, b"\x3esound");
         let mut faults = Faults::default();
         assert_eq!(
             faults.message(&vp9).unwrap(),
             "viewers get no picture from vp09: set the encoder to H.264, HEVC or AV1"
         );
         assert_eq!(
-            faults.message(&mp3).unwrap(),
-            "viewers get no sound from MP3: set the encoder to AAC"
+            faults.message(&speex).unwrap(),
+            "viewers get no sound from Speex: set the encoder to AAC, or Opus over Enhanced RTMP"
         );
         assert_eq!(faults.message(&vp9), None);
         assert_eq!(faults.list().len(), 2);
         assert_eq!(faults.message(&avc), None);
-        assert_eq!(faults.message(&opus), None, "sound was told of");
+        assert_eq!(faults.message(&pcm), None, "sound was told of");
         assert_eq!(
             faults.list(),
-            ["viewers get no sound from Opus: set the encoder to AAC"]
+            ["viewers get no sound from PCM: set the encoder to AAC, or Opus over Enhanced RTMP"]
         );
         assert_eq!(faults.message(&vp9), None, "so were pictures");
     }
@@ -156,6 +184,8 @@ mod tests {
             (MessageKind::Video, b"\x91av01picture"),
             (MessageKind::Video, b"\x5f\x00"),
             (MessageKind::Audio, b"\xaf\x01sound"),
+            (MessageKind::Audio, b"\x91Opussound"),
+            (MessageKind::Audio, b"\x2fsound"),
             (MessageKind::Audio, b""),
             (MessageKind::DataAmf0, b"\x02"),
         ] {

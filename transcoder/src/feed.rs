@@ -1,17 +1,17 @@
 //! [pure] Mux's RTMP messages, as what they mean to a packager.
 //!
-//! Reads H.264, HEVC, AV1 and AAC, of the first track. What it does not know is not an error: mux passes through what publishers
+//! Reads the first video and the first sound track, in the codecs that can be published. What it does not know is not an error: mux passes through what publishers
 //! send. What it knows and cannot read is counted by whoever asks.
 
 use live::stamp::{self, Stamp, StampError, StampKind};
 use rtmp::{
     MessageKind,
     amf0::{self, Value},
-    flv::{self, Class, Codec, Tag, TagError, Track},
+    flv::{self, Class, Tag, TagError, Track},
 };
 
 use crate::{
-    codec::VideoCodec,
+    codec::{SoundCodec, VideoCodec},
     stream::{Message, Metadata},
 };
 
@@ -70,13 +70,15 @@ fn video(message: &rtmp::Message, tag: &Tag<'_>) -> Option<Message> {
 }
 
 fn audio(message: &rtmp::Message, tag: &Tag<'_>) -> Option<Message> {
-    if tag.codec != Codec::Aac || tag.track != Track::One(0) || tag.body.is_empty() {
+    let codec = SoundCodec::of(tag.codec)?;
+    if tag.track != Track::One(0) || tag.body.is_empty() {
         return None;
     }
     let bytes = message.payload.slice_ref(tag.body);
     match tag.class {
-        Class::SequenceHeader => Some(Message::AudioConfig(bytes)),
+        Class::SequenceHeader => Some(Message::AudioConfig(codec, bytes)),
         Class::Audio => Some(Message::Audio {
+            codec,
             wire_ms: message.timestamp,
             bytes,
         }),
@@ -212,6 +214,7 @@ mod tests {
         assert_eq!(read(&video), Ok(Some(expected)));
         let audio = message(MessageKind::Audio, &[0xaf, 1, 9][..]);
         let expected = Message::Audio {
+            codec: SoundCodec::Aac,
             wire_ms: 77,
             bytes: Bytes::from_static(&[9]),
         };
@@ -227,8 +230,8 @@ mod tests {
         assert_eq!(data("onTextData"), Ok(None));
         assert_eq!(data("onEnd"), Ok(Some(Message::End)));
         assert_eq!(data("onSegment"), Err(ReadError::Data));
-        let opus = message(MessageKind::Audio, &b"\x91Opus123"[..]);
-        assert_eq!(read(&opus), Ok(None));
+        let speex = message(MessageKind::Audio, &b"\xb2123"[..]);
+        assert_eq!(read(&speex), Ok(None));
         assert!(read(&message(MessageKind::Video, &[0x17][..])).is_err());
     }
 }

@@ -10,7 +10,7 @@ use live::{
 };
 
 use crate::{
-    codec::VideoCodec,
+    codec::{SoundCodec, VideoCodec},
     encoder::Encoders,
     exam::Standing,
     ladder::Rung,
@@ -109,7 +109,10 @@ impl Show {
             _ => b"\x11\x90",
         };
         if self.audio_rate.is_some() {
-            headers.push(Message::AudioConfig(Bytes::from_static(config)));
+            headers.push(Message::AudioConfig(
+                SoundCodec::Aac,
+                Bytes::from_static(config),
+            ));
         }
         headers
     }
@@ -170,6 +173,7 @@ impl Show {
                 }
             } else {
                 Message::Audio {
+                    codec: SoundCodec::Aac,
                     wire_ms,
                     bytes: payload(b"sound", made.number),
                 }
@@ -286,7 +290,7 @@ pub(crate) fn wire(message: &Message) -> rtmp::Message {
     let tag = |head: &[u8], body: &Bytes| Bytes::from([head, body].concat());
     let (kind, timestamp, payload) = match message {
         Message::VideoConfig(_, avcc) => (MessageKind::Video, 0, tag(&[0x17, 0, 0, 0, 0], avcc)),
-        Message::AudioConfig(config) => (MessageKind::Audio, 0, tag(&[0xaf, 0], config)),
+        Message::AudioConfig(_, config) => (MessageKind::Audio, 0, tag(&[0xaf, 0], config)),
         Message::Video {
             wire_ms,
             composition_ms,
@@ -299,7 +303,9 @@ pub(crate) fn wire(message: &Message) -> rtmp::Message {
             let head = [first, 1, high, middle, low];
             (MessageKind::Video, *wire_ms, tag(&head, bytes))
         }
-        Message::Audio { wire_ms, bytes } => (MessageKind::Audio, *wire_ms, tag(&[0xaf, 1], bytes)),
+        Message::Audio { wire_ms, bytes, .. } => {
+            (MessageKind::Audio, *wire_ms, tag(&[0xaf, 1], bytes))
+        }
         Message::Stamp(stamp) => {
             let fields = stamp.fields().map(|(name, n)| (name, Value::Number(n)));
             let name = Value::String(stamp.message_name().to_owned());

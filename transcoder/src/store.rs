@@ -23,6 +23,8 @@ use crate::{
     worker::{Encoder, Event, Feed, FeedError as EncoderFull},
 };
 
+mod sound;
+
 /// Streams at once: each may fill its memory, and one box encodes a handful.
 pub const MAX_STREAMS: usize = 64;
 /// Requests that wait for one stream: distributors share theirs, so a few per distributor and rendition.
@@ -47,6 +49,8 @@ pub struct Published {
     publisher: watch::Sender<u64>,
     /// The encoder that is wanted; 0 is none.
     generation: watch::Sender<u64>,
+    /// The encoder of sound that is wanted; 0 is none.
+    sound: watch::Sender<u64>,
     /// Places for requests that wait.
     pub waiting: Semaphore,
     encoders: Encoders,
@@ -58,6 +62,7 @@ struct Live {
     stream: Stream,
     feed: Option<Feed>,
     tape: Option<Tape>,
+    sound: Option<Feed>,
     versions: BTreeMap<Rendition, watch::Sender<u64>>,
     counts: Counts,
     faults: Faults,
@@ -136,12 +141,14 @@ impl Store {
                         stream: Stream::new(self.settings.of(name).clone()),
                         feed: None,
                         tape: self.tape(name),
+                        sound: None,
                         versions: BTreeMap::new(),
                         counts: Counts::default(),
                         faults: Faults::default(),
                     }),
                     publisher: watch::Sender::new(0),
                     generation: watch::Sender::new(0),
+                    sound: watch::Sender::new(0),
                     waiting: Semaphore::new(MAX_WAITING),
                     encoders: self.encoders.clone(),
                     archive: self.archive.clone(),
@@ -183,6 +190,7 @@ impl Store {
         if publisher.is_newest() {
             streams.remove(&publisher.published.name);
             publisher.published.generation.send_replace(0);
+            publisher.published.sound.send_replace(0);
             let mut live = lock(&publisher.published.live);
             live.stream.forget();
             publisher.published.tell(&mut live);
@@ -293,6 +301,16 @@ impl Published {
                 live.feed = None;
                 self.generation.send_replace(0);
             }
+            Action::StartSound(generation, sound) => {
+                live.sound = None;
+                self.sound.send_replace(generation);
+                self.encoders.start_sound(self.clone(), generation, sound);
+            }
+            Action::EncodeSound(input) => live.encode_sound(input),
+            Action::StopSound => {
+                live.sound = None;
+                self.sound.send_replace(0);
+            }
         }
     }
 
@@ -339,6 +357,7 @@ impl Published {
     /// The encoder of `generation` says something.
     pub(crate) fn encoded(&self, generation: u64, event: Event) {
         let mut live = lock(&self.live);
+        self.hear_of_faults(&mut live, generation, &event);
         live.counts.shed += u64::from(matches!(
             event,
             Event::Paced {

@@ -9,6 +9,7 @@ mod offer;
 mod run;
 mod settings;
 mod slate;
+mod sound;
 mod status;
 
 use std::sync::Arc;
@@ -23,7 +24,10 @@ use crate::{
     archive::{self, News},
     blocking::Position,
     boundary::Boundary,
-    codec::{AacTrack, AacTrackError, VideoCodec, VideoTrack, VideoTrackError},
+    codec::{
+        ForeignSound, SoundCodec, SoundTrack, SoundTrackError, VideoCodec, VideoTrack,
+        VideoTrackError,
+    },
     window::{Found, Limits, Text, Written},
     worker::{Event, Input, Plan},
 };
@@ -48,8 +52,8 @@ pub struct Metadata {
 pub enum Message {
     /// A video track's configuration record.
     VideoConfig(VideoCodec, Bytes),
-    /// AudioSpecificConfig.
-    AudioConfig(Bytes),
+    /// A sound track's configuration.
+    AudioConfig(SoundCodec, Bytes),
     /// One access unit.
     Video {
         /// What it is coded with.
@@ -63,8 +67,10 @@ pub enum Message {
         /// NAL units with lengths, or a temporal unit's OBUs.
         bytes: Bytes,
     },
-    /// One AAC frame.
+    /// One frame of sound.
     Audio {
+        /// What it is coded with.
+        codec: SoundCodec,
         /// Presentation time as on the wire.
         wire_ms: u32,
         /// The raw frame.
@@ -87,6 +93,12 @@ pub enum Action {
     Encode(Input),
     /// Stop it.
     Stop,
+    /// The same for the encoder of sound that players do not take.
+    StartSound(u64, ForeignSound),
+    /// Feed it.
+    EncodeSound(Input),
+    /// Stop it.
+    StopSound,
 }
 
 /// Why a message had no effect, or the stream cannot go on.
@@ -97,7 +109,7 @@ pub enum FeedError {
     Video(#[from] VideoTrackError),
     /// The sound is not published.
     #[error("sound cannot be packaged: {0}")]
-    Audio(#[from] AacTrackError),
+    Audio(#[from] SoundTrackError),
     /// The stream's newest segments alone exceed the memory it may use: drop the publisher.
     #[error(
         "the newest segments alone exceed [window].memory; lower the publisher's bitrate or raise the limit"
@@ -111,7 +123,7 @@ pub struct Stream {
     settings: Arc<Settings>,
     metadata: Metadata,
     video: Option<VideoTrack>,
-    audio: Option<AacTrack>,
+    audio: Option<SoundTrack>,
     run: Option<Run>,
     generation: u64,
     counts: Counts,
@@ -152,7 +164,7 @@ impl Stream {
     pub fn feed(&mut self, message: Message, actions: &mut Vec<Action>) -> Result<(), FeedError> {
         match message {
             Message::VideoConfig(codec, record) => self.video_config(codec, &record)?,
-            Message::AudioConfig(config) => self.audio_config(&config)?,
+            Message::AudioConfig(codec, config) => self.audio_config(codec, &config, actions)?,
             Message::Metadata(metadata) => self.metadata = metadata,
             Message::Stamp(stamp) => self.stamp(&stamp, actions),
             Message::Video {
@@ -169,11 +181,20 @@ impl Stream {
                     .is_some_and(|run| run.video(wire_ms, composition_ms, key, bytes, actions));
                 self.counts.frames += u64::from(!taken);
             }
-            Message::Audio { wire_ms, bytes } => {
+            Message::Audio {
+                codec,
+                wire_ms,
+                bytes,
+            } => {
+                if codec.configures_itself() {
+                    self.audio_config(codec, &Bytes::new(), actions)?;
+                }
+                let known = self.audio.as_ref().map(SoundTrack::codec) == Some(codec);
                 let taken = self
                     .run
                     .as_mut()
-                    .is_some_and(|run| run.sound(wire_ms, bytes));
+                    .filter(|_| known)
+                    .is_some_and(|run| run.sound(wire_ms, bytes, actions));
                 self.counts.frames += u64::from(!taken);
             }
             Message::End => {
@@ -184,7 +205,7 @@ impl Stream {
                         session: run.id,
                         event: archive::Event::Ended,
                     });
-                    actions.push(Action::Stop);
+                    actions.extend([Action::Stop, Action::StopSound]);
                 }
             }
         }
@@ -241,19 +262,22 @@ impl Stream {
         track.map(drop)
     }
 
-    fn audio_config(&mut self, config: &Bytes) -> Result<(), AacTrackError> {
-        if self
-            .audio
-            .as_ref()
-            .is_none_or(|known| known.config() != config)
-        {
-            let track = AacTrack::parse(config)?;
-            self.audio = Some(track.clone());
-            if let Some(run) = &mut self.run {
-                run.audio_config(track);
+    fn audio_config(
+        &mut self,
+        codec: SoundCodec,
+        config: &Bytes,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), SoundTrackError> {
+        let track = SoundTrack::parse(codec, config);
+        let parsed = track.as_ref().ok();
+        if self.audio.as_ref() != parsed {
+            self.audio = parsed.cloned();
+            if let (Some(run), Some(track)) = (&mut self.run, &self.audio) {
+                run.audio_config(track.clone());
+                run.start_sound(&mut self.generation, actions);
             }
         }
-        Ok(())
+        track.map(drop)
     }
 
     fn stamp(&mut self, stamp: &Stamp, actions: &mut Vec<Action>) {
@@ -291,8 +315,9 @@ impl Stream {
                 };
                 let tracks = (self.video.clone(), self.audio.clone());
                 let mut run = Run::new(stamp.session, boundary, limits, tracks, &self.settings);
-                actions.push(Action::Stop);
+                actions.extend([Action::Stop, Action::StopSound]);
                 run.start_encoder(&mut self.generation, frame_rate, actions);
+                run.start_sound(&mut self.generation, actions);
                 run.begin(boundary);
                 self.forget();
                 self.run = Some(run);

@@ -16,7 +16,7 @@ use live::{
 
 use crate::{
     archive::{Closed, Event},
-    boundary::Boundary,
+    boundary::{Boundary, Recent},
     part::{CutPart, PartTarget},
 };
 
@@ -45,6 +45,7 @@ pub struct Window {
     rendition: Rendition,
     limits: Limits,
     timescale: u32,
+    before: Recent,
     playlist: MediaPlaylist,
     /// Old text of it.
     settled: Settled,
@@ -121,8 +122,8 @@ pub enum Found {
 impl Window {
     /// A delta update keeps this many target durations (§4.4.3.8 allows no fewer than six).
     const SKIP_UNTIL: u64 = 6;
-    /// An empty window; `timescale` is the track's.
-    pub fn new(rendition: Rendition, limits: Limits, timescale: u32) -> Self {
+    /// An empty window; `timescale` is the track's, and `before` are the boundaries that other renditions have had.
+    pub fn new(rendition: Rendition, limits: Limits, timescale: u32, before: &Recent) -> Self {
         let target = Seconds::from_secs(limits.target_duration.into());
         let part_target = limits.parts.seconds();
         let playlist = MediaPlaylist {
@@ -142,6 +143,7 @@ impl Window {
             rendition,
             limits,
             timescale,
+            before: before.clone(),
             playlist,
             settled: Settled::default(),
             listed: Seconds::default(),
@@ -170,6 +172,9 @@ impl Window {
 
     /// The segment before is complete or given up; this one begins.
     pub fn begin(&mut self, boundary: Boundary) {
+        if self.objects.is_empty() {
+            self.before.push(boundary);
+        }
         self.open = Some(boundary);
         self.touch();
     }
@@ -291,8 +296,10 @@ impl Window {
     }
 
     fn head(&self, open: &Boundary, start: MediaTime) -> SegmentHead {
+        let before = self.objects.newest_dsn();
+        let before = before.or_else(|| self.before.before(open).map(|boundary| boundary.dsn));
         SegmentHead {
-            discontinuity: self.objects.newest_dsn().is_some_and(|dsn| dsn != open.dsn),
+            discontinuity: before.is_some_and(|dsn| dsn != open.dsn),
             map: self.map.clone(),
             program_date_time: Some(ProgramDateTime::from_unix_millis(start.millis())),
         }
@@ -312,6 +319,7 @@ impl Window {
     /// wait until the stream is.
     fn pad(&mut self, first: &Boundary) {
         let segment = u64::from(self.limits.segment_ms.max(1));
+        let mut next = (first.start.millis(), first.dsn);
         let count = self
             .shortest()
             .units()
@@ -320,9 +328,18 @@ impl Window {
             .min(first.msn.0);
         for back in 1..=count {
             let msn = Msn(first.msn.0 - back);
-            let start = first.start.millis().saturating_sub(back * segment);
+            let known = self.before.iter().find(|boundary| boundary.msn == msn);
+            let (start, dsn) = known.map_or_else(
+                || (next.0.saturating_sub(segment), next.1),
+                |boundary| (boundary.start.millis(), boundary.dsn),
+            );
+            if let Some(after) = self.playlist.segments.front_mut() {
+                after.head.discontinuity = dsn != next.1;
+            }
             self.playlist.media_sequence = msn;
-            self.listed = self.listed.plus(Seconds::from_millis(segment));
+            self.playlist.discontinuity_sequence = dsn;
+            let duration = Seconds::from_millis(next.0.saturating_sub(start));
+            self.listed = self.listed.plus(duration);
             self.playlist.segments.push_front(Segment {
                 head: SegmentHead {
                     program_date_time: Some(ProgramDateTime::from_unix_millis(start)),
@@ -330,9 +347,10 @@ impl Window {
                 },
                 parts: Vec::new(),
                 gap: true,
-                duration: Seconds::from_millis(segment),
+                duration,
                 uri: Uri::beside(Object::Segment(self.rendition, msn)),
             });
+            next = (start, dsn);
         }
     }
 

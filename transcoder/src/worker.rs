@@ -29,6 +29,7 @@ mod pipeline;
 mod process;
 mod protocol;
 mod recipe;
+mod sound;
 mod tail;
 mod watchdog;
 
@@ -37,6 +38,7 @@ pub use feed::{Feed, FeedError};
 pub use graph::PlanError;
 pub use process::{Output, Process};
 pub use recipe::{Encoder, EncoderKind, Preset, Recipe};
+pub use sound::BITRATE_BPS as SOUND_BITRATE_BPS;
 
 /// The `codec_config` of a rung that [`Recipe::pictures`] gives: its samples are I420, each a whole picture and a key.
 pub const RAW: &[u8] = b"I420";

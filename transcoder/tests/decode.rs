@@ -139,7 +139,7 @@ fn stamped(tags: &[rtmp::Message]) -> Vec<Message> {
             }
             Message::Audio { .. } => cutter.audio(MediaTime::from_millis(ms), ms, &mut stamps),
             Message::VideoConfig(..)
-            | Message::AudioConfig(_)
+            | Message::AudioConfig(..)
             | Message::Metadata(_)
             | Message::Stamp(_)
             | Message::End => {}

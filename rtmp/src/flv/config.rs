@@ -75,6 +75,8 @@ fn first_of<'a>(count: u8, rest: &mut &'a [u8]) -> Result<&'a [u8], TagError> {
 pub struct AacConfig {
     /// Audio object type of the core coder: 2 is LC, also under explicitly signalled SBR and PS.
     pub object_type: u8,
+    /// What the core coder is extended by, where that is signalled explicitly: 5 is SBR (HE-AAC), 29 PS (HE-AAC v2).
+    pub extension: Option<u8>,
     /// Samples per second of the core coder, not 0.
     pub sample_rate: u32,
     /// channelConfiguration: 1 to 6 are that many channels, 7 is eight, 0 is told in-band.
@@ -91,7 +93,9 @@ impl AacConfig {
         let mut object_type = object_type(&mut bits)?;
         let sample_rate = sample_rate(&mut bits)?;
         let channels = take(&mut bits, 4)?;
+        let mut extension = None;
         if object_type == SBR || object_type == PS {
+            extension = u8::try_from(object_type).ok();
             let _extension_rate = self::sample_rate(&mut bits)?;
             object_type = self::object_type(&mut bits)?;
         }
@@ -99,6 +103,7 @@ impl AacConfig {
         let (object_type, channel_configuration) = (narrow(object_type)?, narrow(channels)?);
         Ok(Self {
             object_type,
+            extension,
             sample_rate,
             channel_configuration,
         })

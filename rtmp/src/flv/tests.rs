@@ -180,6 +180,7 @@ fn aac_configuration() {
     let check = |bytes: &[u8], object_type, sample_rate, channel_configuration| {
         let expected = AacConfig {
             object_type,
+            extension: bytes.first().filter(|byte| *byte >> 3 == 5).map(|_| 5),
             sample_rate,
             channel_configuration,
         };

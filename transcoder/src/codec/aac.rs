@@ -7,6 +7,7 @@ use bytes::Bytes;
 pub struct AacTrack {
     config: Bytes,
     object_type: u8,
+    extension: Option<u8>,
     sample_rate: u32,
     channels: u8,
 }
@@ -28,8 +29,24 @@ impl AacTrack {
     /// Longest configuration kept; its length is one byte in the esds box.
     pub const MAX_BYTES: usize = 64;
     const RATES: std::ops::RangeInclusive<u32> = 7_350..=96_000;
-    /// Main, LC, SSR, LTP, SBR (HE-AAC) and PS (HE-AAC v2).
-    const OBJECT_TYPES: [u8; 6] = [1, 2, 3, 4, 5, 29];
+    /// LC, which SBR (HE-AAC) and PS (HE-AAC v2) extend: browsers decode no other.
+    const LC: u8 = 2;
+
+    /// Samples per second of what is encoded here, of any sound.
+    pub const ENCODED_RATE: u32 = 48_000;
+    /// Its channels.
+    pub const ENCODED_CHANNELS: u8 = 2;
+
+    /// The track of sound that is encoded here: AAC-LC.
+    pub const fn encoded() -> Self {
+        Self {
+            config: Bytes::from_static(&[0x11, 0x90]),
+            object_type: Self::LC,
+            extension: None,
+            sample_rate: Self::ENCODED_RATE,
+            channels: Self::ENCODED_CHANNELS,
+        }
+    }
 
     /// From the configuration, which becomes part of the initialization section as it is.
     pub fn parse(config: &Bytes) -> Result<Self, AacTrackError> {
@@ -38,12 +55,13 @@ impl AacTrack {
             .flatten()
             .filter(|parsed| Self::RATES.contains(&parsed.sample_rate))
             .ok_or(AacTrackError::Record)?;
-        if !Self::OBJECT_TYPES.contains(&parsed.object_type) {
+        if parsed.object_type != Self::LC {
             return Err(AacTrackError::ObjectType(parsed.object_type));
         }
         Ok(Self {
             config: config.clone(),
             object_type: parsed.object_type,
+            extension: parsed.extension,
             sample_rate: parsed.sample_rate,
             channels: match parsed.channel_configuration {
                 0 => 2,
@@ -78,8 +96,8 @@ impl AacTrack {
         }
     }
 
-    /// RFC 6381: `mp4a.40.` and the object type.
+    /// RFC 6381: `mp4a.40.` and the object type, that of the extension first.
     pub fn codecs(&self) -> String {
-        format!("mp4a.40.{}", self.object_type)
+        format!("mp4a.40.{}", self.extension.unwrap_or(self.object_type))
     }
 }

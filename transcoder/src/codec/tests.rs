@@ -157,5 +157,41 @@ fn sound_configurations() {
     assert_eq!(lc.codecs(), "mp4a.40.2");
     let lc = AacTrack::parse(&bytes("1210")).unwrap();
     assert_eq!((lc.sample_rate(), lc.channels()), (44_100, 2));
+    let he = AacTrack::parse(&bytes("2b920800")).unwrap();
+    assert_eq!(
+        (he.sample_rate(), he.codecs()),
+        (22_050, "mp4a.40.5".into())
+    );
     assert_eq!(AacTrack::parse(&Bytes::new()), Err(AacTrackError::Record));
+    assert_eq!(
+        AacTrack::parse(&bytes("1990")),
+        Err(AacTrackError::ObjectType(3))
+    );
+    assert_eq!(
+        AacTrack::parse(AacTrack::encoded().config()),
+        Ok(AacTrack::encoded())
+    );
+}
+
+#[test]
+fn sound_that_players_do_not_take_is_encoded() {
+    let foreign = |codec, config: Bytes| match SoundTrack::parse(codec, &config) {
+        Ok(SoundTrack::Foreign(foreign)) => Some(foreign.config),
+        Ok(SoundTrack::Aac(_)) => None,
+        Err(error) => panic!("{error}"),
+    };
+    assert_eq!(foreign(SoundCodec::Aac, bytes("1190")), None);
+    let main = bytes("0990");
+    assert_eq!(foreign(SoundCodec::Aac, main.clone()), Some(main));
+    assert_eq!(foreign(SoundCodec::Mp3, Bytes::new()), Some(Bytes::new()));
+    let info = Bytes::from(vec![7; 34]);
+    assert_eq!(foreign(SoundCodec::Flac, info.clone()), Some(info.clone()));
+    let file = [b"fLaC\x80\0\0\x22", &info[..]].concat().into();
+    assert_eq!(foreign(SoundCodec::Flac, file), Some(info));
+    for (codec, config) in [(SoundCodec::Opus, "OpusHead"), (SoundCodec::Flac, "fLaC")] {
+        assert_eq!(
+            SoundTrack::parse(codec, &config.into()),
+            Err(SoundTrackError::Config(codec))
+        );
+    }
 }

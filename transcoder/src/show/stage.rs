@@ -6,9 +6,11 @@ use live::{MediaTime, Rendition};
 use super::{AVCC, RUNG, payload};
 use crate::{
     slate::Slate,
-    stream::{Action, Message, Settings, Stream},
+    stream::{Action, FeedError, Message, Settings, Stream},
     worker::{Event, Input, Plan},
 };
+
+mod sound;
 
 /// A stream with an encoder that delivers each picture as soon as it is its turn to be shown.
 pub(crate) struct Stage {
@@ -19,6 +21,8 @@ pub(crate) struct Stage {
     pub(crate) no_encoder: bool,
     /// Frames that an encoder was to take.
     pub(crate) fed: u64,
+    /// The generation of the encoder of sound.
+    sound: Option<u64>,
 }
 
 pub(crate) struct Encoder {
@@ -38,6 +42,7 @@ impl Stage {
             stuck: false,
             no_encoder: false,
             fed: 0,
+            sound: None,
         }
     }
 
@@ -48,15 +53,23 @@ impl Stage {
     }
 
     pub(crate) fn feed_one(&mut self, message: Message) {
+        self.try_feed_one(message).unwrap();
+    }
+
+    pub(crate) fn try_feed_one(&mut self, message: Message) -> Result<(), FeedError> {
         let mut actions = Vec::new();
-        self.stream.feed(message, &mut actions).unwrap();
+        let outcome = self.stream.feed(message, &mut actions);
         for action in actions {
             match action {
                 Action::Start(generation, plan) if !self.no_encoder => self.start(generation, plan),
                 Action::Start(..) | Action::Stop => self.encoder = None,
                 Action::Encode(input) => self.encode(input),
+                Action::StartSound(generation, _) => self.start_sound(generation),
+                Action::EncodeSound(input) => self.encode_sound(input),
+                Action::StopSound => self.sound = None,
             }
         }
+        outcome
     }
 
     /// The encoder crashes with all that it holds.

@@ -1,12 +1,15 @@
 //! [pure] When a stream's multivariant playlist appears, and what is in it.
 //!
 //! Players read it once, so it waits until it can be complete: for the proof that the source's keyframes are regular
-//! (two segments), and one segment more for encoded rungs that are slow to come up. What comes later is added then.
+//! (two segments), and one segment more for what is encoded and slow to come up. What comes later is added then.
 
 use live::{Rendition, playlist::FrameRate};
 
 use super::{Metadata, Stream, run::Run};
-use crate::multivariant::{self, Offer, Sound};
+use crate::{
+    multivariant::{self, Offer, Sound},
+    worker::SOUND_BITRATE_BPS,
+};
 
 /// Segments begun when the source has proved itself or failed to.
 const PROOF: u64 = 3;
@@ -20,8 +23,13 @@ impl Stream {
     pub(super) fn offer(&mut self) {
         let (metadata, settings) = (self.metadata, self.settings.clone());
         let Some(run) = &mut self.run else { return };
-        let waiting =
-            run.begun == PROOF && run.rungs.values().any(|r| !r.track.window().has_media());
+        let silent = run.sound.is_foreign()
+            && run
+                .audio
+                .as_ref()
+                .is_some_and(|audio| !audio.window().has_media());
+        let slow = silent || run.rungs.values().any(|r| !r.track.window().has_media());
+        let waiting = run.begun == PROOF && slow;
         if run.begun < PROOF || waiting {
             return;
         }
@@ -35,9 +43,13 @@ impl Stream {
             .filter(|track| track.window().has_media())
             .map(|track| Sound {
                 codec: track.codec(),
-                bps: metadata
-                    .audio_bps
-                    .unwrap_or_else(|| settings.audio_bps.into()),
+                bps: if run.sound.is_foreign() {
+                    SOUND_BITRATE_BPS.into()
+                } else {
+                    metadata
+                        .audio_bps
+                        .unwrap_or_else(|| settings.audio_bps.into())
+                },
             });
         if let Some(text) = multivariant::write(&offers, sound) {
             run.multivariant = Some(text.into());

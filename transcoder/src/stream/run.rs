@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use live::{MediaTime, Rendition, SessionId};
 
-use super::{Action, FeedError, Settings, encoder::Encoder};
+use super::{Action, FeedError, Settings, encoder::Encoder, sound::Sound};
 use crate::{
     archive::News,
-    boundary::{Boundary, missed},
-    codec::{AacTrack, VideoCodec, VideoTrack},
+    boundary::{Boundary, Recent, missed},
+    codec::{SoundTrack, VideoCodec, VideoTrack},
     fmp4::{VIDEO_TIMESCALE, video_init},
     ladder,
     sample::Sample,
@@ -26,6 +26,7 @@ pub(super) struct Run {
     pub(super) settings: Arc<Settings>,
     /// The newest boundary: its segment is open.
     pub(super) open: Boundary,
+    pub(super) recent: Recent,
     /// Segments begun, the first included.
     pub(super) begun: u64,
     pub(super) ended: bool,
@@ -40,6 +41,8 @@ pub(super) struct Run {
     pub(super) audio: Option<AudioTrack>,
     pub(super) rungs: BTreeMap<Rendition, Encoded>,
     pub(super) encoder: Option<Encoder>,
+    /// That of sound which players do not take.
+    pub(super) sound: Sound,
     /// Decoding time of the newest video frame.
     last_dts: Option<MediaTime>,
     /// Distance of the two newest video frames, ticks.
@@ -83,7 +86,7 @@ impl Run {
         id: SessionId,
         open: Boundary,
         limits: Limits,
-        (video, audio): (Option<VideoTrack>, Option<AacTrack>),
+        (video, audio): (Option<VideoTrack>, Option<SoundTrack>),
         settings: &Arc<Settings>,
     ) -> Self {
         let mut run = Self {
@@ -91,6 +94,7 @@ impl Run {
             limits,
             settings: settings.clone(),
             open,
+            recent: Recent::default(),
             begun: 0,
             ended: false,
             multivariant: None,
@@ -101,6 +105,7 @@ impl Run {
             audio: None,
             rungs: BTreeMap::new(),
             encoder: None,
+            sound: Sound::default(),
             last_dts: None,
             distance: 0,
             frames: 0,
@@ -111,16 +116,6 @@ impl Run {
             run.audio_config(audio);
         }
         run
-    }
-
-    pub(super) fn audio_config(&mut self, codec: AacTrack) {
-        match &mut self.audio {
-            Some(track) => track.configure(codec),
-            None => {
-                let window = Window::new(Rendition::Audio, self.limits, codec.sample_rate());
-                self.audio = Some(AudioTrack::new(window, self.limits.parts, codec));
-            }
-        }
     }
 
     /// A video configuration, or none that can be read. It takes effect at the next stamp.
@@ -165,6 +160,8 @@ impl Run {
             self.frame_rate = Some((frames * 1000 * MediaTime::HZ + lasted / 2) / lasted);
         }
         self.open = boundary;
+        self.recent.push(boundary);
+        self.sound.restart_here();
         let fed = match &mut self.encoder {
             Some(encoder) if boundary.held => encoder.fed_before(boundary.start),
             Some(encoder) => encoder.fed_until(boundary.start, self.distance),
@@ -193,7 +190,8 @@ impl Run {
             return;
         };
         let (limits, parts) = (self.limits, self.limits.parts);
-        let window = |rendition| Window::new(rendition, limits, VIDEO_TIMESCALE);
+        let recent = self.recent.clone();
+        let window = |rendition| Window::new(rendition, limits, VIDEO_TIMESCALE, &recent);
         self.source
             .get_or_insert_with(|| SourceTrack::new(window(Rendition::Source), parts))
             .configure(video.clone());
@@ -286,39 +284,38 @@ impl Run {
         actions.extend(frame.map(Action::Encode));
     }
 
-    /// A frame of sound. `false` when it is of no use.
-    pub(super) fn sound(&mut self, wire_ms: u32, bytes: Bytes) -> bool {
-        let pts = wire_time::absolute(wire_ms, self.edge);
-        let (Some(audio), Ok(sample)) = (&mut self.audio, Sample::new(pts, pts, true, bytes))
-        else {
-            return false;
-        };
-        if !self.ended {
-            self.edge = self.edge.max(pts);
-            audio.push(sample);
-        }
-        !self.ended
-    }
-
+    /// The encoder of that generation, of pictures or of sound.
     pub(super) fn encoder(&mut self, generation: u64) -> Option<&mut Encoder> {
-        self.encoder
-            .as_mut()
-            .filter(|encoder| encoder.generation == generation)
+        let encoders = [self.encoder.as_mut(), self.sound.encoder_mut()];
+        encoders
+            .into_iter()
+            .flatten()
+            .find(|encoder| encoder.generation == generation)
     }
 
     pub(super) fn encoder_stopped(&mut self, generation: u64) {
         if let Some(encoder) = self.encoder(generation) {
             encoder.running = false;
-            for rung in self.rungs.values_mut() {
-                rung.track.interrupted();
-                // Whoever comes next begins with all it is to do.
-                rung.set(Pace::Full);
+            if !self.sound.is_encoded_by(generation) {
+                for rung in self.rungs.values_mut() {
+                    rung.track.interrupted();
+                    // Whoever comes next begins with all it is to do.
+                    rung.set(Pace::Full);
+                }
             }
         }
     }
 
     pub(super) fn encoded(&mut self, generation: u64, event: Event) -> Result<(), FeedError> {
         if self.ended || self.encoder(generation).is_none() {
+            return Ok(());
+        }
+        if self.sound.is_encoded_by(generation) {
+            if let (Event::Sample { pts, bytes, .. }, Some(audio)) = (event, &mut self.audio)
+                && let Ok(sample) = Sample::new(pts, pts, true, bytes)
+            {
+                audio.push(sample);
+            }
             return Ok(());
         }
         match event {

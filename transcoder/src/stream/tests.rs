@@ -14,6 +14,9 @@ use crate::show::{RUNG, START_MS, Show, Stage, last_numbers, settings, stamps};
 
 mod hold;
 
+mod bad;
+mod changes;
+
 const ALL: [Rendition; 3] = [Rendition::Source, RUNG, Rendition::Audio];
 
 /// A sample as it stands in a fragment, on the track's timeline.

@@ -69,6 +69,9 @@ enum State {
 impl AudioTrack {
     /// Sound this far ahead of the video does not wait for it: there may be none. Ticks.
     const ALONE_AFTER: u64 = MediaTime::HZ / 2;
+    /// Sound this far behind the video will not come: there is silence, so that players are not kept waiting. More than
+    /// any publisher lets the two drift apart, and than an encoder takes to start. Ticks.
+    const GONE_AFTER: u64 = 2 * MediaTime::HZ;
     /// Frames that wait for the video: three seconds at 96 kHz.
     const MAX_PENDING: usize = 300;
     /// Frames that find the place on the grid. The pattern of rounding to milliseconds repeats every 3 frames at 48 kHz;
@@ -144,6 +147,25 @@ impl AudioTrack {
     /// Decoding of the video has come to `dts`: no boundary will come at or before it.
     pub fn video_at(&mut self, dts: MediaTime) {
         self.commit_until(Some(dts));
+        let given_up = MediaTime::from_ticks(dts.ticks().saturating_sub(Self::GONE_AFTER));
+        if self.newest.is_none_or(|newest| newest < given_up) {
+            self.silence_until(given_up);
+        }
+    }
+
+    /// There is no sound up to here, and none will come.
+    fn silence_until(&mut self, time: MediaTime) {
+        while self.ahead.front().is_some_and(|next| next.start <= time) {
+            self.advance();
+        }
+        if let Some(open) = &mut self.open
+            && open.boundary.start < time
+            && open.codec.silent_frame().is_some()
+        {
+            open.place(&mut self.window);
+            let position = position_of(time, open.codec.sample_rate());
+            open.fill_until(position, &mut self.window);
+        }
     }
 
     /// Places the pending frames up to `limit`; all of them without.

@@ -27,7 +27,7 @@ impl Dvr {
             target_duration: 3,
             segment_ms: 2000,
         };
-        let mut window = Window::new(Rendition::Source, limits, 90_000);
+        let mut window = Window::new(Rendition::Source, limits, 90_000, &Recent::default());
         window.configure(Bytes::from_static(b"init"), 90_000);
         Self {
             window,

@@ -124,15 +124,20 @@ fn serve(socket: &mut UnixStream, voice: &Voice) -> Result<(), WorkerError> {
         socket: socket.try_clone()?,
         read: BytesMut::new(),
     };
-    let (recipe, plan) = match inbox.next()? {
-        Some(ToWorker::Plan(recipe, plan)) => (recipe, plan),
+    let pipeline = match inbox.next()? {
+        Some(ToWorker::Plan(recipe, plan)) => {
+            if !recipe.maps_device {
+                limit(Resource::RLIMIT_AS, MAX_ADDRESS_SPACE);
+            }
+            Pipeline::start(&Graph::new(&recipe, &plan)?, voice)?
+        }
+        Some(ToWorker::Sound(sound)) => {
+            limit(Resource::RLIMIT_AS, MAX_ADDRESS_SPACE);
+            Pipeline::start_sound(&sound, voice)?
+        }
         Some(ToWorker::Input(_) | ToWorker::Pace(..)) => return Err(WorkerError::PlanOnceFirst),
         None => return Ok(()),
     };
-    if !recipe.maps_device {
-        limit(Resource::RLIMIT_AS, MAX_ADDRESS_SPACE);
-    }
-    let pipeline = Pipeline::start(&Graph::new(&recipe, &plan)?, voice)?;
     let (read, inputs) = sync_channel(MAX_WAITING);
     let paces = pipeline.paces();
     let reader = move || {
@@ -165,7 +170,9 @@ fn next_input(inbox: &mut Inbox, paces: &Paces) -> Result<Option<Input>, WorkerE
         match inbox.next()? {
             Some(ToWorker::Input(input)) => return Ok(Some(input)),
             Some(ToWorker::Pace(rendition, pace)) => paces.set(rendition, pace),
-            Some(ToWorker::Plan(..)) => return Err(WorkerError::PlanOnceFirst),
+            Some(ToWorker::Plan(..) | ToWorker::Sound(_)) => {
+                return Err(WorkerError::PlanOnceFirst);
+            }
             None => return Ok(None),
         }
     }

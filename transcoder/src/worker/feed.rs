@@ -45,6 +45,8 @@ const QUEUED_BYTES: usize = 16 << 20;
 pub struct Feed {
     inputs: mpsc::Sender<Input>,
     load: Arc<Load>,
+    /// Frames on their way when a key comes, from which on it is dropped.
+    behind: usize,
     /// Nothing but a key may follow, as the frames between are lost.
     until_key: bool,
     dropped: u64,
@@ -70,12 +72,23 @@ pub enum FeedError {
 impl Feed {
     /// A feed, the orders that overtake what is fed, and the other end of both.
     pub(super) fn new(watchdog: Watchdog) -> (Self, Orders, Queue) {
+        Self::with_behind(BEHIND, watchdog)
+    }
+
+    /// A feed of sound, whose frames are all keys and cost next to nothing: only what does not fit is dropped.
+    pub(super) fn of_sound() -> (Self, Orders, Queue) {
+        let watchdog = Watchdog::new(vec![Rendition::Audio], false);
+        Self::with_behind(QUEUED_MESSAGES, watchdog)
+    }
+
+    fn with_behind(behind: usize, watchdog: Watchdog) -> (Self, Orders, Queue) {
         let (sender, inputs) = mpsc::channel(QUEUED_MESSAGES);
         let (order, orders) = mpsc::channel(QUEUED_ORDERS);
         let load = Arc::new(Load::new(watchdog));
         let feed = Self {
             inputs: sender,
             load: Arc::clone(&load),
+            behind,
             until_key: true,
             dropped: 0,
         };
@@ -133,8 +146,8 @@ impl Feed {
         let now = self.load.now();
         let mut watchdog = self.load.watchdog();
         let most = match key {
-            true if watchdog.is_ready() => BEHIND,
-            true => BEHIND_AT_FIRST,
+            true if watchdog.is_ready() => self.behind,
+            true => self.behind.max(BEHIND_AT_FIRST),
             false => QUEUED_MESSAGES,
         };
         if watchdog.on_the_way() >= most {

@@ -50,6 +50,16 @@ impl Order {
         Self(plan.rungs.iter().map(rung).collect())
     }
 
+    /// Of a worker for sound.
+    pub(super) fn of_sound() -> Self {
+        let state = Rung {
+            size: (0, 0),
+            configured: false,
+            last: None,
+        };
+        Self([(Rendition::Audio, state)].into())
+    }
+
     /// Takes the next event, or says what is wrong with it.
     pub(super) fn check(&mut self, event: &Event) -> Result<(), Disorder> {
         match *event {

@@ -1,4 +1,4 @@
-//! The GStreamer pipeline of a worker, and the only file that names GStreamer.
+//! The GStreamer pipeline of a worker. Only this file and what is below it names GStreamer.
 //!
 //! The input's thread pushes coded frames and blocks while the encoders are behind. Each encoder has a probe that lets
 //! pictures through and asks for keys ([`Gate`]), and a sink that hands its samples to [`Voice`], both on the pipeline's own threads. Whoever fails
@@ -24,6 +24,8 @@ use super::{
     protocol::FromWorker,
 };
 
+mod sound;
+
 type SharedGate = Arc<Mutex<Gate>>;
 
 /// A running pipeline.
@@ -37,10 +39,7 @@ impl Pipeline {
     /// Builds and starts it.
     pub(super) fn start(graph: &Graph, voice: &Voice) -> Result<Self, WorkerError> {
         gst::init().map_err(failed)?;
-        let pipeline = gst::parse::launch(&graph.description)
-            .map_err(failed)?
-            .downcast::<gst::Pipeline>()
-            .map_err(|_| WorkerError::Pipeline("the description is no pipeline".into()))?;
+        let pipeline = parse(&graph.description)?;
         let mut encoders = Vec::with_capacity(graph.rungs.len());
         let mut gates = Vec::with_capacity(graph.rungs.len() + graph.halved.len());
         for (n, rung) in graph.rungs.iter().enumerate() {
@@ -103,6 +102,13 @@ impl Paces {
         let gates = self.0.iter().filter(|(name, _)| *name == rendition);
         gates.for_each(|(_, gate)| lock(gate).set(pace));
     }
+}
+
+fn parse(description: &str) -> Result<gst::Pipeline, WorkerError> {
+    gst::parse::launch(description)
+        .map_err(failed)?
+        .downcast()
+        .map_err(|_| failed("the description is no pipeline"))
 }
 
 /// The way into a pipeline.

@@ -25,13 +25,15 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
+use crate::codec::ForeignSound;
+
 use super::{
     Event, Feed, Plan, Recipe,
-    feed::{Load, Orders},
+    feed::{Load, Orders, Queue},
     graph::Graph,
     life::Life,
     order::{Disorder, Order},
-    protocol::{self, FromWorker, ProtocolError, ToWorker},
+    protocol::{self, Frame, FromWorker, ProtocolError, ToWorker},
     tail::{Tail, one_line},
     watchdog::{Verdict, Watchdog},
 };
@@ -65,7 +67,7 @@ impl Process {
     /// # Errors
     /// As [`Self::spawn`].
     pub fn spawn_live(program: &Path, recipe: &Recipe, plan: &Plan) -> io::Result<(Feed, Output)> {
-        Self::start(program, recipe, plan, true)
+        Self::start_pictures(program, recipe, plan, true)
     }
 
     /// As [`Self::spawn_live`] for a caller that feeds as fast as it can: no picture is left out to be in time.
@@ -77,10 +79,10 @@ impl Process {
         recipe: &Recipe,
         plan: &Plan,
     ) -> io::Result<(Feed, Output)> {
-        Self::start(program, recipe, plan, false)
+        Self::start_pictures(program, recipe, plan, false)
     }
 
-    fn start(
+    fn start_pictures(
         program: &Path,
         recipe: &Recipe,
         plan: &Plan,
@@ -89,19 +91,45 @@ impl Process {
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
         Graph::new(recipe, plan).map_err(invalid)?;
         let first = ToWorker::plan(recipe, plan).ok_or(io::ErrorKind::InvalidInput)?;
+        let rungs = plan.rungs.iter().map(|rung| rung.rendition);
+        let feed = Feed::new(Watchdog::new(rungs.collect(), sheds));
+        Self::start(program, first, Order::new(plan), feed)
+    }
 
+    /// As [`Self::spawn`], for a worker that makes AAC-LC of `sound`: [`crate::codec::AacTrack::encoded`]. Its frames go
+    /// in as keys; its events are those of the rendition `audio`.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn spawn_sound(sound: &ForeignSound) -> io::Result<(Feed, Output)> {
+        Self::spawn_sound_program(Path::new("/proc/self/exe"), sound)
+    }
+
+    /// As [`Self::spawn_sound`] with another executable than this one.
+    ///
+    /// # Errors
+    /// As [`Self::spawn_sound`].
+    pub fn spawn_sound_program(program: &Path, sound: &ForeignSound) -> io::Result<(Feed, Output)> {
+        let first = ToWorker::sound(sound).ok_or(io::ErrorKind::InvalidInput)?;
+        Self::start(program, first, Order::of_sound(), Feed::of_sound())
+    }
+
+    fn start(
+        program: &Path,
+        first: Frame,
+        order: Order,
+        (feed, orders, queue): (Feed, Orders, Queue),
+    ) -> io::Result<(Feed, Output)> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let (reader, writer) = UnixStream::from_std(ours)?.into_split();
         let (life, stderr) = Life::start(program, theirs.into())?;
 
-        let rungs = plan.rungs.iter().map(|rung| rung.rendition);
-        let (feed, orders, queue) = Feed::new(Watchdog::new(rungs.collect(), sheds));
         let (event, events) = mpsc::channel(QUEUED_EVENTS);
         let listener = Listener {
             socket: reader,
             read: BytesMut::new(),
-            order: Order::new(plan),
+            order,
             events: event,
             load: queue.load(),
             orders,

@@ -12,11 +12,12 @@ use live::{MediaTime, Rendition};
 use super::{
     Event, Input, Pace, Plan, Recipe, RungPlan,
     graph::{MAX_CODEC_CONFIG, MAX_RUNGS},
+    sound::MAX_CONFIG,
 };
-use crate::codec::VideoCodec;
+use crate::codec::{ForeignSound, SoundCodec, VideoCodec};
 
 /// Changes with any change in the shape of a message.
-pub(super) const VERSION: u8 = 5;
+pub(super) const VERSION: u8 = 7;
 /// Longest frame in bytes, without its length. The largest picture there is (8K, intra, best quality) is below 10 MB.
 pub(super) const MAX_FRAME: usize = 16 << 20;
 /// Longest run of coded bytes in a message: what a frame has beside its fixed fields.
@@ -34,6 +35,7 @@ const FRAME: u8 = 2;
 const FORCE_KEY: u8 = 3;
 const PACE: u8 = 4;
 const DRAIN: u8 = 5;
+const SOUND: u8 = 6;
 const HELLO: u8 = 16;
 const CONFIG: u8 = 17;
 const SAMPLE: u8 = 18;
@@ -65,6 +67,8 @@ impl From<bytes::TryGetError> for ProtocolError {
 pub(super) enum ToWorker {
     /// The first message, and only the first.
     Plan(Recipe, Plan),
+    /// The same of a worker for sound.
+    Sound(ForeignSound),
     Input(Input),
     /// Overtakes the inputs that wait in the worker.
     Pace(Rendition, Pace),
@@ -150,6 +154,15 @@ impl ToWorker {
         Frame::new(&fields, plan.codec_config.clone())
     }
 
+    /// A plan for sound as a frame; `None` when it is too long.
+    pub(super) fn sound(sound: &ForeignSound) -> Option<Frame> {
+        let codec = SoundCodec::ALL
+            .iter()
+            .position(|codec| *codec == sound.codec)?;
+        let fields = [SOUND, VERSION, u8::try_from(codec).ok()?];
+        Frame::new(&fields, sound.config.clone())
+    }
+
     /// An input as a frame; `None` when it is too long.
     pub(super) fn input(input: Input) -> Option<Frame> {
         match input {
@@ -190,6 +203,14 @@ impl ToWorker {
     pub(super) fn parse(mut frame: Bytes) -> Result<Self, ProtocolError> {
         match frame.try_get_u8()? {
             PLAN => parse_plan(frame).map(|(recipe, plan)| Self::Plan(recipe, plan)),
+            SOUND => {
+                version(&mut frame)?;
+                let codec = usize::from(frame.try_get_u8()?);
+                Ok(Self::Sound(ForeignSound {
+                    codec: *SoundCodec::ALL.get(codec).ok_or(ProtocolError::Range)?,
+                    config: run(frame, 0, MAX_CONFIG)?,
+                }))
+            }
             FRAME => Ok(Self::Input(Input::Frame {
                 pts: time(&mut frame)?,
                 dts: time(&mut frame)?,

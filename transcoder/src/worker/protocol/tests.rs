@@ -50,6 +50,15 @@ fn plans() -> impl Strategy<Value = Plan> {
     )
 }
 
+fn sounds() -> impl Strategy<Value = ForeignSound> {
+    let codec = proptest::sample::select(SoundCodec::ALL.to_vec());
+    let config = vec(any::<u8>(), 0..=MAX_CONFIG);
+    (codec, config).prop_map(|(codec, config)| ForeignSound {
+        codec,
+        config: config.into(),
+    })
+}
+
 fn recipes() -> impl Strategy<Value = Recipe> {
     (any::<[String; 5]>(), any::<bool>()).prop_map(|(texts, maps_device)| {
         let [decoder, scaler, pictures, encoder, coded] = texts;
@@ -114,7 +123,15 @@ proptest! {
     }
 
     #[test]
-    fn parsing_inverts_writing(recipe in recipes(), plan in plans(), input in inputs(), event in from_worker()) {
+    fn parsing_inverts_writing(
+        recipe in recipes(),
+        plan in plans(),
+        sound in sounds(),
+        input in inputs(),
+        event in from_worker(),
+    ) {
+        let sound_first = wire(ToWorker::sound(&sound).unwrap()).split_off(4).freeze();
+        prop_assert_eq!(ToWorker::parse(sound_first), Ok(ToWorker::Sound(sound)));
         let mut read = wire(ToWorker::plan(&recipe, &plan).unwrap());
         read.unsplit(wire(ToWorker::input(input.clone()).unwrap()));
         let first = take(&mut read).unwrap().unwrap();
@@ -150,6 +167,7 @@ proptest! {
         let bytes = Bytes::from(bytes);
         let written = match ToWorker::parse(bytes.clone()) {
             Ok(ToWorker::Plan(recipe, plan)) => ToWorker::plan(&recipe, &plan),
+            Ok(ToWorker::Sound(sound)) => ToWorker::sound(&sound),
             Ok(ToWorker::Input(input)) => ToWorker::input(input),
             Ok(ToWorker::Pace(rendition, pace)) => ToWorker::pace(rendition, pace),
             Err(_) => None,
