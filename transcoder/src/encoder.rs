@@ -22,7 +22,7 @@ use tracing::{info, warn};
 use crate::{
     exam::Standing,
     store::Published,
-    worker::{Event, Output, Pace, Plan, Preset, Process},
+    worker::{Encoder, Event, Output, Pace, Plan, Preset, Process},
 };
 use fallback::Fallback;
 
@@ -58,51 +58,53 @@ impl Encoders {
     pub(crate) fn start(&self, published: Arc<Published>, generation: u64, plan: Plan) {
         let shutdown = self.chassis.shutdown().clone();
         let name = format!("encoder of {}", published.name());
-        let fallback = Fallback::new(self.standing.borrow().usable());
-        let preset = self.preset;
+        let encoders = self.clone();
         // Detached: it ends by itself, and the chassis drains it.
         drop(self.chassis.spawn(name, async move {
             tokio::select! {
-                () = keep(&published, generation, &plan, preset, fallback) => {}
+                () = encoders.keep(&published, generation, &plan) => {}
                 () = published.unwanted(generation) => {}
                 () = shutdown.triggered() => {}
             }
             published.encoder_down(generation);
         }));
     }
-}
 
-async fn keep(
-    published: &Published,
-    generation: u64,
-    plan: &Plan,
-    preset: Preset,
-    mut fallback: Fallback,
-) {
-    let stream = published.name();
-    loop {
-        let encoder = fallback.current();
-        let started = Instant::now();
-        let reason = match Process::spawn(&encoder.recipe(preset), plan) {
-            Ok((feed, output)) => {
-                info!(%stream, generation, %encoder, "the encoder starts");
-                published.encoder_up(generation, feed, encoder);
-                listen(published, generation, output).await
+    /// What a show may be encoded with, as far as is known by now.
+    fn usable(&self) -> Vec<Encoder> {
+        self.standing.borrow().usable()
+    }
+
+    async fn keep(&self, published: &Published, generation: u64, plan: &Plan) {
+        let stream = published.name();
+        let mut fallback = Fallback::new(&self.usable());
+        loop {
+            let encoder = fallback.current();
+            let started = Instant::now();
+            let reason = match Process::spawn(&encoder.recipe(self.preset), plan) {
+                Ok((feed, output)) => {
+                    info!(%stream, generation, %encoder, "the encoder starts");
+                    published.encoder_up(generation, feed, encoder);
+                    listen(published, generation, output).await
+                }
+                Err(error) => format!("it cannot be started: {error}"),
+            };
+            published.encoder_down(generation);
+            let next = fallback.failed(started.elapsed(), &self.usable());
+            if next.changed {
+                published.encoder_changed();
+                warn!(
+                    %stream, from = %encoder, to = %next.encoder, reason,
+                    "the encoder failed twice, another one goes on"
+                );
+            } else {
+                warn!(
+                    %stream, %encoder, reason, again_in = ?next.pause,
+                    "the encoder ended; its rungs show gaps, source and sound go on"
+                );
             }
-            Err(error) => format!("it cannot be started: {error}"),
-        };
-        published.encoder_down(generation);
-        let next = fallback.failed(started.elapsed());
-        if next.changed {
-            published.encoder_changed();
-            warn!(%stream, from = %encoder, to = %next.encoder, reason, "the encoder failed twice, another one goes on");
-        } else {
-            warn!(
-                %stream, %encoder, reason, again_in = ?next.pause,
-                "the encoder ended; its rungs show gaps, source and sound go on"
-            );
+            sleep(next.pause).await;
         }
-        sleep(next.pause).await;
     }
 }
 

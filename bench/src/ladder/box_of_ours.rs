@@ -44,7 +44,7 @@ impl OurBox {
             "transcoder.toml",
             &format!(
                 "[rtmp]\nlisten = \"127.0.0.1:{ingest}\"\n[origin]\nlisten = \"127.0.0.1:{origin}\"\n\
-                 [admin]\nlisten = \"127.0.0.1:{}\"\n{cluster}[ladder]\nrungs = [{}]\n",
+                 [admin]\nlisten = \"127.0.0.1:{}\"\n{cluster}[encoder]\norder = [\"x264\"]\nexam = false\n[ladder]\nrungs = [{}]\n",
                 plan.port(102),
                 ladder.join(", ")
             ),

@@ -75,6 +75,32 @@ directory = \"here\"
 }
 
 #[test]
+fn encoders_are_named_once_each() {
+    let wrong = |section: &str| parse(&format!("{section}\n")).unwrap_err().to_string();
+    for (section, told) in [
+        (
+            "[encoder]\norder = [\"x264\", \"x264\"]",
+            "encoder.order: names the encoders to use",
+        ),
+        (
+            "[encoder]\norder = []",
+            "encoder.order: names the encoders to use",
+        ),
+        (
+            "[encoder]\norder = [\"x265\"]",
+            "\"x265\" is none of nvenc, vaapi, x264, openh264",
+        ),
+        (
+            "[encoder]\nshows = 0",
+            "encoder.shows: 0 is outside 1 to 16",
+        ),
+    ] {
+        let error = wrong(section);
+        assert!(error.contains(told), "{told:?} is not in:\n{error}");
+    }
+}
+
+#[test]
 fn the_secret_is_needed_and_never_shown() {
     let error = parse("").unwrap_err().to_string();
     assert!(error.contains("cluster.secret: is missing"), "{error}");

@@ -18,8 +18,8 @@ const RAN_WELL: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fallback {
     current: Encoder,
-    /// Those not tried yet, the next one last.
-    rest: Vec<Encoder>,
+    /// Those that failed; at most one of each.
+    given_up: Vec<Encoder>,
     /// Failures of the current one in a row.
     failures: u32,
 }
@@ -36,13 +36,11 @@ pub(super) struct Next {
 }
 
 impl Fallback {
-    /// `encoders`: best first. Without any, x264.
-    pub(super) fn new(encoders: Vec<Encoder>) -> Self {
-        let mut rest = encoders;
-        rest.reverse();
+    /// `usable`: best first. Without any, x264.
+    pub(super) fn new(usable: &[Encoder]) -> Self {
         Self {
-            current: rest.pop().unwrap_or(Encoder::X264),
-            rest,
+            current: usable.first().copied().unwrap_or(Encoder::X264),
+            given_up: Vec::new(),
             failures: 0,
         }
     }
@@ -52,19 +50,19 @@ impl Fallback {
         self.current
     }
 
-    /// The current one has failed after it ran that long.
-    pub(super) fn failed(&mut self, ran: Duration) -> Next {
+    /// The current one has failed after it ran that long. `usable`: as far as is known by now.
+    pub(super) fn failed(&mut self, ran: Duration, usable: &[Encoder]) -> Next {
         if ran >= RAN_WELL {
             self.failures = 0;
         }
         self.failures = self.failures.saturating_add(1);
-        let next = if self.failures > 1 {
-            self.rest.pop()
-        } else {
-            None
-        };
+        let untried =
+            |encoder: &&Encoder| **encoder != self.current && !self.given_up.contains(encoder);
+        let next = usable.iter().find(untried).copied();
+        let next = next.filter(|_| self.failures > 1);
         if let Some(next) = next {
-            self.current = next;
+            self.given_up
+                .push(std::mem::replace(&mut self.current, next));
             self.failures = 0;
         }
         let doublings = self.failures.saturating_sub(2).min(16);
@@ -83,6 +81,7 @@ impl Fallback {
 mod tests {
     use super::*;
 
+    const BOTH: [Encoder; 2] = [Encoder::Va, Encoder::X264];
     const SHORT: Duration = Duration::from_secs(1);
 
     fn next(encoder: Encoder, changed: bool, ms: u64) -> Next {
@@ -95,31 +94,44 @@ mod tests {
 
     #[test]
     fn each_has_a_second_chance_and_then_the_next_comes_at_once() {
-        let mut it = Fallback::new(vec![Encoder::Va, Encoder::X264]);
+        let mut it = Fallback::new(&BOTH);
         assert_eq!(it.current(), Encoder::Va);
-        assert_eq!(it.failed(SHORT), next(Encoder::Va, false, 0));
-        assert_eq!(it.failed(SHORT), next(Encoder::X264, true, 0));
-        assert_eq!(it.failed(SHORT), next(Encoder::X264, false, 0));
-        assert_eq!(it.failed(SHORT), next(Encoder::X264, false, 500));
-        assert_eq!(it.failed(SHORT), next(Encoder::X264, false, 1000));
+        assert_eq!(it.failed(SHORT, &BOTH), next(Encoder::Va, false, 0));
+        assert_eq!(it.failed(SHORT, &BOTH), next(Encoder::X264, true, 0));
+        assert_eq!(it.failed(SHORT, &BOTH), next(Encoder::X264, false, 0));
+        assert_eq!(it.failed(SHORT, &BOTH), next(Encoder::X264, false, 500));
+        assert_eq!(it.failed(SHORT, &BOTH), next(Encoder::X264, false, 1000));
         for _ in 0..40 {
-            it.failed(SHORT);
+            it.failed(SHORT, &BOTH);
         }
-        assert_eq!(it.failed(SHORT), next(Encoder::X264, false, 30_000));
-        assert_eq!(it.failed(RAN_WELL), next(Encoder::X264, false, 0));
+        assert_eq!(it.failed(SHORT, &BOTH), next(Encoder::X264, false, 30_000));
+        assert_eq!(it.failed(RAN_WELL, &BOTH), next(Encoder::X264, false, 0));
     }
 
     #[test]
     fn one_that_ran_well_is_not_given_up_for_one_failure() {
-        let mut it = Fallback::new(vec![Encoder::Va, Encoder::X264]);
+        let mut it = Fallback::new(&BOTH);
         for _ in 0..3 {
-            assert_eq!(it.failed(RAN_WELL), next(Encoder::Va, false, 0));
+            assert_eq!(it.failed(RAN_WELL, &BOTH), next(Encoder::Va, false, 0));
         }
-        assert_eq!(it.failed(SHORT), next(Encoder::X264, true, 0));
+        assert_eq!(it.failed(SHORT, &BOTH), next(Encoder::X264, true, 0));
+    }
+
+    #[test]
+    fn one_that_passed_its_exam_since_is_tried_too() {
+        let mut it = Fallback::new(&[Encoder::X264]);
+        assert_eq!(
+            it.failed(SHORT, &[Encoder::X264]),
+            next(Encoder::X264, false, 0)
+        );
+        assert_eq!(it.failed(SHORT, &BOTH), next(Encoder::Va, true, 0));
+        assert_eq!(it.failed(SHORT, &BOTH), next(Encoder::Va, false, 0));
+        // x264 had its chances.
+        assert_eq!(it.failed(SHORT, &BOTH), next(Encoder::Va, false, 500));
     }
 
     #[test]
     fn there_is_always_one() {
-        assert_eq!(Fallback::new(Vec::new()).current(), Encoder::X264);
+        assert_eq!(Fallback::new(&[]).current(), Encoder::X264);
     }
 }
