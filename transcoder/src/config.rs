@@ -17,6 +17,7 @@ use crate::{
     stream::{Settings, SettingsByName},
 };
 
+mod admission;
 mod archive;
 pub(crate) mod encoder;
 mod ladder;
@@ -24,6 +25,8 @@ mod recording;
 mod slate;
 mod stream;
 
+pub use admission::Admission;
+use admission::RawAdmission;
 use archive::RawArchive;
 use encoder::RawEncoder;
 use ladder::RawLadder;
@@ -43,6 +46,7 @@ pub struct Raw {
     cluster: RawCluster,
     ladder: RawLadder,
     encoder: RawEncoder,
+    admission: RawAdmission,
     parts: RawParts,
     window: RawWindow,
     archive: RawArchive,
@@ -93,6 +97,7 @@ impl Default for Raw {
             cluster: RawCluster::default(),
             ladder: RawLadder::default(),
             encoder: RawEncoder::default(),
+            admission: RawAdmission::default(),
             parts: RawParts::default(),
             window: RawWindow::default(),
             archive: RawArchive::default(),
@@ -161,6 +166,8 @@ pub struct Config {
     pub encoder: Terms,
     /// Where recorded shows are.
     pub recordings: Place,
+    /// How many streams are taken.
+    pub admission: Admission,
     /// What holds for each stream.
     pub streams: SettingsByName,
 }
@@ -203,6 +210,7 @@ impl Raw {
             secret: secret?,
             archive,
             encoder,
+            admission: self.admission.resolve(problems),
             recordings,
             streams: SettingsByName::new(named, others),
         })

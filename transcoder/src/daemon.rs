@@ -1,6 +1,6 @@
 //! The transcoder as a daemon on the chassis: binds, spawns, reports.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 use live::daemon::{
     Chassis, ConnectionLimit, Daemon, Exit, StartError,
@@ -11,6 +11,7 @@ use live::daemon::{
 use serde_json::{Value, json};
 
 use crate::{
+    admission::Capacity,
     archive::Archive,
     config::{Config, Raw},
     encoder::Encoders,
@@ -64,9 +65,15 @@ impl Daemon for Transcoder {
         let shelf = Shelf::new(config.recordings.directory.clone());
         let recorder = Recorder::start(config.recordings, chassis);
         let recordings = recorder.figures().clone();
+        // As far as the daemon's affinity and its share of time (cgroup) go.
+        let processors = config.admission.processors;
+        let processors =
+            processors.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
+        let capacity = Capacity::new(processors);
         let store = Store::new(config.streams.clone(), encoders)
             .with_archive(archive.clone())
-            .with_recorder(recorder);
+            .with_recorder(recorder)
+            .with_room(config.admission.max_streams, capacity);
         let store = Arc::new(store);
         let rtmp = chassis.bind("rtmp", config.rtmp.addresses())?;
         let http = chassis.bind("origin", config.origin.addresses())?;
@@ -133,5 +140,5 @@ fn status(store: &Store, archive: &Archive, standing: &Standing) -> Value {
             (stream.name().to_string(), value)
         })
         .collect();
-    json!({ "streams": streams, "archive": archive.status(), "encoders": standing.status() })
+    json!({ "streams": streams, "encoding_millicores": store.encoding_millicores(), "archive": archive.status(), "encoders": standing.status() })
 }

@@ -136,7 +136,7 @@ async fn listen(published: &Published, generation: u64, mut output: Output) -> S
                 pace,
                 lag_ms,
             } => tell(published, *rendition, *pace, *lag_ms),
-            Event::Config { .. } | Event::Sample { .. } => {}
+            Event::Config { .. } | Event::Sample { .. } | Event::Used { .. } => {}
         }
         published.encoded(generation, event);
     }

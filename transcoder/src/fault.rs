@@ -8,7 +8,10 @@ use rtmp::{
     flv::{self, Class, Codec, Tag, Track},
 };
 
-use crate::codec::{SoundCodec, VideoCodec};
+use crate::{
+    admission::Cut,
+    codec::{SoundCodec, VideoCodec},
+};
 
 /// The faults of one stream.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +21,7 @@ pub struct Faults {
     source: Fault<&'static str>,
     encoder: Fault<String>,
     sound_encoder: Fault<String>,
+    room: Fault<Cut>,
 }
 
 /// One that there is, and whether it was told of since the connection began.
@@ -83,6 +87,12 @@ impl Faults {
         self.sound_encoder.set(fault).map(silence)
     }
 
+    /// What of the ladder the box has no room for. Gives what is worth telling, once.
+    pub fn room(&mut self, cut: Cut) -> Option<String> {
+        let cut = Some(cut).filter(|cut| *cut != Cut::Nothing);
+        self.room.set(cut).map(no_room)
+    }
+
     /// All that there are.
     pub fn list(&self) -> Vec<String> {
         let video = self.video.now.map(no_picture);
@@ -90,7 +100,8 @@ impl Faults {
         let source = self.source.now.map(no_source);
         let encoder = self.encoder.now.clone().map(no_rungs);
         let sound = self.sound_encoder.now.clone().map(silence);
-        let all = [video, audio, source, encoder, sound];
+        let room = self.room.now.map(no_room);
+        let all = [video, audio, source, encoder, sound, room];
         all.into_iter().flatten().collect()
     }
 }
@@ -109,6 +120,17 @@ fn no_sound(codec: Codec) -> String {
         _ => None,
     });
     format!("viewers get no sound from {name}: set the encoder to AAC, or Opus over Enhanced RTMP")
+}
+
+fn no_room(cut: Cut) -> String {
+    let left = match cut {
+        Cut::All => "the source alone, no rung is encoded",
+        Cut::ToOne | Cut::Nothing => "the source and one small rung",
+    };
+    format!(
+        "the encoders of other streams leave no room for the ladder: viewers get {left}; \
+         add a transcoder, or take rungs from other streams"
+    )
 }
 
 fn no_source(why: &str) -> String {

@@ -63,7 +63,7 @@ enum End {
     Session(rtmp::CloseReason),
     #[error("a wrong application, name or token")]
     Refused,
-    #[error("there are {max} streams already", max = crate::store::MAX_STREAMS)]
+    #[error("there are as many streams as [admission].max_streams allows")]
     Full,
     #[error(transparent)]
     Publish(#[from] PublishError),

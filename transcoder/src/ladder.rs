@@ -94,8 +94,7 @@ impl Rung {
 pub const MAX_RUNGS: usize = 8;
 
 /// The rungs of `ladder` that are smaller than `source`, tall to small; where none is, its smallest at the source's own
-/// size. `frame_rate` is what the publisher says of it, in thousandths of a frame per second; the source's own headers
-/// know better.
+/// size. `frame_rate` is the source's, in thousandths of a frame per second.
 pub fn plan(source: &VideoTrack, frame_rate: Option<u64>, ladder: &[Rung]) -> Vec<RungPlan> {
     let (width, height) = (source.width(), source.height());
     let short = width.min(height);
@@ -113,9 +112,6 @@ pub fn plan(source: &VideoTrack, frame_rate: Option<u64>, ladder: &[Rung]) -> Ve
     }
     rungs.retain(|rung| Rendition::HEIGHTS.contains(&rung.height));
     rungs.sort_by_key(Rung::rendition);
-    let headers = source.frame_rate();
-    let headers = headers.map(|(n, d)| u64::from(n) * 1000 / u64::from(d.max(1)));
-    let frame_rate = headers.or(frame_rate);
     let plan = |rung: &Rung| {
         let scaled = |side: u16| even(u32::from(side), rung.height, short);
         RungPlan {
@@ -127,6 +123,12 @@ pub fn plan(source: &VideoTrack, frame_rate: Option<u64>, ladder: &[Rung]) -> Ve
         }
     };
     rungs.iter().map(plan).collect()
+}
+
+/// What the headers of a source say of it, in thousandths of a frame per second.
+pub fn frame_rate(source: &VideoTrack) -> Option<u64> {
+    let rate = source.frame_rate();
+    rate.map(|(n, d)| u64::from(n) * 1000 / u64::from(d.max(1)))
 }
 
 /// `side` times `numerator / denominator`, to the nearest even number.

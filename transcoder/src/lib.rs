@@ -3,6 +3,7 @@
 //! The pure rooms decide (what a part is, when a playlist answers); the shell owns sockets, clocks and processes.
 //! The daemon itself loads no media framework: the encoder is a child process (`worker`).
 
+pub mod admission;
 pub mod archive;
 pub mod blocking;
 pub mod boundary;

@@ -59,6 +59,13 @@ impl Collector for StreamMetrics {
                 }
             })
             .collect();
+        let all = encoder.encode_descriptor(
+            "encoding_millicores",
+            "Thousandths of a processor that all encoders take, measured where they run long enough",
+            None,
+            MetricType::Gauge,
+        )?;
+        ConstGauge::new(signed(self.0.encoding_millicores())).encode(all)?;
         encode_shell(&mut encoder, &readings)?;
         encode_streams(&mut encoder, &readings)?;
         encode_renditions(&mut encoder, &readings)
@@ -144,6 +151,16 @@ fn encode_streams(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading]) -> 
         "encoder_running",
         "1 while the encoder runs",
         per_stream(|s| (s.encoder == "running").into()),
+    )?;
+    gauges(
+        encoder,
+        "ladder_cut",
+        "What of the ladder the box had no room for: 0 nothing, 1 all but one rung, 2 all",
+        per_stream(|s| match s.ladder_cut {
+            "nothing" => 0,
+            "to_one" => 1,
+            _ => 2,
+        }),
     )?;
     counters(
         encoder,

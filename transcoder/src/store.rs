@@ -1,7 +1,7 @@
 //! The streams that are being published, shared by who feeds them, who encodes them and who asks for them.
 //!
 //! One lock per stream, held for microseconds: to feed a message, to take an event from the encoder, to look something
-//! up. Who waits for a playlist waits on a channel, never on the lock. Bounded: streams by [`MAX_STREAMS`], those who
+//! up. Who waits for a playlist waits on a channel, never on the lock. Bounded: streams by `max_streams`, those who
 //! wait for one stream by [`MAX_WAITING`], media by the stream itself.
 
 use std::{
@@ -11,22 +11,22 @@ use std::{
 
 use live::{Rendition, StreamName};
 use tokio::sync::{Semaphore, watch};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
+
+mod encoding;
+mod sound;
 
 use crate::{
+    admission::Capacity,
     archive::{Archive, News},
     encoder::Encoders,
     fault::Faults,
     feed::{self, ReadError},
     recording::{Recorder, Tape},
-    stream::{Action, FeedError, Message, SettingsByName, Stream, StreamStatus},
-    worker::{Encoder, Event, Feed, FeedError as EncoderFull},
+    stream::{FeedError, Message, SettingsByName, Stream, StreamStatus},
+    worker::{Encoder, Feed, FeedError as EncoderFull},
 };
 
-mod sound;
-
-/// Streams at once: each may fill its memory, and one box encodes a handful.
-pub const MAX_STREAMS: usize = 64;
 /// Requests that wait for one stream: distributors share theirs, so a few per distributor and rendition.
 pub const MAX_WAITING: usize = 4096;
 
@@ -37,6 +37,8 @@ pub struct Store {
     encoders: Encoders,
     archive: Archive,
     recorder: Option<Recorder>,
+    max_streams: usize,
+    capacity: Arc<Mutex<Capacity>>,
     streams: Mutex<BTreeMap<StreamName, Arc<Published>>>,
 }
 
@@ -55,6 +57,7 @@ pub struct Published {
     pub waiting: Semaphore,
     encoders: Encoders,
     archive: Archive,
+    capacity: Arc<Mutex<Capacity>>,
 }
 
 #[derive(Debug)]
@@ -106,6 +109,8 @@ impl Store {
             encoders,
             archive: Archive::default(),
             recorder: None,
+            max_streams: usize::MAX,
+            capacity: Arc::new(Mutex::new(Capacity::new(usize::MAX))),
             streams: Mutex::default(),
         }
     }
@@ -123,6 +128,21 @@ impl Store {
         Self { recorder, ..self }
     }
 
+    /// With so many streams at most, and encoders as `capacity` has room for. Else there is no bound.
+    #[must_use]
+    pub fn with_room(self, max_streams: usize, capacity: Capacity) -> Self {
+        Self {
+            max_streams,
+            capacity: Arc::new(Mutex::new(capacity)),
+            ..self
+        }
+    }
+
+    /// What all encoders take, in thousandths of a processor.
+    pub fn encoding_millicores(&self) -> u64 {
+        lock(&self.capacity).taken()
+    }
+
     fn tape(&self, name: &StreamName) -> Option<Tape> {
         let recorder = self.recorder.as_ref()?;
         self.settings.of(name).record.then(|| recorder.tape(name))
@@ -133,7 +153,7 @@ impl Store {
         let mut streams = lock(&self.streams);
         let published = match streams.get(name) {
             Some(published) => published.clone(),
-            None if streams.len() >= MAX_STREAMS => return None,
+            None if streams.len() >= self.max_streams => return None,
             None => {
                 let published = Arc::new(Published {
                     name: name.clone(),
@@ -152,6 +172,7 @@ impl Store {
                     waiting: Semaphore::new(MAX_WAITING),
                     encoders: self.encoders.clone(),
                     archive: self.archive.clone(),
+                    capacity: self.capacity.clone(),
                 });
                 streams.insert(name.clone(), published.clone());
                 published
@@ -191,6 +212,7 @@ impl Store {
             streams.remove(&publisher.published.name);
             publisher.published.generation.send_replace(0);
             publisher.published.sound.send_replace(0);
+            lock(&self.capacity).stopped(&publisher.published.name);
             let mut live = lock(&publisher.published.live);
             live.stream.forget();
             publisher.published.tell(&mut live);
@@ -261,6 +283,10 @@ fn report_unreadable(error: &ReadError) {
 
 impl Published {
     fn feed(self: &Arc<Self>, live: &mut Live, message: Message) -> Result<(), PublishError> {
+        if matches!(message, Message::Stamp(_)) {
+            live.stream
+                .allow(lock(&self.capacity).allowance(&self.name));
+        }
         let mut actions = Vec::new();
         let outcome = live.stream.feed(message, &mut actions);
         for action in actions {
@@ -270,6 +296,10 @@ impl Published {
         let source = live.stream.source_fault();
         if let Some(fault) = live.faults.source(source) {
             info!(stream = %self.name, "{fault}");
+        }
+        let cut = live.stream.cut();
+        if let Some(fault) = live.faults.room(cut) {
+            warn!(stream = %self.name, "{fault}");
         }
         match outcome {
             Err(error @ FeedError::Memory) => Err(PublishError::Stream(error)),
@@ -289,87 +319,9 @@ impl Published {
         live.tell();
     }
 
-    fn act(self: &Arc<Self>, live: &mut Live, action: Action) {
-        match action {
-            Action::Start(generation, plan) => {
-                live.feed = None;
-                self.generation.send_replace(generation);
-                self.encoders.start(self.clone(), generation, plan);
-            }
-            Action::Encode(input) => live.encode(input),
-            Action::Stop => {
-                live.feed = None;
-                self.generation.send_replace(0);
-            }
-            Action::StartSound(generation, sound) => {
-                live.sound = None;
-                self.sound.send_replace(generation);
-                self.encoders.start_sound(self.clone(), generation, sound);
-            }
-            Action::EncodeSound(input) => live.encode_sound(input),
-            Action::StopSound => {
-                live.sound = None;
-                self.sound.send_replace(0);
-            }
-        }
-    }
-
     /// The stream's name.
     pub const fn name(&self) -> &StreamName {
         &self.name
-    }
-
-    /// Returns once the encoder of `generation` is not wanted any more.
-    pub(crate) async fn unwanted(&self, generation: u64) {
-        let mut wanted = self.generation.subscribe();
-        let _closed = wanted.wait_for(|wanted| *wanted != generation).await;
-    }
-
-    /// The encoder of `generation` is up. What it is fed first goes in before anything else does.
-    pub(crate) fn encoder_up(&self, generation: u64, feed: Feed, encoder: Encoder) {
-        let mut live = lock(&self.live);
-        if *self.generation.borrow() != generation {
-            return;
-        }
-        live.feed = Some(feed);
-        live.counts.encoders += 1;
-        live.counts.encoder = Some(encoder);
-        for input in live.stream.encoder_started(generation) {
-            live.encode(input);
-        }
-    }
-
-    /// The stream has gone on to its next encoder.
-    pub(crate) fn encoder_changed(&self) {
-        lock(&self.live).counts.encoder_changes += 1;
-    }
-
-    /// The encoder of `generation` is gone.
-    pub(crate) fn encoder_down(&self, generation: u64) {
-        let mut live = lock(&self.live);
-        if *self.generation.borrow() == generation {
-            live.feed = None;
-        }
-        live.stream.encoder_stopped(generation);
-        self.tell(&mut live);
-    }
-
-    /// The encoder of `generation` says something.
-    pub(crate) fn encoded(&self, generation: u64, event: Event) {
-        let mut live = lock(&self.live);
-        self.hear_of_faults(&mut live, generation, &event);
-        live.counts.shed += u64::from(matches!(
-            event,
-            Event::Paced {
-                lag_ms: Some(_),
-                ..
-            }
-        ));
-        let outcome = live.stream.encoded(generation, event);
-        self.tell(&mut live);
-        if let Err(error) = outcome {
-            debug!(stream = %self.name, %error, "an encoded frame is not published");
-        }
     }
 
     /// Looks something up.

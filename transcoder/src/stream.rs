@@ -4,6 +4,7 @@
 //! A second connection of the same session goes on where the first stopped: stamps and frames that were there already
 //! change nothing. Another session starts afresh. Memory is bounded by [`Settings::memory`].
 
+mod encoded;
 mod encoder;
 mod offer;
 mod run;
@@ -21,6 +22,7 @@ use live::{
 };
 
 use crate::{
+    admission::{Allowance, Cut},
     archive::{self, News},
     blocking::Position,
     boundary::Boundary,
@@ -126,6 +128,7 @@ pub struct Stream {
     audio: Option<SoundTrack>,
     run: Option<Run>,
     generation: u64,
+    allowance: Allowance,
     counts: Counts,
     /// What happened to sessions, in order, until the shell takes it after each message.
     news: Vec<News>,
@@ -155,9 +158,25 @@ impl Stream {
             audio: None,
             run: None,
             generation: 0,
+            allowance: Allowance::default(),
             counts: Counts::default(),
             news: Vec::new(),
         }
+    }
+
+    /// What an encoder that starts from now on may take of the box. All, unless it is said.
+    pub const fn allow(&mut self, allowance: Allowance) {
+        self.allowance = allowance;
+    }
+
+    /// What the encoder is estimated to take, in thousandths of a processor.
+    pub fn encoding_cost(&self) -> u64 {
+        self.run.as_ref().map_or(0, |run| run.cost)
+    }
+
+    /// What of the ladder there was no room for.
+    pub fn cut(&self) -> Cut {
+        self.run.as_ref().map_or(Cut::Nothing, |run| run.cut)
     }
 
     /// The next message of the feed.
@@ -292,7 +311,7 @@ impl Stream {
             gap: stamp.kind == StampKind::Hold,
             held: stamp.kind == StampKind::Hold,
         };
-        let frame_rate = self.metadata.frame_rate;
+        let room = (self.metadata.frame_rate, self.allowance);
         let same = |run: &Run| {
             run.id == stamp.session
                 && stamp.msn.0.saturating_sub(run.open.msn.0) <= Self::MAX_MISSED
@@ -303,7 +322,7 @@ impl Stream {
                     self.counts.stamps += u64::from(run.open != boundary);
                     return;
                 }
-                run.start_encoder(&mut self.generation, frame_rate, actions);
+                run.start_encoder(&mut self.generation, room, actions);
                 run.stamp(boundary, actions);
             }
             None => {
@@ -316,7 +335,7 @@ impl Stream {
                 let tracks = (self.video.clone(), self.audio.clone());
                 let mut run = Run::new(stamp.session, boundary, limits, tracks, &self.settings);
                 actions.extend([Action::Stop, Action::StopSound]);
-                run.start_encoder(&mut self.generation, frame_rate, actions);
+                run.start_encoder(&mut self.generation, room, actions);
                 run.start_sound(&mut self.generation, actions);
                 run.begin(boundary);
                 self.forget();

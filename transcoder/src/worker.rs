@@ -24,6 +24,7 @@ mod gate;
 mod graph;
 mod keys;
 mod life;
+mod meter;
 mod order;
 mod pipeline;
 mod process;
@@ -153,6 +154,11 @@ pub enum Event {
         pace: Pace,
         /// How far a rung was behind; none when what was given up is taken back.
         lag_ms: Option<u64>,
+    },
+    /// What the worker took lately, in thousandths of a processor. The daemon's own end of the worker says it.
+    Used {
+        /// More than a thousand where it has several at once.
+        millicores: u64,
     },
     /// The worker cannot go on; nothing but the end follows.
     Failed {

@@ -325,6 +325,7 @@ fn note(rungs: &mut BTreeMap<Rendition, Rung>, event: Event) {
             let rung = rungs.get_mut(&rendition).expect("configured first");
             rung.samples.push((pts, key, bytes));
         }
+        Event::Used { .. } => {}
         Event::Paced { .. } => panic!("nobody is in a hurry"),
         Event::Failed { reason } => panic!("{reason}"),
     }

@@ -103,8 +103,8 @@ impl Sheet {
                 let first = answers.came.map_or(at, |(first, _)| first);
                 answers.came = Some((first, at));
             }
-            // Only of a worker in a hurry.
-            Event::Paced { .. } => {}
+            // Paces only of a worker in a hurry.
+            Event::Paced { .. } | Event::Used { .. } => {}
             Event::Failed { reason } => self.failed = Some(reason),
         }
     }

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use live::{MediaTime, Rendition, SessionId};
 
-use super::{Action, FeedError, Settings, encoder::Encoder, sound::Sound};
+use super::{Action, FeedError, Settings, encoded::Encoded, encoder::Encoder, sound::Sound};
 use crate::{
+    admission::{self, Allowance, Cut},
     archive::News,
     boundary::{Boundary, Recent, missed},
     codec::{SoundTrack, VideoCodec, VideoTrack},
@@ -16,7 +17,7 @@ use crate::{
     track::{AudioTrack, Fed, RungTrack, SourceTrack},
     window::{Limits, Text, Window, Written},
     wire_time,
-    worker::{Event, Input, Pace, Plan, RungPlan},
+    worker::{Event, Input, Pace, Plan},
 };
 
 #[derive(Debug, Clone)]
@@ -43,6 +44,10 @@ pub(super) struct Run {
     pub(super) encoder: Option<Encoder>,
     /// That of sound which players do not take.
     pub(super) sound: Sound,
+    /// What the box had no room for.
+    pub(super) cut: Cut,
+    /// What the encoder is estimated to cost.
+    pub(super) cost: u64,
     /// Decoding time of the newest video frame.
     last_dts: Option<MediaTime>,
     /// Distance of the two newest video frames, ticks.
@@ -53,32 +58,6 @@ pub(super) struct Run {
     pub(super) frame_rate: Option<u64>,
     /// Presentation time of the newest frame of any kind.
     pub(super) edge: MediaTime,
-}
-
-/// An encoded rung, and what its encoder said of it.
-#[derive(Debug, Clone)]
-pub(super) struct Encoded {
-    pub(super) track: RungTrack,
-    pub(super) codec: Option<VideoTrack>,
-    pub(super) plan: RungPlan,
-    /// What the box can do of it.
-    pub(super) pace: Pace,
-}
-
-impl Encoded {
-    fn set(&mut self, pace: Pace) {
-        self.pace = pace;
-        self.track.suspend(pace == Pace::Suspended);
-    }
-
-    /// Frames after the last one given that may be left out.
-    const fn left_out(&self) -> u64 {
-        match (self.plan.halved, self.pace) {
-            (true, Pace::Half) => 3,
-            (true, _) | (false, Pace::Half) => 1,
-            (false, _) => 0,
-        }
-    }
 }
 
 impl Run {
@@ -106,6 +85,8 @@ impl Run {
             rungs: BTreeMap::new(),
             encoder: None,
             sound: Sound::default(),
+            cut: Cut::Nothing,
+            cost: 0,
             last_dts: None,
             distance: 0,
             frames: 0,
@@ -183,11 +164,15 @@ impl Run {
     pub(super) fn start_encoder(
         &mut self,
         generation: &mut u64,
-        frame_rate: Option<u64>,
+        (frame_rate, allowance): (Option<u64>, Allowance),
         actions: &mut Vec<Action>,
     ) {
         let Some(video) = self.next_video.take() else {
             return;
+        };
+        let source = admission::Source {
+            size: (video.width(), video.height()),
+            frame_rate: ladder::frame_rate(&video).or(frame_rate),
         };
         let (limits, parts) = (self.limits, self.limits.parts);
         let recent = self.recent.clone();
@@ -195,7 +180,10 @@ impl Run {
         self.source
             .get_or_insert_with(|| SourceTrack::new(window(Rendition::Source), parts))
             .configure(video.clone());
-        let rungs = ladder::plan(&video, frame_rate, &self.settings.ladder);
+        let wanted = ladder::plan(&video, source.frame_rate, &self.settings.ladder);
+        let (rungs, cut) = source.admit(wanted, allowance);
+        self.cut = cut;
+        self.cost = source.cost(&rungs);
         for rung in &rungs {
             let encoded = self.rungs.entry(rung.rendition).or_insert_with(|| Encoded {
                 track: RungTrack::new(window(rung.rendition), parts),
@@ -355,7 +343,7 @@ impl Run {
                     rung.set(pace);
                 }
             }
-            Event::Failed { .. } => {}
+            Event::Used { .. } | Event::Failed { .. } => {}
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ impl Stream {
     pub fn slate_order(&self, generation: u64) -> Option<SlateOrder> {
         let run = self.run.as_ref()?;
         let current = run.encoder.as_ref()?.generation == generation;
-        let lacking = |(_, rung): &(&Rendition, &super::run::Encoded)| {
+        let lacking = |(_, rung): &(&Rendition, &super::encoded::Encoded)| {
             rung.codec.is_some() && rung.track.slate().is_none()
         };
         let rungs: BTreeSet<Rendition> =

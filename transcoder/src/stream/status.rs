@@ -27,6 +27,8 @@ pub struct StreamStatus {
     pub edge_ms: u64,
     /// `running`, `starting`, or `none` without encoded rungs.
     pub encoder: &'static str,
+    /// What of the ladder the box had no room for: `nothing`, `to_one` rung, `all`.
+    pub ladder_cut: &'static str,
     /// Messages without effect: frames.
     pub dropped_frames: u64,
     /// Messages without effect: stamps.
@@ -105,6 +107,7 @@ impl Stream {
                 Some(encoder) if encoder.running => "running",
                 Some(_) => "starting",
             },
+            ladder_cut: run.cut.name(),
             dropped_frames: self.counts.frames + run.audio.as_ref().map_or(0, |a| a.dropped()),
             stale_stamps: self.counts.stamps,
             renditions: run.windows().map(|(r, w)| rendition(run, r, w)).collect(),

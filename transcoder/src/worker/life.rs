@@ -84,6 +84,11 @@ impl Life {
         Ok((life, pipe::Receiver::from_owned_fd(stderr)?))
     }
 
+    /// The child's number, as long as it is the child's.
+    pub(super) fn pid(&self) -> Arc<Mutex<Option<Pid>>> {
+        Arc::clone(&self.pid)
+    }
+
     pub(super) fn kill(&self) {
         let pid = self.pid.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pid) = *pid {

@@ -63,7 +63,7 @@ impl Order {
     /// Takes the next event, or says what is wrong with it.
     pub(super) fn check(&mut self, event: &Event) -> Result<(), Disorder> {
         match *event {
-            Event::Failed { .. } | Event::Paced { .. } => Ok(()),
+            Event::Failed { .. } | Event::Paced { .. } | Event::Used { .. } => Ok(()),
             Event::Config {
                 rendition,
                 width,

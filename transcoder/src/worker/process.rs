@@ -32,6 +32,7 @@ use super::{
     feed::{Load, Orders, Queue},
     graph::Graph,
     life::Life,
+    meter::Meter,
     order::{Disorder, Order},
     protocol::{self, Frame, FromWorker, ProtocolError, ToWorker},
     tail::{Tail, one_line},
@@ -133,6 +134,7 @@ impl Process {
             events: event,
             load: queue.load(),
             orders,
+            meter: Meter::new(life.pid()),
             greeted: false,
             failed: false,
         };
@@ -176,6 +178,7 @@ struct Listener {
     events: mpsc::Sender<Event>,
     load: Arc<Load>,
     orders: Orders,
+    meter: Meter,
     greeted: bool,
     /// It has said why it cannot go on.
     failed: bool,
@@ -207,8 +210,13 @@ impl Listener {
         }
     }
 
-    /// Does as the watchdog says. `false` when nobody wants to hear any more.
+    /// Measures, and does as the watchdog says. `false` when nobody wants to hear any more.
     async fn look(&mut self) -> Result<bool, Broken> {
+        if let Some(millicores) = self.meter.taken()
+            && self.events.send(Event::Used { millicores }).await.is_err()
+        {
+            return Ok(false);
+        }
         let (paces, lag) = match self.load.look() {
             None => return Ok(true),
             Some(Verdict::Hung(silence)) => return Err(Broken::Silence(silence)),

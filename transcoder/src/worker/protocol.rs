@@ -319,7 +319,7 @@ impl FromWorker {
                 fields.put_u8(key.into());
                 Frame::new(&fields, bytes)
             }
-            Self::Event(Event::Paced { .. }) => None,
+            Self::Event(Event::Paced { .. } | Event::Used { .. }) => None,
             Self::Event(Event::Failed { mut reason }) => {
                 reason.truncate(reason.floor_char_boundary(MAX_REASON));
                 Frame::new(&[FAILED], reason.into())

@@ -73,7 +73,7 @@ async fn on_a_slow_box_the_largest_rung_gives_way_and_the_smallest_keeps_up() {
                     let age = show.frames[fed - 1].pts.since(pts) / 90;
                     oldest = oldest.max(age);
                 }
-                Event::Config { .. } => {}
+                Event::Config { .. } | Event::Used { .. } => {}
                 Event::Failed { reason } => panic!("{reason}"),
             },
         }

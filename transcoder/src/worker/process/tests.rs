@@ -22,6 +22,7 @@ async fn a_worker_that_takes_frames_and_gives_none_is_given_up() {
         events,
         load: queue.load(),
         orders,
+        meter: Meter::new(Arc::default()),
         failed: false,
         greeted: false,
     };
