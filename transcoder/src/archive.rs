@@ -30,7 +30,7 @@ pub struct News {
 pub enum Event {
     /// A segment is over.
     Closed(Closed),
-    /// A segment can be fetched no more, and nobody who follows the rules will ask for it.
+    /// A segment can be fetched no more: its time is over, or there was no memory for it and it was not on disk.
     Gone(Rendition, Msn),
     /// EXT-X-ENDLIST: nothing will be added to the session.
     Ended,
