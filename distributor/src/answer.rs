@@ -7,8 +7,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, request::Parts};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::ACCEPT_ENCODING,
+    request::Parts,
+};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use live::gzip;
 
 use crate::{
     connection::{BodyUsage, Usage},
@@ -16,7 +20,7 @@ use crate::{
     fill::{Found, Objects},
     metrics::{Metrics, Outcome},
     now, page, response,
-    response::{Conditions, Cors, Span, Stored},
+    response::{Coding, Conditions, Cors, Span, Stored},
     route::{Key, Refusal, Route, route},
 };
 
@@ -49,7 +53,7 @@ impl Answers {
         } else {
             // No request here has a body: it is not read, and the connection ends with the answer.
             (
-                response::bare(http::StatusCode::BAD_REQUEST).map(|()| Body::empty()),
+                response::bare(StatusCode::BAD_REQUEST).map(|()| Body::empty()),
                 Outcome::Refused,
             )
         };
@@ -112,27 +116,68 @@ impl Answers {
         } else {
             Outcome::Miss
         };
-        let etag = answer.head.etag.clone();
+        let is_text = key.object().is_playlist() && answer.head.status == StatusCode::OK;
+        let gzip = if is_text && takes_gzip(headers) {
+            answer.gzip()
+        } else {
+            None
+        };
+        let etag = match (&gzip, &answer.head.etag) {
+            (Some(_), Some(etag)) => of_gzip(etag),
+            (_, etag) => etag.clone(),
+        };
         let stored = Stored {
             status: answer.head.status,
             content_type: key.object().content_type(),
             etag: etag.as_ref(),
-            length: answer.head.length,
+            length: match &gzip {
+                Some(gzip) => Some(gzip.len() as u64),
+                None => answer.head.length,
+            },
             cache_control: answer
                 .class()
                 .cache_control(answer.head.status, answer.target_duration()),
             age: now().saturating_duration_since(answer.head.at),
             cache_status,
+            coding: match gzip {
+                Some(_) => Coding::Gzip,
+                None if is_text => Coding::Plain,
+                None => Coding::Only,
+            },
         };
         let (response, span) = Conditions::read(method, headers).answer(&stored);
-        let body = match span {
-            Span::Nothing => Body::empty(),
-            Span::Bytes { start, end } => {
+        let body = match (span, gzip) {
+            (Span::Nothing, _) => Body::empty(),
+            (Span::Bytes { start, end }, None) => {
                 Body::read(answer.read(start, end), usage.body(), self.metrics.clone())
+            }
+            (Span::Bytes { start, end }, Some(gzip)) => {
+                let piece = between(&gzip, start, end);
+                self.metrics.sent_bytes(piece.len());
+                Body::whole(piece)
             }
         };
         (response.map(|()| body), outcome)
     }
+}
+
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(gzip::is_accepted)
+}
+
+/// The tag of an object's compressed form.
+fn of_gzip(etag: &HeaderValue) -> Option<HeaderValue> {
+    let tag = etag.to_str().ok()?.strip_suffix('"')?;
+    HeaderValue::from_str(&format!("{tag}-gzip\"")).ok()
+}
+
+fn between(bytes: &Bytes, start: u64, end: Option<u64>) -> Bytes {
+    let at = |offset: u64| usize::try_from(offset).map_or(bytes.len(), |n| n.min(bytes.len()));
+    let end = end.map_or(bytes.len(), at);
+    bytes.slice(at(start).min(end)..end)
 }
 
 fn failed(failure: Failure) -> Response<Body> {

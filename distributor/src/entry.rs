@@ -5,12 +5,13 @@
 //! end of the object. Whoever drops the [`Writer`], by a panic even, has failed the entry: nobody waits for ever.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, StatusCode};
+use live::gzip;
 use tokio::sync::watch;
 
 use crate::freshness::{Class, TARGET_DURATION_ASSUMED, target_duration};
@@ -31,6 +32,8 @@ const OVERHEAD: u32 = 1024;
 pub(crate) struct Entry {
     class: Class,
     state: watch::Sender<State>,
+    /// What came, compressed for all who take it so.
+    gzip: OnceLock<Bytes>,
 }
 
 #[derive(Debug, Default)]
@@ -105,7 +108,11 @@ impl Entry {
             previous,
             ..State::default()
         });
-        let entry = Arc::new(Self { class, state });
+        let entry = Arc::new(Self {
+            class,
+            state,
+            gzip: OnceLock::new(),
+        });
         (entry.clone(), Writer { entry, asked: now })
     }
 
@@ -164,6 +171,12 @@ impl Entry {
         } else {
             arrived.max(declared)
         };
+        // A playlist is there compressed too, which is about a tenth.
+        let own = if self.class.is_playlist() {
+            own.saturating_add(own / 8)
+        } else {
+            own
+        };
         let previous = state
             .previous
             .as_ref()
@@ -172,6 +185,21 @@ impl Entry {
             .unwrap_or(u32::MAX)
             .saturating_add(previous)
             .saturating_add(OVERHEAD)
+    }
+
+    /// All of it compressed, once; none before it is complete.
+    fn gzip(&self) -> Option<Bytes> {
+        let whole: Vec<Bytes> = {
+            let state = self.state.borrow();
+            state.end.and_then(|end| end.result.ok())?;
+            state
+                .pieces
+                .iter()
+                .map(|(_, piece)| piece.clone())
+                .collect()
+        };
+        let compressed = || gzip::compress(&whole).into();
+        Some(self.gzip.get_or_init(compressed).clone())
     }
 
     /// Returns when no viewer is left.

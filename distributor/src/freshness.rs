@@ -48,7 +48,7 @@ impl Class {
             | Object::Segment(..)
             | Object::Sheet(_)
             | Object::Show(_, ShowObject::Init(..) | ShowObject::Segment(..)) => Self::Immutable,
-            Object::Media(_) if key.is_blocking() => Self::Blocking,
+            Object::Media(_) | Object::IFrames(_) if key.is_blocking() => Self::Blocking,
             // Pictures that change are kept and go stale as playlists do.
             Object::Media(_)
             | Object::Multivariant
@@ -208,6 +208,10 @@ mod tests {
         );
         assert_eq!(class("/live/a/index.m3u8", "_HLS_msn=4"), Class::Playlist);
         assert_eq!(class("/live/a/480p/iframes.m3u8", ""), Class::Playlist);
+        assert_eq!(
+            class("/live/a/480p/iframes.m3u8", "_HLS_msn=4"),
+            Class::Blocking
+        );
         assert_eq!(class("/live/a/poster.jpg", ""), Class::Playlist);
         assert_eq!(class("/live/a/storyboard-1.jpg", ""), Class::Immutable);
         assert_eq!(class("/live/a/vod/1/index.m3u8", ""), Class::Playlist);

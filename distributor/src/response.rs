@@ -10,14 +10,11 @@ use http::{
     header::{
         ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
         ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AGE,
-        ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-        IF_RANGE, ORIGIN, RANGE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+        ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+        IF_NONE_MATCH, IF_RANGE, ORIGIN, RANGE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
-
-mod range;
-
-pub(crate) use range::Wanted;
+use live::ByteRange;
 
 /// What a script may read of an answer from another origin. `Age` is what low-latency players tune in by.
 const EXPOSED: &str = "Age, Cache-Status, Content-Length, Content-Range, Date, ETag";
@@ -38,7 +35,7 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 pub(crate) struct Conditions {
     head: bool,
     if_none_match: Option<HeaderValue>,
-    range: Option<Wanted>,
+    range: Option<ByteRange>,
     if_range: Option<HeaderValue>,
 }
 
@@ -59,6 +56,19 @@ pub(crate) struct Stored<'a> {
     pub(crate) age: Duration,
     /// How it was come by (RFC 9211).
     pub(crate) cache_status: &'static str,
+    /// In which form it is sent.
+    pub(crate) coding: Coding,
+}
+
+/// A form of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coding {
+    /// The only one there is.
+    Only,
+    /// As it is, to who does not take it compressed.
+    Plain,
+    /// Compressed.
+    Gzip,
 }
 
 /// Which bytes follow a head.
@@ -83,7 +93,7 @@ impl Conditions {
             if_none_match: headers.get(IF_NONE_MATCH).cloned(),
             range: headers
                 .get(RANGE)
-                .and_then(|range| Wanted::parse(range.to_str().ok()?)),
+                .and_then(|range| ByteRange::parse(range.to_str().ok()?)),
             if_range: headers.get(IF_RANGE).cloned(),
         }
     }
@@ -99,6 +109,12 @@ impl Conditions {
         if stored.status != StatusCode::OK {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
             return (response, Span::Nothing);
+        }
+        if stored.coding != Coding::Only {
+            headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        }
+        if stored.coding == Coding::Gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         if let Some(etag) = stored.etag {
             headers.insert(ETAG, etag.clone());

@@ -59,8 +59,7 @@ pub(crate) struct Key {
 impl Key {
     /// The key of `path` asked for with `directives`, which count for a media playlist only.
     pub(crate) fn new(path: ObjectPath, directives: Directives) -> Self {
-        let is_media = matches!(path.object, Object::Media(_));
-        let directives = if is_media {
+        let directives = if takes_directives(path.object) {
             directives
         } else {
             Directives::default()
@@ -122,12 +121,17 @@ fn object(path: &str, query: &str) -> Result<Key, Refusal> {
     if matches!(path.object, Object::Show(_, ShowObject::File)) {
         return Err(Refusal::Unknown);
     }
-    let directives = if matches!(path.object, Object::Media(_)) {
+    let directives = if takes_directives(path.object) {
         Directives::parse(query).map_err(Refusal::Directives)?
     } else {
         Directives::default()
     };
     Ok(Key::new(path, directives))
+}
+
+/// Whether the object is a playlist that an origin may hold back or shorten (RFC 8216bis §6.2.5).
+const fn takes_directives(object: Object) -> bool {
+    matches!(object, Object::Media(_) | Object::IFrames(_))
 }
 
 #[cfg(test)]

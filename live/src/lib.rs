@@ -7,11 +7,14 @@
 pub mod cluster;
 pub mod cutter;
 pub mod fuzzing;
+#[cfg(feature = "gzip")]
+pub mod gzip;
 mod media_time;
 mod name;
 mod object;
 pub mod placement;
 pub mod playlist;
+mod range;
 mod rendition;
 mod segment;
 pub mod stamp;
@@ -24,5 +27,6 @@ pub use name::{StreamName, StreamNameError};
 pub use object::{
     Directives, DirectivesError, InitHash, Object, ObjectPath, ObjectPathError, ShowObject, Skip,
 };
+pub use range::ByteRange;
 pub use rendition::{Rendition, RenditionError};
 pub use segment::{Dsn, Msn, PartIndex, SessionId};

@@ -15,6 +15,7 @@ mod parse_multivariant;
 mod settled;
 mod value;
 mod wording;
+mod write_i_frames;
 mod write_media;
 mod write_multivariant;
 

@@ -2,7 +2,7 @@
 //!
 //! The shell asks again whenever the playlist changes, and gives up after [`deadline_ms`].
 
-use live::{Directives, Msn, PartIndex};
+use live::{Msn, PartIndex};
 
 use crate::part::PartTarget;
 
@@ -33,9 +33,14 @@ pub enum Answer {
 /// Segments that a request may be ahead of the last one (§6.2.5.2).
 const SEGMENTS_AHEAD: u64 = 2;
 
-/// Decides on a request to a playlist that exists; a playlist that does not is 404, whatever the directives.
-pub fn answer(directives: Directives, position: &Position, target: PartTarget) -> Answer {
-    let Some((msn, part)) = directives.block.filter(|_| !position.ended) else {
+/// Decides on a request to a playlist that exists, for what is to be in it; a playlist that does not exist is 404,
+/// whatever is asked.
+pub fn answer(
+    block: Option<(Msn, Option<PartIndex>)>,
+    position: &Position,
+    target: PartTarget,
+) -> Answer {
+    let Some((msn, part)) = block.filter(|_| !position.ended) else {
         return Answer::Now;
     };
     let last = match position.open_parts {
@@ -82,6 +87,8 @@ pub fn deadline_ms(target_duration: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use live::Directives;
+
     use super::*;
 
     const AT: Position = Position {
@@ -93,7 +100,7 @@ mod tests {
 
     fn ask(query: &str, position: &Position) -> Answer {
         let target = PartTarget::from_millis(500).unwrap();
-        answer(Directives::parse(query).unwrap(), position, target)
+        answer(Directives::parse(query).unwrap().block, position, target)
     }
 
     #[test]

@@ -77,8 +77,7 @@ impl Daemon for Transcoder {
         let store = Arc::new(store);
         let rtmp = chassis.bind("rtmp", config.rtmp.addresses())?;
         let http = chassis.bind("origin", config.origin.addresses())?;
-        let parts = config.streams.others().parts;
-        let origin = Origin::new(store.clone(), &config.secret, parts, chassis);
+        let origin = Origin::new(store.clone(), &config.secret, chassis);
         let origin = Arc::new(origin.with_recordings(shelf));
         let ingest = Arc::new(Ingest::new(store.clone(), config.secret, chassis));
         chassis.register(|registry| {

@@ -134,8 +134,14 @@ impl Ingest {
         tokio::select! {
             () = publisher.replaced() => {}
             () = self.shutdown.triggered() => {}
-            () = sleep(self.store.keep_for(&publisher)) => self.store.forget(&publisher),
+            () = self.let_go(&publisher) => {}
         }
+    }
+
+    async fn let_go(&self, publisher: &Publisher) {
+        sleep(self.store.keep_for(publisher)).await;
+        sleep(self.store.withdraw(publisher)).await;
+        self.store.forget(publisher);
     }
 
     fn now(&self) -> Duration {

@@ -206,6 +206,12 @@ fn encode_renditions(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading]) 
         |r| Some(r.late),
     )?;
     all(
+        "playlist_renders",
+        "Times that the playlist was written, however many asked",
+        Kind::Counter,
+        |r| Some(r.renders),
+    )?;
+    all(
         "window_bytes",
         "Bytes of media in memory",
         Kind::Gauge,

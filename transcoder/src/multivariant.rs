@@ -6,7 +6,8 @@
 use live::{
     Object, Rendition,
     playlist::{
-        AlternativeRendition, FrameRate, MediaType, Multivariant, Resolution, Text, Uri, Variant,
+        AlternativeRendition, FrameRate, IFrameVariant, MediaType, Multivariant, Resolution, Text,
+        Uri, Variant,
     },
 };
 
@@ -25,6 +26,8 @@ pub struct Offer<'a> {
     pub average_bps: u64,
     /// Largest bits per second of any segment, without the sound.
     pub peak_bps: u64,
+    /// Bits per second of the first pictures of segments alone.
+    pub i_frames_bps: u64,
 }
 
 /// The sound on offer.
@@ -61,6 +64,7 @@ pub fn write(offers: &[Offer<'_>], sound: Option<Sound<'_>>) -> Option<String> {
         independent_segments: true,
         renditions: sound.iter().map(alternative).collect(),
         variants,
+        i_frame_variants: i_frame_variants(offers),
         ..Multivariant::default()
     };
     Some(playlist.write())
@@ -77,10 +81,7 @@ fn variant(offer: &Offer<'_>, sound: Option<Sound<'_>>) -> Variant {
         bandwidth: offer.peak_bps.saturating_add(sound_bps),
         average_bandwidth: Some(offer.average_bps.saturating_add(sound_bps)),
         codecs: text(&codecs),
-        resolution: Some(Resolution {
-            width: offer.codec.width().into(),
-            height: offer.codec.height().into(),
-        }),
+        resolution: Some(resolution(offer)),
         frame_rate: offer
             .codec
             .frame_rate()
@@ -89,6 +90,31 @@ fn variant(offer: &Offer<'_>, sound: Option<Sound<'_>>) -> Variant {
         audio: sound.and_then(|_| text(GROUP)),
         pathway: None,
         uri: Uri::of(Object::Media(offer.rendition)),
+    }
+}
+
+/// For players that show pictures while they wind: those of the smallest rung, and of the source for large screens.
+fn i_frame_variants(offers: &[Offer<'_>]) -> Vec<IFrameVariant> {
+    let smallest = offers.iter().min_by_key(|offer| offer.codec.height());
+    let source = offers.iter().filter(|offer| {
+        offer.rendition == Rendition::Source
+            && smallest.is_some_and(|smallest| smallest.rendition != Rendition::Source)
+    });
+    let variant = |offer: &Offer<'_>| IFrameVariant {
+        bandwidth: offer.i_frames_bps,
+        average_bandwidth: Some(offer.i_frames_bps),
+        codecs: text(&offer.codec.codecs()),
+        resolution: Some(resolution(offer)),
+        pathway: None,
+        uri: Uri::of(Object::IFrames(offer.rendition)),
+    };
+    smallest.into_iter().chain(source).map(variant).collect()
+}
+
+fn resolution(offer: &Offer<'_>) -> Resolution {
+    Resolution {
+        width: offer.codec.width().into(),
+        height: offer.codec.height().into(),
     }
 }
 

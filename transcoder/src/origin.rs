@@ -12,7 +12,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use live::{
-    Directives, Object, ObjectPath, Rendition,
+    Directives, Object, ObjectPath,
     cluster::{ClusterSecret, Token},
     daemon::{
         Chassis, Shutdown,
@@ -21,26 +21,27 @@ use live::{
             registry::Registry,
         },
     },
+    gzip,
 };
-use tokio::{net::TcpStream, sync::watch, time::timeout};
+use tokio::{net::TcpStream, time::timeout};
 use tracing::debug;
 
 use crate::{
     archive::{Archive, Name, Unreadable},
-    blocking::{self, Answer},
-    part::PartTarget,
+    blocking,
     recording::Shelf,
     store::{Published, Store},
-    window::{Found, Text},
+    stream::{Outcome, Wanted},
 };
 use recorded::Recordings;
-use response::{Body, Freshness, refusal, success};
+use response::{Body, Freshness, Range, refusal, success};
 
 mod recorded;
 mod response;
 
-/// Connections at once: distributors keep a handful each.
-pub const MAX_CONNECTIONS: usize = 2048;
+/// Connections at once. Distributors keep a few hundred at most; the rest is for players that ask without one. Each
+/// takes 8 KiB while it waits for an answer and [`MAX_HEAD`] twice at most: 384 MiB, were all of them in use.
+pub const MAX_CONNECTIONS: usize = 12_288;
 /// Longest head of a request: the longest path is 200 bytes, the rest is the distributor's own.
 const MAX_HEAD: usize = 16 << 10;
 /// A connection that has not sent a whole head for so long is closed, kept-alive ones too.
@@ -53,25 +54,18 @@ pub struct Origin {
     archive: Archive,
     recordings: Option<Recordings>,
     token: Token,
-    parts: PartTarget,
     shutdown: Shutdown,
     requests: Family<[(&'static str, String); 2], Counter>,
 }
 
 impl Origin {
     /// Answers from `store`.
-    pub fn new(
-        store: Arc<Store>,
-        secret: &ClusterSecret,
-        parts: PartTarget,
-        chassis: &Chassis,
-    ) -> Self {
+    pub fn new(store: Arc<Store>, secret: &ClusterSecret, chassis: &Chassis) -> Self {
         Self {
             archive: store.archive().clone(),
             store,
             recordings: None,
             token: secret.origin_token(),
-            parts,
             shutdown: chassis.shutdown().clone(),
             requests: Family::default(),
         }
@@ -148,30 +142,39 @@ impl Origin {
         };
         let kind = kind_of(path.object);
         if let (Object::Show(session, object), Some(recordings)) = (path.object, &self.recordings) {
-            return (kind, recordings.get(&path.stream, session, object).await);
+            let whole = recordings.get(&path.stream, session, object).await;
+            return (kind, Range::read(request.headers()).of(whole));
         }
         let Some(published) = self.store.get(&path.stream) else {
             return (kind, refusal(StatusCode::NOT_FOUND));
         };
-        let response = match path.object {
-            Object::Multivariant => multivariant(&published),
-            Object::Media(rendition) => {
-                let query = request.uri().query().unwrap_or_default();
-                match Directives::parse(query) {
-                    Ok(directives) => self.playlist(&published, rendition, directives).await,
-                    Err(_) => refusal(StatusCode::BAD_REQUEST),
+        let directives = match Directives::parse(request.uri().query().unwrap_or_default()) {
+            Ok(directives) => directives,
+            // Once it is over they count for nothing (RFC 8216bis §6.2.5).
+            Err(_) if published.look(|stream| stream.is_ended()) => Directives::default(),
+            Err(_) if wanted(path.object, Directives::default()).is_some_and(is_playlist) => {
+                return (kind, refusal(StatusCode::BAD_REQUEST));
+            }
+            Err(_) => Directives::default(),
+        };
+        let headers = request.headers();
+        let response = match (path.object, wanted(path.object, directives)) {
+            (Object::Multivariant, _) => multivariant(&published, takes_gzip(headers)),
+            (object, Some(wanted)) => {
+                let outcome = self.outcome(&published, wanted).await;
+                if let Outcome::Saved(session, length, tag, stays) = outcome {
+                    let name = Name::of(published.name(), session, object);
+                    match self.saved(name, length).await {
+                        Ok(body) => success(object, body, tag, Freshness::Media(stays)),
+                        Err(status) => refusal(status),
+                    }
+                } else {
+                    say(object, directives, outcome, takes_gzip(headers))
                 }
             }
-            object @ (Object::Init(..) | Object::Segment(..) | Object::Part(..)) => {
-                self.media(&published, object).await
-            }
-            Object::IFrames(_)
-            | Object::Poster
-            | Object::Storyboard
-            | Object::Sheet(_)
-            | Object::Show(..) => refusal(StatusCode::NOT_FOUND),
+            (_, None) => refusal(StatusCode::NOT_FOUND),
         };
-        (kind, response)
+        (kind, Range::read(headers).of(response))
     }
 
     fn knows(&self, headers: &HeaderMap) -> bool {
@@ -182,127 +185,96 @@ impl Origin {
             .is_some_and(|token| self.token.matches(token))
     }
 
-    async fn playlist(
-        &self,
-        published: &Published,
-        rendition: Rendition,
-        directives: Directives,
-    ) -> Response<Body> {
-        self.when_ready(published, rendition, || {
-            published.look(|stream| {
-                let position = stream.position(rendition)?;
-                match blocking::answer(directives, &position, self.parts) {
-                    Answer::Wait => return Some(Ready::NotYet),
-                    Answer::TooFar => return Some(Ready::Say(refusal(StatusCode::BAD_REQUEST))),
-                    Answer::Now => {}
-                }
-                let written = stream.playlist(rendition)?;
-                let target = stream.target_duration()?;
-                let text = match directives.skip {
-                    Some(_) => written.delta,
-                    None => written.full,
-                };
-                let freshness = match directives.block {
-                    Some(_) => Freshness::Blocking(target),
-                    None => Freshness::Playlist,
-                };
-                let object = Object::Media(rendition);
-                let pieces = text.pieces;
-                Some(Ready::Say(success(object, pieces, text.tag, freshness)))
-            })
+    /// A segment from the disk, or the status to refuse it with.
+    async fn saved(&self, name: Option<Name>, length: u64) -> Result<Body, StatusCode> {
+        let name = name.ok_or(StatusCode::NOT_FOUND)?;
+        let reading = self.archive.read(&name, length).await;
+        reading.map(Body::Saved).map_err(|error| match error {
+            Unreadable::Missing => StatusCode::NOT_FOUND,
+            Unreadable::Busy => StatusCode::SERVICE_UNAVAILABLE,
         })
-        .await
     }
 
-    async fn media(&self, published: &Published, object: Object) -> Response<Body> {
-        let Some(rendition) = object.rendition() else {
-            return refusal(StatusCode::NOT_FOUND);
+    /// What there is to say, once there is; for at most three target durations.
+    async fn outcome(&self, published: &Published, wanted: Wanted) -> Outcome {
+        let mut place = match published.ask(wanted) {
+            Ok(outcome) => return outcome,
+            Err(place) => place,
         };
-        let mut saved = None;
-        let response = self
-            .when_ready(published, rendition, || {
-                let (session, found) = published.look(|s| (s.session(), s.find(object)));
-                match found {
-                    Found::Bytes(bytes, tag) => Some(Ready::Say(success(
-                        object,
-                        bytes,
-                        tag,
-                        Freshness::Immutable,
-                    ))),
-                    Found::Soon => Some(Ready::NotYet),
-                    Found::Saved(length, tag) => {
-                        let name = Name::of(published.name(), session?, object)?;
-                        saved = Some((name, length, tag));
-                        None
-                    }
-                    Found::Nothing => None,
-                }
-            })
-            .await;
-        let Some((name, length, tag)) = saved else {
-            return response;
-        };
-        match self.archive.read(&name, length).await {
-            Ok(reading) => success(object, Body::Saved(reading), tag, Freshness::Immutable),
-            Err(Unreadable::Missing) => refusal(StatusCode::NOT_FOUND),
-            Err(Unreadable::Busy) => refusal(StatusCode::SERVICE_UNAVAILABLE),
-        }
-    }
-
-    /// Asks `look` again whenever the rendition changes, until there is an answer or it took too long.
-    async fn when_ready(
-        &self,
-        published: &Published,
-        rendition: Rendition,
-        mut look: impl FnMut() -> Option<Ready>,
-    ) -> Response<Body> {
-        match look() {
-            Some(Ready::NotYet) => {}
-            Some(Ready::Say(response)) => return response,
-            None => return refusal(StatusCode::NOT_FOUND),
-        }
-        let Ok(_place) = published.waiting.try_acquire() else {
-            return refusal(StatusCode::SERVICE_UNAVAILABLE);
+        let Ok(_waits) = published.waiting.try_acquire() else {
+            return Outcome::NotYet;
         };
         let target = published.look(|stream| stream.target_duration());
         let deadline = Duration::from_millis(blocking::deadline_ms(target.unwrap_or_default()));
-        let changes = published.changes(rendition);
-        let answer = timeout(deadline, until_ready(changes, look));
+        let called = async {
+            let called = place.wait_for(Option::is_some).await;
+            called.map_or(Outcome::Nothing, |outcome| {
+                outcome.clone().unwrap_or(Outcome::Nothing)
+            })
+        };
         tokio::select! {
-            answer = answer => answer.unwrap_or_else(|_| refusal(StatusCode::SERVICE_UNAVAILABLE)),
-            () = self.shutdown.triggered() => refusal(StatusCode::SERVICE_UNAVAILABLE),
+            called = timeout(deadline, called) => called.unwrap_or(Outcome::NotYet),
+            () = self.shutdown.triggered() => Outcome::NotYet,
         }
     }
 }
 
-enum Ready {
-    NotYet,
-    Say(Response<Body>),
-}
-
-async fn until_ready(
-    mut changes: watch::Receiver<u64>,
-    mut look: impl FnMut() -> Option<Ready>,
-) -> Response<Body> {
-    loop {
-        match look() {
-            Some(Ready::Say(response)) => return response,
-            None => return refusal(StatusCode::NOT_FOUND),
-            Some(Ready::NotYet) => {}
-        }
-        if changes.changed().await.is_err() {
-            return refusal(StatusCode::NOT_FOUND);
-        }
+/// What a request for `object` may have to wait for; none for what is not served here.
+const fn wanted(object: Object, directives: Directives) -> Option<Wanted> {
+    match object {
+        Object::Media(rendition) => Some(Wanted::Playlist(rendition, directives.block)),
+        Object::IFrames(rendition) => Some(Wanted::IFrames(
+            rendition,
+            match directives.block {
+                Some((msn, _)) => Some(msn),
+                None => None,
+            },
+        )),
+        Object::Init(..) | Object::Segment(..) | Object::Part(..) => Some(Wanted::Media(object)),
+        Object::Multivariant
+        | Object::Poster
+        | Object::Storyboard
+        | Object::Sheet(_)
+        | Object::Show(..) => None,
     }
 }
 
-fn multivariant(published: &Published) -> Response<Body> {
-    match published.look(|stream| stream.multivariant()) {
-        Some(Text { pieces, tag }) => {
-            success(Object::Multivariant, pieces, tag, Freshness::Playlist)
+const fn is_playlist(wanted: Wanted) -> bool {
+    matches!(wanted, Wanted::Playlist(..) | Wanted::IFrames(..))
+}
+
+fn say(object: Object, directives: Directives, outcome: Outcome, gzip: bool) -> Response<Body> {
+    match outcome {
+        Outcome::Playlist(written, target) => {
+            let text = match directives.skip {
+                Some(_) => written.delta,
+                None => written.full,
+            };
+            let freshness = match directives.block {
+                Some(_) => Freshness::Blocking(target),
+                None => Freshness::Playlist,
+            };
+            response::playlist(object, &text, freshness, gzip)
         }
+        Outcome::Media(bytes, tag, stays) => success(object, bytes, tag, Freshness::Media(stays)),
+        Outcome::Nothing | Outcome::Saved(..) => refusal(StatusCode::NOT_FOUND),
+        Outcome::TooFar => refusal(StatusCode::BAD_REQUEST),
+        Outcome::NotYet => refusal(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+fn multivariant(published: &Published, gzip: bool) -> Response<Body> {
+    match published.look(|stream| stream.offered()) {
+        Some(text) => response::playlist(Object::Multivariant, &text, Freshness::Playlist, gzip),
         None => refusal(StatusCode::NOT_FOUND),
     }
+}
+
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(gzip::is_accepted)
 }
 
 const fn kind_of(object: Object) -> &'static str {

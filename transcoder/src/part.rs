@@ -84,6 +84,8 @@ pub struct CutPart {
     pub duration: u64,
     /// Whether it holds a keyframe.
     pub independent: bool,
+    /// How many of its bytes decode its first picture, when that is a keyframe of a video track.
+    pub picture: Option<u64>,
     /// The fragment.
     pub bytes: Bytes,
 }
@@ -219,18 +221,22 @@ impl PartCutter {
     fn close(&mut self, end: u64, out: &mut Vec<CutPart>) {
         let entries: Vec<Entry> = self.open.drain(..).map(|timed| timed.entry).collect();
         self.open_bytes = 0;
+        let rest: usize = entries.iter().skip(1).map(|entry| entry.bytes.len()).sum();
+        let starts = self.kind == MediaKind::Video && entries.first().is_some_and(|e| e.key);
         let fragment = Fragment {
             kind: self.kind,
             sequence: sequence_number(self.msn, self.next),
             decode_time: self.part_start,
             entries: &entries,
         };
+        let bytes = fragment.write();
         out.push(CutPart {
+            picture: u64::try_from(bytes.len() - rest).ok().filter(|_| starts),
             index: self.next,
             start: self.part_start,
             duration: end.saturating_sub(self.part_start),
             independent: self.kind == MediaKind::Audio || entries.iter().any(|entry| entry.key),
-            bytes: fragment.write(),
+            bytes,
         });
         self.next = self.next.next();
         self.part_start = end;

@@ -9,12 +9,17 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use live::{Rendition, StreamName};
+use live::StreamName;
 use tokio::sync::{Semaphore, watch};
 use tracing::{debug, info, warn};
 
 mod encoding;
+mod lines;
 mod sound;
+mod staying;
+
+pub use lines::Place;
+use lines::{Lines, Served};
 
 use crate::{
     admission::Capacity,
@@ -23,12 +28,13 @@ use crate::{
     fault::Faults,
     feed::{self, ReadError},
     recording::{Recorder, Tape},
-    stream::{FeedError, Message, SettingsByName, Stream, StreamStatus},
+    stream::{FeedError, Message, Outcome, SettingsByName, Stream, StreamStatus, Wanted},
     worker::{Encoder, Feed, FeedError as EncoderFull},
 };
 
-/// Requests that wait for one stream: distributors share theirs, so a few per distributor and rendition.
-pub const MAX_WAITING: usize = 4096;
+/// Requests that wait for one stream. Distributors share theirs, so that a few per distributor and rendition are usual;
+/// but players may ask without one. A request that waits takes less than 4 KiB beside its connection.
+pub const MAX_WAITING: usize = 16_384;
 
 /// All streams.
 #[derive(Debug)]
@@ -66,7 +72,8 @@ struct Live {
     feed: Option<Feed>,
     tape: Option<Tape>,
     sound: Option<Feed>,
-    versions: BTreeMap<Rendition, watch::Sender<u64>>,
+    lines: Lines,
+    served: Served,
     counts: Counts,
     faults: Faults,
 }
@@ -162,7 +169,8 @@ impl Store {
                         feed: None,
                         tape: self.tape(name),
                         sound: None,
-                        versions: BTreeMap::new(),
+                        lines: Lines::default(),
+                        served: Served::default(),
                         counts: Counts::default(),
                         faults: Faults::default(),
                     }),
@@ -186,6 +194,7 @@ impl Store {
         let mut live = lock(&published.live);
         live.counts.publishers = id;
         live.faults = Faults::default();
+        live.stream.readmit();
         drop(live);
         Some(Publisher { id, published })
     }
@@ -203,31 +212,6 @@ impl Store {
     /// All streams, by name.
     pub fn all(&self) -> Vec<Arc<Published>> {
         lock(&self.streams).values().cloned().collect()
-    }
-
-    /// Forgets a stream, unless somebody has published it since `publisher`.
-    pub fn forget(&self, publisher: &Publisher) {
-        let mut streams = lock(&self.streams);
-        if publisher.is_newest() {
-            streams.remove(&publisher.published.name);
-            publisher.published.generation.send_replace(0);
-            publisher.published.sound.send_replace(0);
-            lock(&self.capacity).stopped(&publisher.published.name);
-            let mut live = lock(&publisher.published.live);
-            live.stream.forget();
-            publisher.published.tell(&mut live);
-            info!(stream = %publisher.published.name, "the stream is forgotten");
-        }
-    }
-
-    /// How long a stream stays after its last publisher is gone: as long as somebody may still play from its
-    /// playlists when it ended (RFC 8216bis §6.2.2), else until another transcoder has surely taken over.
-    pub fn keep_for(&self, publisher: &Publisher) -> std::time::Duration {
-        /// A mux that restarts is back in a second, and a network that broke in less than this or not soon.
-        const LOST: std::time::Duration = std::time::Duration::from_secs(60);
-        let live = lock(&publisher.published.live);
-        let window = std::time::Duration::from_millis(self.settings.of(publisher.name()).window_ms);
-        if live.stream.is_ended() { window } else { LOST }
     }
 }
 
@@ -265,7 +249,7 @@ impl Publisher {
         if let Some(fault) = live.faults.message(message) {
             info!(stream = %name, "{fault}");
         }
-        match feed::read(message) {
+        let outcome = match feed::read(message) {
             Ok(Some(message)) => self.published.feed(&mut live, message),
             Ok(None) => Ok(()),
             Err(error) => {
@@ -273,7 +257,9 @@ impl Publisher {
                 report_unreadable(&error);
                 Ok(())
             }
-        }
+        };
+        unlock(live);
+        outcome
     }
 }
 
@@ -329,9 +315,15 @@ impl Published {
         at(&mut lock(&self.live).stream)
     }
 
-    /// Changes whenever the rendition's playlist does.
-    pub fn changes(&self, rendition: Rendition) -> watch::Receiver<u64> {
-        lock(&self.live).watch(rendition).subscribe()
+    /// What there is to say to a request, or a place in the line of those who wait for it.
+    pub fn ask(&self, wanted: Wanted) -> Result<Outcome, Place> {
+        let mut live = lock(&self.live);
+        let outcome = live.stream.outcome(wanted);
+        if outcome == Outcome::NotYet {
+            Err(live.lines.join(wanted))
+        } else {
+            Ok(outcome)
+        }
     }
 
     /// What an operator sees, and what was counted.
@@ -375,22 +367,17 @@ impl Live {
         }
     }
 
-    fn watch(&mut self, rendition: Rendition) -> &watch::Sender<u64> {
-        self.versions
-            .entry(rendition)
-            .or_insert_with(|| watch::Sender::new(0))
-    }
-
-    /// Wakes those who wait for what has changed.
+    /// Lets go of the lines whose wait is over, to be called when it is unlocked.
     fn tell(&mut self) {
-        for (rendition, version) in self.stream.versions() {
-            let sender = self
-                .versions
-                .entry(rendition)
-                .or_insert_with(|| watch::Sender::new(0));
-            sender.send_if_modified(|known| std::mem::replace(known, version) != version);
-        }
+        self.lines.serve(&mut self.stream, &mut self.served);
     }
+}
+
+/// Unlocks the stream, then calls those whose wait is over.
+fn unlock(mut live: MutexGuard<'_, Live>) {
+    let served = std::mem::take(&mut live.served);
+    drop(live);
+    served.call();
 }
 
 /// A panic while the lock was held is a bug that is counted elsewhere; the stream goes on.

@@ -6,12 +6,14 @@
 
 mod encoded;
 mod encoder;
+mod former;
 mod offer;
 mod run;
 mod settings;
 mod slate;
 mod sound;
 mod status;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -33,10 +35,12 @@ use crate::{
     window::{Found, Limits, Text, Written},
     worker::{Event, Input, Plan},
 };
+use former::Former;
 use run::Run;
 pub use settings::{Settings, SettingsByName};
 pub use slate::SlateOrder;
 pub use status::{RenditionStatus, StreamStatus};
+pub use wanted::{Outcome, Wanted};
 
 /// What a publisher says of its stream (onMetaData), for the multivariant playlist only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -127,6 +131,9 @@ pub struct Stream {
     video: Option<VideoTrack>,
     audio: Option<SoundTrack>,
     run: Option<Run>,
+    former: Option<Former>,
+    /// The publisher is long gone: playlists are served no more.
+    withdrawn: bool,
     generation: u64,
     allowance: Allowance,
     counts: Counts,
@@ -157,6 +164,8 @@ impl Stream {
             video: None,
             audio: None,
             run: None,
+            former: None,
+            withdrawn: false,
             generation: 0,
             allowance: Allowance::default(),
             counts: Counts::default(),
@@ -234,36 +243,47 @@ impl Stream {
     /// What happened to the stream's segments, each told once.
     pub fn news(&mut self) -> Vec<News> {
         let mut news = std::mem::take(&mut self.news);
-        news.extend(self.run.iter_mut().flat_map(Run::news));
+        let former = self.former.iter_mut().map(|former| &mut former.run);
+        news.extend(former.chain(&mut self.run).flat_map(Run::news));
         news
     }
 
     /// A segment is on disk.
     pub fn saved(&mut self, session: SessionId, rendition: Rendition, msn: Msn) {
-        let run = self.run.as_mut().filter(|run| run.id == session);
+        let former = self.former.as_mut().map(|former| &mut former.run);
+        let mut runs = self.run.iter_mut().chain(former);
+        let run = runs.find(|run| run.id == session);
         if let Some(window) = run.and_then(|run| run.window_mut(rendition)) {
             window.saved(msn);
         }
     }
 
-    /// The session whose objects are found now.
+    /// The session that is being published.
     pub fn session(&self) -> Option<SessionId> {
         self.run.as_ref().map(|run| run.id)
     }
 
-    /// Nothing of the session can be fetched any more.
+    /// Playlists are served no more; what is in them stays (RFC 8216bis §6.2.2).
+    pub fn withdraw(&mut self) {
+        self.withdrawn = true;
+    }
+
+    /// There is a publisher again.
+    pub fn readmit(&mut self) {
+        self.withdrawn = false;
+    }
+
+    /// Nothing can be fetched any more.
     pub fn forget(&mut self) {
-        if let Some(mut run) = self.run.take() {
-            self.news.extend(run.news());
-            self.news.push(News {
-                session: run.id,
-                event: archive::Event::Over,
-            });
+        self.let_go_of_former();
+        if let Some(run) = self.run.take() {
+            self.let_go(run);
         }
     }
 
     fn fit(&mut self) -> Result<(), FeedError> {
         let memory = self.settings.memory;
+        self.fit_former(memory);
         let fits = self.run.as_mut().is_none_or(|run| run.fit(memory));
         if fits { Ok(()) } else { Err(FeedError::Memory) }
     }
@@ -338,11 +358,11 @@ impl Stream {
                 run.start_encoder(&mut self.generation, room, actions);
                 run.start_sound(&mut self.generation, actions);
                 run.begin(boundary);
-                self.forget();
-                self.run = Some(run);
+                self.succeed(run);
             }
         }
         self.offer();
+        self.age_former();
     }
 
     /// The encoder of `generation` is up: what to feed it first.
@@ -370,35 +390,45 @@ impl Stream {
     }
 
     /// The renditions, each with a number that rises when its playlist changes.
-    pub fn versions(&self) -> impl Iterator<Item = (Rendition, u64)> {
-        self.run.iter().flat_map(|run| {
-            run.windows()
-                .map(|(rendition, window)| (rendition, window.version()))
-        })
+    #[cfg(test)]
+    pub(crate) fn versions(&self) -> impl Iterator<Item = (Rendition, u64)> {
+        let windows = self.run.iter().flat_map(Run::windows);
+        windows.map(|(rendition, window)| (rendition, window.version()))
     }
 
-    /// The multivariant playlist, once there is one.
+    /// The session's multivariant playlist, once there is one.
     pub fn multivariant(&self) -> Option<Text> {
-        self.run.as_ref().and_then(|run| run.multivariant.clone())
+        self.run.as_ref()?.multivariant.clone()
+    }
+
+    /// The multivariant playlist that is served.
+    pub fn offered(&self) -> Option<Text> {
+        let former = self.former.as_ref().map(|former| &former.run);
+        let mut runs = self.run.iter().chain(former).filter(|_| !self.withdrawn);
+        runs.find_map(|run| run.multivariant.clone())
     }
 
     /// A media playlist as it is now. `None` when the rendition has nothing yet, or there is no such.
     pub fn playlist(&mut self, rendition: Rendition) -> Option<Written> {
-        self.run.as_mut()?.playlist(rendition)
+        self.serving_mut(rendition)?.playlist(rendition)
+    }
+
+    /// An I-frame playlist as it is now. `None` when there is no picture, or none yet.
+    pub fn i_frames(&mut self, rendition: Rendition) -> Option<Written> {
+        self.serving_mut(rendition)?
+            .window_mut(rendition)?
+            .i_frames()
     }
 
     /// How far a rendition has come, once it has a playlist.
     pub fn position(&self, rendition: Rendition) -> Option<Position> {
-        let window = self.run.as_ref()?.window(rendition)?;
+        let window = self.serving(rendition)?.window(rendition)?;
         window.has_media().then(|| window.position())
     }
 
     /// What is under the path of an immutable object.
     pub fn find(&self, object: Object) -> Found {
-        object
-            .rendition()
-            .and_then(|rendition| self.run.as_ref()?.window(rendition))
-            .map_or(Found::Nothing, |window| window.find(object))
+        self.find_with_session(object).1
     }
 
     /// EXT-X-TARGETDURATION in seconds, while there is a session.

@@ -5,9 +5,11 @@
 //! newest after that. The playlist is written once per version and shared by all who ask. A path names the same bytes
 //! for ever.
 
+use std::sync::{Arc, OnceLock};
+
 use bytes::Bytes;
 use live::{
-    InitHash, MediaTime, Msn, Object, Rendition,
+    InitHash, MediaTime, Msn, Object, Rendition, gzip,
     playlist::{
         MediaPlaylist, OpenSegment, Part, ProgramDateTime, Seconds, Segment, SegmentHead,
         ServerControl, Settled, Uri,
@@ -21,9 +23,11 @@ use crate::{
 };
 
 mod answers;
+mod i_frames;
 mod objects;
 mod slide;
 
+use i_frames::IFrames;
 use objects::Objects;
 
 /// What a window is told once.
@@ -57,11 +61,14 @@ pub struct Window {
     map: Option<Uri>,
     /// The newest segments that stay in memory although they are on disk, the open one included.
     in_memory: usize,
+    i_frames: IFrames,
     open: Option<Boundary>,
     /// Presentation time of the newest segment's first sample.
     start: MediaTime,
     version: u64,
     written: Option<Written>,
+    /// How many times the playlist was written.
+    renders: u64,
     gaps: u64,
     peak_bps: u64,
     newest_bps: u64,
@@ -85,9 +92,23 @@ pub struct Text {
     pub pieces: Vec<Bytes>,
     /// Hash of what they say.
     pub tag: InitHash,
+    /// Compressed, once somebody has asked for it so.
+    gzip: Arc<OnceLock<Bytes>>,
 }
 
 impl Text {
+    /// In pieces, and what tells them from others.
+    pub fn new((pieces, tag): (Vec<Bytes>, InitHash)) -> Self {
+        let gzip = Arc::default();
+        Self { pieces, tag, gzip }
+    }
+
+    /// The bytes as gzip, compressed once for all who ask.
+    pub fn gzip(&self) -> Bytes {
+        let compressed = || gzip::compress(&self.pieces).into();
+        self.gzip.get_or_init(compressed).clone()
+    }
+
     /// The bytes in one piece.
     pub fn whole(&self) -> Bytes {
         match self.pieces.as_slice() {
@@ -102,6 +123,7 @@ impl From<String> for Text {
         Self {
             tag: InitHash::of(text.as_bytes()),
             pieces: vec![text.into()],
+            gzip: Arc::default(),
         }
     }
 }
@@ -151,10 +173,12 @@ impl Window {
             objects: Objects::default(),
             map: None,
             in_memory: usize::MAX,
+            i_frames: IFrames::default(),
             open: None,
             start: MediaTime::default(),
             version: 0,
             written: None,
+            renders: 0,
             gaps: 0,
             peak_bps: 0,
             newest_bps: 0,
@@ -208,6 +232,7 @@ impl Window {
                 gap: false,
             });
         }
+        self.i_frames.part(part.index, part.picture);
         self.objects.push(part.bytes);
         self.touch();
     }
@@ -261,6 +286,8 @@ impl Window {
 
     /// A segment is over.
     fn list(&mut self, open: &Boundary, segment: Segment, parts: Vec<Bytes>) {
+        let first = self.playlist.media_sequence;
+        self.i_frames.close(open.msn, &segment, first);
         self.closed.push(Closed {
             rendition: self.rendition,
             msn: open.msn,
@@ -357,11 +384,17 @@ impl Window {
     fn touch(&mut self) {
         self.version += 1;
         self.written = None;
+        self.i_frames.touch();
     }
 
     /// Rises whenever the playlist changes.
     pub const fn version(&self) -> u64 {
         self.version
+    }
+
+    /// How many times the playlist was written: at most once for each change, and never when nobody asks.
+    pub const fn renders(&self) -> u64 {
+        self.renders
     }
 
     /// Bytes of media held.

@@ -83,6 +83,11 @@ impl Answer {
         }
     }
 
+    /// The whole of it compressed, once for all who ask.
+    pub(crate) fn gzip(&self) -> Option<Bytes> {
+        self.viewer.entry.gzip()
+    }
+
     /// Its class, for how long it counts.
     pub(crate) fn class(&self) -> Class {
         self.viewer.entry.class

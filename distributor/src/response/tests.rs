@@ -10,6 +10,7 @@ fn stored(length: Option<u64>) -> Stored<'static> {
         cache_control: "public, max-age=3600, immutable".to_owned(),
         age: Duration::from_millis(2900),
         cache_status: "Footlight; hit",
+        coding: Coding::Only,
     }
 }
 

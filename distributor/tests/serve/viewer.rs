@@ -302,3 +302,27 @@ async fn what_is_under_way_when_the_daemon_stops_comes_whole() {
     }
     stage.chassis.tasks().empty().await;
 }
+
+#[tokio::test]
+async fn a_playlist_is_compressed_for_those_who_take_it() {
+    const PLAYLIST: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-MEDIA-SEQUENCE:1\n";
+    let origin = Origin::fixed(PLAYLIST).await;
+    let stage = Stage::new(&[&origin]).await;
+    let mut viewer = stage.viewer().await;
+    let path = "/live/stage/480p/media.m3u8?_HLS_msn=7";
+    let plain = viewer.get(path).await;
+    let gzip = [("accept-encoding", "gzip, deflate, br")];
+    let small = viewer.send(ask("GET", path, &gzip)).await.unwrap();
+    assert_eq!(&plain.body[..], PLAYLIST.as_bytes());
+    assert_eq!(small.header("content-encoding"), "gzip");
+    assert_eq!(small.body, live::gzip::compress(&[PLAYLIST]));
+    assert_eq!(small.header("content-length"), small.body.len().to_string());
+    assert_eq!(small.header("vary"), "Accept-Encoding");
+    assert_eq!(plain.header("vary"), "Accept-Encoding");
+    assert_eq!(origin.asked().len(), 1, "one fetch for both");
+    let media = viewer
+        .send(ask("GET", "/live/stage/480p/7.m4s", &gzip))
+        .await
+        .unwrap();
+    assert_eq!(media.header("content-encoding"), "");
+}

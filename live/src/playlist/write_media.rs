@@ -180,7 +180,7 @@ pub(super) fn write_start(out: &mut String, start: &Start) -> fmt::Result {
     )
 }
 
-fn write_skip(out: &mut String, skipped: &Skipped) -> fmt::Result {
+pub(super) fn write_skip(out: &mut String, skipped: &Skipped) -> fmt::Result {
     write!(out, "#EXT-X-SKIP:SKIPPED-SEGMENTS={}", skipped.segments)?;
     if let Some(removed) = &skipped.removed_date_ranges {
         write!(out, ",RECENTLY-REMOVED-DATERANGES=\"{removed}\"")?;

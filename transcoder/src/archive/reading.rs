@@ -51,6 +51,17 @@ impl Reading {
         }
     }
 
+    /// Of what is still to come the bytes from `start` to before `end`. Before anything was read.
+    #[must_use]
+    pub fn between(self, start: u64, end: u64) -> Self {
+        let end = end.min(self.left);
+        Self {
+            at: self.at.saturating_add(start),
+            left: end.saturating_sub(start),
+            ..self
+        }
+    }
+
     /// Bytes that are still to come.
     pub const fn left(&self) -> u64 {
         self.left

@@ -9,13 +9,13 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{
-    Response, StatusCode,
+    HeaderMap, Response, StatusCode,
     body::{Body as HttpBody, Frame, SizeHint},
     header::{self, HeaderValue},
 };
-use live::{InitHash, Object};
+use live::{ByteRange, InitHash, Object};
 
-use crate::archive::Reading;
+use crate::{archive::Reading, window::Text};
 
 /// What is sent.
 #[derive(Debug)]
@@ -27,6 +27,38 @@ pub(super) enum Body {
 }
 
 impl Body {
+    /// Its bytes.
+    fn length(&self) -> u64 {
+        match self {
+            Self::Pieces(_, length) => *length,
+            Self::Saved(reading) => reading.left(),
+        }
+    }
+
+    /// The bytes from `start` to before `end`.
+    fn between(self, start: u64, end: u64) -> Self {
+        let all = match self {
+            Self::Pieces(all, _) => all,
+            Self::Saved(reading) => return Self::Saved(reading.between(start, end)),
+        };
+        let mut at = 0;
+        let mut pieces = Vec::new();
+        for piece in all {
+            let length = length_of(&piece);
+            // Where the range begins and ends within the piece, which fits in memory.
+            let within = |offset: u64| {
+                let offset = offset.saturating_sub(at).min(length);
+                usize::try_from(offset).unwrap_or(usize::MAX)
+            };
+            let piece = piece.slice(within(start)..within(end));
+            at += length;
+            if !piece.is_empty() {
+                pieces.push(piece);
+            }
+        }
+        pieces.into()
+    }
+
     /// The answer to HEAD: nothing is sent.
     pub(super) fn withheld(self) -> Self {
         Self::default()
@@ -76,10 +108,7 @@ impl HttpBody for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(match self {
-            Self::Pieces(_, left) => *left,
-            Self::Saved(reading) => reading.left(),
-        })
+        SizeHint::with_exact(self.length())
     }
 }
 
@@ -88,6 +117,9 @@ impl HttpBody for Body {
 pub(super) enum Freshness {
     /// The path names the same bytes for ever.
     Immutable,
+    /// The path names the same bytes for ever, and they can be fetched for so many seconds at least (RFC 8216bis
+    /// §6.2.2).
+    Media(u64),
     /// A playlist whose request said what must be in it: six target durations (seconds), since what it was asked for
     /// stays true (RFC 8216bis §6.2.5.2).
     Blocking(u32),
@@ -97,12 +129,13 @@ pub(super) enum Freshness {
 
 impl Freshness {
     fn cache_control(self) -> HeaderValue {
+        let of = |text: String| {
+            HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-store"))
+        };
         match self {
             Self::Immutable => HeaderValue::from_static("public, max-age=86400, immutable"),
-            Self::Blocking(target) => {
-                let text = format!("public, max-age={}", u64::from(target) * 6);
-                HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("no-store"))
-            }
+            Self::Media(seconds) => of(format!("public, max-age={seconds}, immutable")),
+            Self::Blocking(target) => of(format!("public, max-age={}", u64::from(target) * 6)),
             Self::Playlist => HeaderValue::from_static("public, max-age=1"),
         }
     }
@@ -116,7 +149,7 @@ pub(super) fn success(
     freshness: Freshness,
 ) -> Response<Body> {
     let body = body.into();
-    let length = body.size_hint().exact().unwrap_or_default();
+    let length = body.length();
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     // Said here, since to HEAD it is said without the bytes.
@@ -128,6 +161,81 @@ pub(super) fn success(
     headers.insert(header::CACHE_CONTROL, freshness.cache_control());
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{tag}\"")) {
         headers.insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// Which bytes of an object are asked for.
+#[derive(Debug)]
+pub(super) struct Range<'a> {
+    bytes: Option<ByteRange>,
+    unless_changed: Option<&'a HeaderValue>,
+}
+
+impl<'a> Range<'a> {
+    /// Those that the request's head names; all of them where that cannot be read (RFC 9110 §14.2).
+    pub(super) fn read(headers: &'a HeaderMap) -> Self {
+        let bytes = headers
+            .get(header::RANGE)
+            .and_then(|value| ByteRange::parse(value.to_str().ok()?));
+        Self {
+            bytes,
+            unless_changed: headers.get(header::IF_RANGE),
+        }
+    }
+
+    /// `answer` with these of its bytes: 206 or 416; as it is, if it is no whole medium.
+    pub(super) fn of(&self, answer: Response<Body>) -> Response<Body> {
+        let (mut head, body) = answer.into_parts();
+        let tag = head.headers.get(header::ETAG);
+        let unchanged = self.unless_changed.is_none_or(|given| tag == Some(given));
+        let is_medium = head.status == StatusCode::OK && !head.headers.contains_key(header::VARY);
+        let Some(range) = self.bytes.filter(|_| unchanged && is_medium) else {
+            return Response::from_parts(head, body);
+        };
+        let length = body.length();
+        let (status, said, body) = match range.within(length) {
+            Some((start, end)) => (
+                StatusCode::PARTIAL_CONTENT,
+                format!("bytes {start}-{}/{length}", end.saturating_sub(1)),
+                body.between(start, end),
+            ),
+            None => (
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                format!("bytes */{length}"),
+                Body::default(),
+            ),
+        };
+        head.status = status;
+        head.headers
+            .insert(header::CONTENT_LENGTH, body.length().into());
+        if let Ok(said) = HeaderValue::try_from(said) {
+            head.headers.insert(header::CONTENT_RANGE, said);
+        }
+        Response::from_parts(head, body)
+    }
+}
+
+/// 200 with a playlist, compressed for those who take `gzip`. The two forms have a tag each (RFC 9110 §8.8.3.3).
+pub(super) fn playlist(
+    object: Object,
+    text: &Text,
+    freshness: Freshness,
+    gzip: bool,
+) -> Response<Body> {
+    let pieces = if gzip {
+        vec![text.gzip()]
+    } else {
+        text.pieces.clone()
+    };
+    let mut response = success(object, pieces, text.tag, freshness);
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Ok(tag) = HeaderValue::from_str(&format!("\"{}-gzip\"", text.tag)) {
+            headers.insert(header::ETAG, tag);
+        }
     }
     response
 }

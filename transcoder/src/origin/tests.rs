@@ -4,10 +4,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use live::{
+    Rendition,
     daemon::ConnectionLimit,
     playlist::{MediaPlaylist, Uri},
 };
 use tokio::task::JoinHandle;
+
+mod forms;
 
 use super::*;
 use crate::{
@@ -58,19 +61,14 @@ impl Stand {
             ..settings()
         };
         let encoders = crate::show::encoders(&chassis);
-        let store = Store::new(settings.clone().into(), encoders).with_archive(archive.clone());
+        let store = Store::new(settings.into(), encoders).with_archive(archive.clone());
         let store = Arc::new(store);
         chassis.spawn(
             "archive",
             archive.run(store.clone(), chassis.shutdown().clone()),
         );
         let secret = ClusterSecret::new("0123456789abcdef").unwrap();
-        let origin = Arc::new(Origin::new(
-            store.clone(),
-            &secret,
-            settings.parts,
-            &chassis,
-        ));
+        let origin = Arc::new(Origin::new(store.clone(), &secret, &chassis));
         let loopback = ([127, 0, 0, 1], 0).into();
         for listener in chassis.bind("origin", &[loopback]).unwrap() {
             let limit = ConnectionLimit::new(8);
@@ -370,5 +368,43 @@ async fn a_shutdown_answers_those_who_wait() {
     assert_eq!(
         answer.await.unwrap().status,
         StatusCode::SERVICE_UNAVAILABLE
+    );
+}
+
+#[tokio::test]
+async fn all_in_a_line_are_given_one_playlist_that_was_written_once() {
+    let mut stand = Stand::new(3);
+    let open = stand
+        .get("/live/stage/source/media.m3u8")
+        .await
+        .playlist()
+        .open_msn();
+    let renders = |stand: &Stand| {
+        let published = stand.store.get(&"stage".parse().unwrap()).unwrap();
+        published.status().0.unwrap().renditions[0].renders
+    };
+    let path = format!("/live/stage/source/media.m3u8?_HLS_msn={open}");
+    let mut answers = Vec::new();
+    for _ in 0..6 {
+        let (mut sender, connection) = stand.connect().await;
+        let request = stand.request(Method::GET, &path);
+        answers.push(tokio::spawn(async move {
+            let answer = read(sender.send_request(request).await.unwrap()).await;
+            (answer.body, connection)
+        }));
+    }
+    stand.waiting(6).await;
+    let before = renders(&stand);
+    // What comes in the same moment changes nothing for those who are called now.
+    stand.feed(stand.messages.len());
+    let mut bodies = Vec::new();
+    for answer in answers {
+        bodies.push(answer.await.unwrap().0);
+    }
+    assert_eq!(renders(&stand), before + 1);
+    assert!(bodies.iter().all(|body| *body == bodies[0]));
+    assert_eq!(
+        MediaPlaylist::parse(&bodies[0]).unwrap().open_msn().0,
+        open.0 + 1
     );
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::debug;
 
-use super::{Live, Published, lock};
+use super::{Live, Published, lock, unlock};
 use crate::{
     stream::Action,
     worker::{Encoder, Event, Feed},
@@ -67,6 +67,7 @@ impl Published {
         live.stream.encoder_stopped(generation);
         lock(&self.capacity).sheds(&self.name, false);
         self.tell(&mut live);
+        unlock(live);
     }
 
     /// The stream has gone on to its next encoder.
@@ -95,6 +96,7 @@ impl Published {
             let shed = !live.stream.shortfalls().is_empty();
             lock(&self.capacity).sheds(&self.name, shed);
         }
+        unlock(live);
         if let Err(error) = outcome {
             debug!(stream = %self.name, %error, "an encoded frame is not published");
         }

@@ -8,6 +8,7 @@ use live::{Rendition, playlist::FrameRate};
 use super::{Metadata, Stream, run::Run};
 use crate::{
     multivariant::{self, Offer, Sound},
+    window::Window,
     worker::SOUND_BITRATE_BPS,
 };
 
@@ -15,6 +16,10 @@ use crate::{
 const PROOF: u64 = 3;
 /// Peak over average of an encoder whose buffer is one second: a two-second segment can hold three seconds' worth.
 const ENCODER_PEAK: (u64, u64) = (3, 2);
+/// Sound in fragments over sound: each of half a second has 300 bytes around it.
+const FRAGMENTS: (u64, u64) = (11, 10);
+/// What the first pictures of segments take of a rendition's bit rate at least, in declarations.
+const I_FRAMES: (u64, u64) = (1, 4);
 /// Peak over average of a source: Apple's bound for live streams (authoring rule 1.29).
 const SOURCE_PEAK: (u64, u64) = (5, 4);
 
@@ -50,6 +55,10 @@ impl Stream {
                         .audio_bps
                         .unwrap_or_else(|| settings.audio_bps.into())
                 },
+            })
+            .map(|sound| Sound {
+                bps: times(sound.bps, FRAGMENTS),
+                ..sound
             });
         if let Some(text) = multivariant::write(&offers, sound) {
             run.multivariant = Some(text.into());
@@ -71,6 +80,7 @@ fn offers(run: &Run, metadata: Metadata, source_bps: u64) -> Vec<Offer<'_>> {
             frame_rate,
             average_bps: source_bps,
             peak_bps: times(source_bps, SOURCE_PEAK).max(source.window().peak_bps()),
+            i_frames_bps: i_frames_bps(source_bps, source.window()),
         });
     let rungs = run.rungs.iter().filter_map(|(rendition, rung)| {
         let codec = rung.codec.as_ref()?;
@@ -84,9 +94,15 @@ fn offers(run: &Run, metadata: Metadata, source_bps: u64) -> Vec<Offer<'_>> {
             },
             average_bps,
             peak_bps: times(average_bps, ENCODER_PEAK),
+            i_frames_bps: i_frames_bps(average_bps, rung.track.window()),
         })
     });
     source.into_iter().chain(rungs).collect()
+}
+
+/// What is declared: what the first of them took and a quarter more.
+fn i_frames_bps(average_bps: u64, window: &Window) -> u64 {
+    times(window.i_frames_bps(), SOURCE_PEAK).max(times(average_bps, I_FRAMES))
 }
 
 const fn times(bps: u64, (numerator, denominator): (u64, u64)) -> u64 {

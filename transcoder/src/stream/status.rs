@@ -56,6 +56,8 @@ pub struct RenditionStatus {
     pub slate: bool,
     /// Segments that the encoder was too late for.
     pub late: u64,
+    /// Times that the playlist was written.
+    pub renders: u64,
     /// Milliseconds behind the newest media.
     pub lag_ms: Option<u64>,
     /// What the box can do of an encoded rung: `full`, `half` of its pictures, `suspended`.
@@ -127,6 +129,7 @@ fn rendition(run: &Run, name: Rendition, window: &Window) -> RenditionStatus {
         gaps: window.gaps(),
         slate: rung.is_some_and(|rung| rung.track.slate().is_some()),
         late: rung.map_or(0, |rung| rung.track.late()),
+        renders: window.renders(),
         lag_ms: rung
             .and_then(|rung| rung.track.lag(run.edge))
             .map(|ticks| ticks / 90),

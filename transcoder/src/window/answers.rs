@@ -30,11 +30,11 @@ impl Window {
         self.playlist.preload_hint = self
             .next_part()
             .map(|(msn, part)| Uri::beside(Object::Part(self.rendition, msn, part)));
-        let (pieces, tag) = self.playlist.write_pieces(&mut self.settled);
         let written = Written {
-            full: Text { pieces, tag },
+            full: Text::new(self.playlist.write_pieces(&mut self.settled)),
             delta: self.playlist.write_delta().into(),
         };
+        self.renders += 1;
         self.written = Some(written.clone());
         written
     }

@@ -41,6 +41,7 @@ impl Dvr {
 
     fn part(&mut self, index: u32) {
         let part = CutPart {
+            picture: None,
             index: PartIndex(index),
             start: 0,
             duration: 45_000,

@@ -6,6 +6,7 @@ use live::Msn;
 
 use super::*;
 use crate::archive::Place;
+use crate::window::Found;
 
 /// A directory for one test.
 struct Directory(PathBuf);

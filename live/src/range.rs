@@ -5,16 +5,16 @@
 
 /// A range as it was asked for, before the object's size is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub enum ByteRange {
     /// `bytes=a-` and `bytes=a-b`: from the first byte, to the last one given or the end.
     From(u64, Option<u64>),
     /// `bytes=-n`: that many at the end.
     Last(u64),
 }
 
-impl Wanted {
+impl ByteRange {
     /// Reads the value of a `Range` header; none when it is to be ignored.
-    pub(crate) fn parse(value: &str) -> Option<Self> {
+    pub fn parse(value: &str) -> Option<Self> {
         let (first, last) = value.trim().strip_prefix("bytes=")?.split_once('-')?;
         match (first, last) {
             ("", suffix) => Some(Self::Last(number(suffix)?)),
@@ -27,7 +27,7 @@ impl Wanted {
     }
 
     /// The bytes of an object of `length`, as start and end (after the last); none when there are no such bytes.
-    pub(crate) fn within(self, length: u64) -> Option<(u64, u64)> {
+    pub fn within(self, length: u64) -> Option<(u64, u64)> {
         let (start, end) = match self {
             Self::From(first, last) => (
                 first,
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn one_range_is_understood_and_anything_else_ignored() {
-        use Wanted::{From, Last};
+        use ByteRange::{From, Last};
         for (value, wanted) in [
             ("bytes=0-0", Some(From(0, Some(0)))),
             ("bytes=5-", Some(From(5, None))),
@@ -72,13 +72,13 @@ mod tests {
             ("lines=0-1", None),
             ("", None),
         ] {
-            assert_eq!(Wanted::parse(value), wanted, "{value}");
+            assert_eq!(ByteRange::parse(value), wanted, "{value}");
         }
     }
 
     #[test]
     fn a_range_is_cut_to_the_object() {
-        use Wanted::{From, Last};
+        use ByteRange::{From, Last};
         for (wanted, bytes) in [
             (From(0, None), Some((0, 10))),
             (From(2, Some(4)), Some((2, 5))),
@@ -96,7 +96,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_beyond_the_object(value in "(bytes=)?[0-9]{0,20}-?[0-9]{0,20}", length: u64) {
-            if let Some((start, end)) = Wanted::parse(&value).and_then(|wanted| wanted.within(length)) {
+            if let Some((start, end)) = ByteRange::parse(&value).and_then(|wanted| wanted.within(length)) {
                 prop_assert!(start < end && end <= length);
             }
         }
