@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps test-deps build page run test check unit e2e rehearse cable bench fuzz advisories
+.PHONY: help deps test-deps build page run test check unit e2e conformance rehearse cable bench fuzz advisories
 
 # Where Rust's installer puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -64,6 +64,12 @@ tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
 	@cd tests/browser && npm ci --no-audit --no-fund --silent
 	@touch $@
 
+# A validator that is not ours, with a lock file and a target directory of its own.
+target/cmaf/debug/cmaf: tests/cmaf/Cargo.toml tests/cmaf/Cargo.lock tests/cmaf/src/main.rs
+	$(call say,building the validator of CMAF)
+	@cargo build --quiet --locked --manifest-path tests/cmaf/Cargo.toml --target-dir target/cmaf
+	@touch $@
+
 build: page
 	$(call say,building the daemons)
 	@cargo build --release --workspace --bins --exclude bench
@@ -82,6 +88,7 @@ check: ## formatting, lints, licences
 	@cargo clippy -p live --quiet -- -D warnings
 	$(call say,licences and bans)
 	@cargo deny --log-level error check bans licenses sources
+	@cargo deny --manifest-path tests/cmaf/Cargo.toml --log-level error --config deny.toml check bans licenses sources
 
 # One selection of packages for both, so that cargo builds once; with the tests it builds the daemons they start.
 unit: page tests/browser/node_modules/.package-lock.json ## unit and property tests, and every fuzz corpus
@@ -90,9 +97,16 @@ unit: page tests/browser/node_modules/.package-lock.json ## unit and property te
 	@cd distributor/page && npm test --silent
 	@cd tests/browser && npm test --silent
 
-e2e: page tests/browser/node_modules/.package-lock.json ## the three real daemons, a real encoder, a real browser
+e2e: page tests/browser/node_modules/.package-lock.json target/cmaf/debug/cmaf ## the three real daemons, a real encoder, a real browser
 	$(call say,end to end)
 	@cargo nextest run --workspace -E 'package(tests)'
+
+conformance: test-deps page tests/browser/node_modules/.package-lock.json target/cmaf/debug/cmaf ## the linter, others' validators and players over a real show: target/conformance.md
+	@rm -rf target/conformance
+	$(call say,a show before all judges)
+	@failed=; cargo nextest run --workspace --no-fail-fast -E 'package(tests) & test(/^conformance::/)' || failed=1; \
+	{ printf '# Conformance of %s, %s\n\n' "$$(git describe --always --dirty)" "$$(date -u +%FT%TZ)"; cat target/conformance/*.md; } >target/conformance.md; \
+	echo "==> target/conformance.md$${failed:+, and not all is as it must be}"; test -z "$$failed"
 
 rehearse: deps build ## a show under the systemd units, on a systemd of its own (as root)
 	@systemd/rehearse target/release

@@ -75,18 +75,28 @@ export function summarize(frames) {
 
 /**
  * How true the picture is to its time, for a clock that shows each picture's own: the distance between clock and media time
- * is the same in every frame of every level. Worst deviation from the median in ms, and the heights in their order. Pure.
+ * is the same in every stretch of every level. Worst deviation of a stretch from all in ms; how many single pictures are
+ * further off than `frameMs` / 2 (a busy browser may draw the picture after the one it tells of); the heights in their
+ * order. Pure.
  */
-export function exactness(frames) {
+export function exactness(frames, frameMs = 1000 / 30) {
   const read = frames.filter((frame) => frame.clock !== null);
-  const offsets = read.map((frame) => frame.clock - frame.mediaTime * 1000);
-  const median = [...offsets].sort((a, b) => a - b)[Math.floor(offsets.length / 2)] ?? 0;
-  const heights = frames.map((frame) => frame.height).filter((height, index, all) => height !== all[index - 1]);
+  const offset = (frame) => frame.clock - frame.mediaTime * 1000;
+  const median = (all) => all.map(offset).sort((a, b) => a - b)[Math.floor(all.length / 2)] ?? 0;
+  const whole = median(read);
+  const stretches = [];
+  for (const frame of read) {
+    const last = stretches[stretches.length - 1];
+    if (last?.[0].height === frame.height) last.push(frame);
+    else stretches.push([frame]);
+  }
+  const off = stretches.map((stretch) => Math.abs(median(stretch) - whole));
   return {
     framesRead: read.length,
-    worstMs: Math.round(Math.max(0, ...offsets.map((offset) => Math.abs(offset - median))) * 10) / 10,
+    worstMs: Math.round(Math.max(0, ...off) * 10) / 10,
+    strays: read.filter((frame) => Math.abs(offset(frame) - whole) > frameMs / 2).length,
     backwards: read.filter((frame, index) => index > 0 && frame.clock < read[index - 1].clock).length,
-    heights,
+    heights: frames.map((frame) => frame.height).filter((height, index, all) => height !== all[index - 1]),
   };
 }
 

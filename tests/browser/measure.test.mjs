@@ -24,4 +24,7 @@ test('a level whose picture is not where its time says is noticed', () => {
   assert.deepEqual(good.heights, [720, 480, 720]);
   assert.equal(exactness([at(0, 720), at(33, 720), at(67, 480, 34)]).worstMs, 34);
   assert.equal(exactness([at(33, 720), at(67, 480, 67)]).backwards, 1);
+  const stray = exactness([at(0, 720), at(33, 720), at(67, 720), at(100, 720, -33), at(133, 720)]);
+  assert.equal(stray.worstMs, 0);
+  assert.equal(stray.strays, 1);
 });

@@ -43,8 +43,11 @@ async function serve() {
 async function playHls(media) {
   const video = document.getElementById('video');
   const hls = new Hls({ lowLatencyMode: true });
-  window.stats = { errors: [], changes: 0, levels: 0 };
-  hls.on(Hls.Events.ERROR, (_, data) => window.stats.errors.push(`${data.details}${data.fatal ? ' (fatal)' : ''}`));
+  window.stats = { fatal: [], errors: [], changes: 0, levels: 0 };
+  hls.on(Hls.Events.ERROR, (_, { details, fatal, frag, part, error }) => {
+    const place = frag ? ` ${frag.level}:${frag.sn}${part ? `.${part.index}` : ''}` : '';
+    window.stats[fatal ? 'fatal' : 'errors'].push(`${details}${place} ${error?.message ?? ''}`.trim());
+  });
   hls.loadSource(media);
   hls.attachMedia(video);
   await video.play();
@@ -61,11 +64,12 @@ async function playShaka(media) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
   await player.attach(video);
-  window.stats = { errors: [], changes: 0, levels: 0 };
-  player.addEventListener('error', (event) => window.stats.errors.push(`${event.detail.code}`));
+  window.stats = { fatal: [], errors: [], changes: 0, levels: 0 };
+  player.addEventListener('error', ({ detail }) => window.stats[detail.severity === 2 ? 'fatal' : 'errors'].push(`${detail.code}`));
   player.configure({ abr: { enabled: false }, streaming: { lowLatencyMode: true } });
+  // It may load anew while it begins, which would break off a promise to play.
+  video.autoplay = true;
   await player.load(media);
-  await video.play();
   const tracks = () => player.getVariantTracks().filter((track) => track.height).sort((a, b) => a.height - b.height);
   window.stats.levels = tracks().length;
   window.change = () => {

@@ -35,7 +35,6 @@ async fn a_show_is_valid_hls_and_decodes() -> Result<()> {
     let encoder = stage.publish(STAGE, &Clip::of(Picture::FullHd)?)?;
     let viewer = stage.viewer().await?;
     let multivariant = multivariant(&viewer, STAGE, &["source", "480p", "audio"]).await?;
-    assert_none("index.m3u8", &check::multivariant(&multivariant));
 
     let variants = multivariant.variants.iter().map(|variant| &variant.uri);
     let groups = multivariant

@@ -54,3 +54,36 @@ pub fn decode(file: &Path) -> Result<Probed> {
         height: stream.get("height").and_then(Value::as_u64).unwrap_or(0),
     })
 }
+
+/// When each picture or frame of sound of a file's first stream is shown, in microseconds from the first, every frame
+/// decoded.
+pub fn frame_times(file: &Path) -> Result<Vec<i64>> {
+    let mut ffprobe = Command::new("ffprobe");
+    ffprobe
+        .args(["-v", "error", "-of", "json", "-show_frames"])
+        .args(["-show_entries", "frame=best_effort_timestamp_time"])
+        .arg(file);
+    let output = ffprobe.output().context("ffprobe is missing: make deps")?;
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success() && complaints.is_empty(),
+        "ffprobe: {complaints}"
+    );
+    let found: Value = serde_json::from_slice(&output.stdout)?;
+    let frames = found["frames"].as_array().context("no frames")?;
+    let times = frames.iter().map(|frame| {
+        let text = frame["best_effort_timestamp_time"].as_str();
+        let (whole, rest) = text
+            .context("no time")?
+            .split_once('.')
+            .context("no point")?;
+        let rest: i64 = format!("{rest:0<6}")
+            .get(..6)
+            .context("no fraction")?
+            .parse()?;
+        Ok(whole.parse::<i64>()? * 1_000_000 + rest)
+    });
+    let times: Vec<i64> = times.collect::<Result<_>>()?;
+    let first = times.iter().min().copied().unwrap_or_default();
+    Ok(times.into_iter().map(|time| time - first).collect())
+}

@@ -1,4 +1,5 @@
-//! A viewer: HTTPS as a browser speaks it, HTTP/2 or HTTP/1.1, trusting one authority only.
+//! A viewer: HTTPS as a browser speaks it, HTTP/2 or HTTP/1.1, trusting one authority only. A playlist that breaks a rule
+//! is an error.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -19,6 +20,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+use crate::lint::lint;
+
+/// How playlists are told from the rest.
+const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 /// How often to ask for what is not there yet.
 const POLL: Duration = Duration::from_millis(100);
 /// How long a show may take until it can be watched. Generous: the machine may be busy.
@@ -189,10 +194,15 @@ impl Viewer {
             .collect()
             .await
             .with_context(|| format!("the body of {path}"))?;
-        Ok(Answer {
+        let answer = Answer {
             status: head.status,
             headers: head.headers,
             body: body.to_bytes(),
-        })
+        };
+        let plain = answer.header("content-encoding").is_empty() && !answer.body.is_empty();
+        if plain && answer.header("content-type") == PLAYLIST {
+            lint(path, &answer.body)?;
+        }
+        Ok(answer)
     }
 }
