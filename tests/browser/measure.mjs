@@ -36,6 +36,8 @@ async function watchFrames(seconds, every) {
   const frames = [];
   const start = performance.now();
   await new Promise((resolve) => {
+    // A player that has given up presents no frame; what came until then is told.
+    setTimeout(resolve, seconds * 2000);
     function frame(now, metadata) {
       const sample = { at: now, mediaTime: metadata.mediaTime, presented: metadata.presentedFrames, height: metadata.height, clock: null, latency: null };
       // A few times a second is plenty for latency, and leaves the processor to the show.
@@ -59,8 +61,9 @@ export function summarize(frames) {
   const gaps = frames.slice(1).map((frame, index) => frame.at - frames[index].at);
   const latencies = frames.filter((frame) => frame.latency !== null).map((frame) => frame.latency / 1000).sort((a, b) => a - b);
   const quantile = (q) => (latencies.length ? round(latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))]) : null);
-  const first = frames[0];
-  const last = frames[frames.length - 1];
+  const none = { at: 0, mediaTime: 0, presented: 0 };
+  const first = frames[0] ?? none;
+  const last = frames[frames.length - 1] ?? none;
   return {
     seconds: round((last.at - first.at) / 1000),
     mediaSeconds: round(last.mediaTime - first.mediaTime),

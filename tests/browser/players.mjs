@@ -65,7 +65,7 @@ async function playShaka(media) {
   const player = new shaka.Player();
   await player.attach(video);
   window.stats = { fatal: [], errors: [], changes: 0, levels: 0 };
-  player.addEventListener('error', ({ detail }) => window.stats[detail.severity === 2 ? 'fatal' : 'errors'].push(`${detail.code}`));
+  player.addEventListener('error', ({ detail }) => window.stats[detail.severity === 2 ? 'fatal' : 'errors'].push(`${detail.code} ${detail.data?.slice(0, 2).join(' ') ?? ''}`));
   player.configure({ abr: { enabled: false }, streaming: { lowLatencyMode: true } });
   // It may load anew while it begins, which would break off a promise to play.
   video.autoplay = true;
