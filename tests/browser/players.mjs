@@ -89,6 +89,7 @@ async function watch(page, player, origin) {
   await page.evaluate((every) => {
     const video = document.getElementById('video');
     window.stats.waits = 0;
+    video.addEventListener('error', () => window.stats.fatal.push(video.error.message));
     video.addEventListener('waiting', () => { window.stats.waits += 1; });
     setInterval(window.change, every * 1000);
   }, plan.every);

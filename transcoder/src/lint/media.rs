@@ -326,7 +326,7 @@ pub(super) fn description(playlist: &Multivariant, all: &[Media], report: &mut R
         {
             let told = told.thousandths();
             report.need(
-                told.abs_diff(is) <= told / 20,
+                is <= told.saturating_add(told / 20),
                 Rule::FrameRateDiffers,
                 || format!("{}: {told} thousandths, pictures {is}", own.uri),
             );

@@ -173,7 +173,7 @@ rules! {
     Description {
         CodecsDiffer, Must, "CODECS names what the initialization sections hold (4.4.6.2)";
         ResolutionDiffers, Must, "RESOLUTION is the picture's size (4.4.6.2)";
-        FrameRateDiffers, Should, "FRAME-RATE is that of the pictures, to within 5 % (4.4.6.2)";
+        FrameRateDiffers, Should, "no more pictures come than FRAME-RATE says, to within 5 % (4.4.6.2)";
         PeakOverBandwidth, Must, "the peak bit rate of segments with their audio is at most 125 % of BANDWIDTH (4.4.6.2, Apple 1.29)";
         AverageOverBandwidth, Should, "the average bit rate seen is at most 110 % of AVERAGE-BANDWIDTH (Apple 1.28)";
     }
