@@ -8,9 +8,16 @@
 )]
 
 mod fallback;
+mod slate;
 mod sound;
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    future::{Future, pending},
+    pin::Pin,
+    sync::Arc,
+};
 
 use live::{Rendition, daemon::Chassis};
 use tokio::{
@@ -22,7 +29,7 @@ use tracing::{info, warn};
 use crate::{
     exam::Standing,
     store::Published,
-    worker::{Encoder, Event, Output, Pace, Plan, Preset, Process},
+    worker::{Encoder, Event, Output, Pace, Plan, Preset, Process, Recipe},
 };
 use fallback::Fallback;
 
@@ -81,11 +88,12 @@ impl Encoders {
         loop {
             let encoder = fallback.current();
             let started = Instant::now();
-            let reason = match Process::spawn(&encoder.recipe(self.preset), plan) {
+            let recipe = encoder.recipe(self.preset);
+            let reason = match Process::spawn(&recipe, plan) {
                 Ok((feed, output)) => {
                     info!(%stream, generation, %encoder, "the encoder starts");
                     published.encoder_up(generation, feed, encoder);
-                    listen(published, generation, output).await
+                    listen(published, generation, output, Some((&recipe, plan))).await
                 }
                 Err(error) => format!("it cannot be started: {error}"),
             };
@@ -126,9 +134,25 @@ fn tell(published: &Published, rendition: Rendition, pace: Pace, lag_ms: Option<
 }
 
 /// Until the process is gone; says why, as far as it told.
-async fn listen(published: &Published, generation: u64, mut output: Output) -> String {
+async fn listen(
+    published: &Published,
+    generation: u64,
+    mut output: Output,
+    pictures_of: Option<(&Recipe, &Plan)>,
+) -> String {
     let mut why = String::from("its process is gone");
-    while let Some(event) = output.recv().await {
+    let mut pictures = BTreeMap::new();
+    let mut slates: Pin<Box<dyn Future<Output = ()> + Send + '_>> = Box::pin(pending());
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = output.recv() => event,
+            () = &mut slates => {
+                slates = Box::pin(pending());
+                continue;
+            }
+        };
+        let Some(event) = event else { return why };
         match &event {
             Event::Failed { reason } => why.clone_from(reason),
             Event::Paced {
@@ -136,9 +160,22 @@ async fn listen(published: &Published, generation: u64, mut output: Output) -> S
                 pace,
                 lag_ms,
             } => tell(published, *rendition, *pace, *lag_ms),
-            Event::Config { .. } | Event::Sample { .. } | Event::Used { .. } => {}
+            Event::Config {
+                rendition,
+                pictures: caps,
+                ..
+            } => {
+                pictures.insert(*rendition, caps.clone());
+            }
+            Event::Sample { .. } | Event::Used { .. } => {}
         }
+        let of = pictures_of.filter(|(_, plan)| {
+            matches!(event, Event::Config { .. }) && pictures.len() == plan.rungs.len()
+        });
         published.encoded(generation, event);
+        if let Some((recipe, plan)) = of {
+            let pictures = std::mem::take(&mut pictures);
+            slates = Box::pin(slate::make(published, generation, recipe, plan, pictures));
+        }
     }
-    why
 }

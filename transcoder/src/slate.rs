@@ -1,8 +1,8 @@
 //! [pure] The slate of one rung: what it shows while nobody publishes.
 //!
-//! Coded once by an encoder that is set as the rung's own, it needs the rung's initialization section and no other. A
-//! key first, then pictures that hardly cost anything. Repeated from its key for each segment of a hold, so all that is
-//! published depends on the segment's start and end alone.
+//! Coded once by an encoder that is set as the rung's own, it needs the rung's initialization section and no other, and
+//! keeps the rung's bit rate. Repeated from its key for each segment of a hold, so all that is published depends on the
+//! segment's start and end alone.
 
 use std::path::PathBuf;
 
@@ -46,8 +46,10 @@ pub enum SlateError {
 }
 
 impl Slate {
-    /// Most bytes that one is kept with: five seconds at 13 Mbit/s, and only its first picture is of any size.
+    /// Most bytes that one is kept with: five seconds at 13 Mbit/s.
     pub const MAX_BYTES: usize = 8 << 20;
+    /// Most pictures: the longest segments there are (10 s) at 300 pictures per second, and one.
+    pub const MAX_PICTURES: usize = 3001;
 
     /// Of an encoder's pictures: ticks, whether it is a key, its bytes. `record` is the encoder's avcC.
     pub fn new(record: Bytes, coded: Vec<(u64, bool, Bytes)>) -> Result<Self, SlateError> {
@@ -56,7 +58,8 @@ impl Slate {
         if !rises || coded.first().is_some_and(|(_, key, _)| !key) {
             return Err(SlateError::Order);
         }
-        if coded.iter().map(|(.., bytes)| bytes.len()).sum::<usize>() > Self::MAX_BYTES {
+        let bytes: usize = coded.iter().map(|(.., bytes)| bytes.len()).sum();
+        if bytes > Self::MAX_BYTES || coded.len() > Self::MAX_PICTURES {
             return Err(SlateError::Size);
         }
         let [_, (second, ..), ..] = coded.as_slice() else {

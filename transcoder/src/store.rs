@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 
 mod encoding;
 mod lines;
+mod slate;
 mod sound;
 mod staying;
 

@@ -31,6 +31,7 @@ mod process;
 mod protocol;
 mod recipe;
 mod sound;
+mod still;
 mod tail;
 mod watchdog;
 
@@ -40,6 +41,7 @@ pub use graph::PlanError;
 pub use process::{Output, Process};
 pub use recipe::{Encoder, EncoderKind, Preset, Recipe};
 pub use sound::BITRATE_BPS as SOUND_BITRATE_BPS;
+pub use still::{Still, StillFormat};
 
 /// The `codec_config` of a rung that [`Recipe::pictures`] gives: its samples are I420, each a whole picture and a key.
 pub const RAW: &[u8] = b"I420";
@@ -134,6 +136,8 @@ pub enum Event {
         width: u16,
         /// Height in pixels, as planned.
         height: u16,
+        /// The caps of the pictures that its encoder is given: what another encoder needs to code as this one does.
+        pictures: String,
     },
     /// One encoded access unit of a rung.
     Sample {

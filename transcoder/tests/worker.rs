@@ -21,6 +21,8 @@ use transcoder::worker::{
 mod load;
 #[path = "worker/show.rs"]
 mod show;
+#[path = "worker/slate.rs"]
+mod slate;
 
 use show::Show;
 
@@ -258,6 +260,7 @@ async fn a_plan_that_cannot_be_is_refused_before_a_process_starts() {
 struct Rung {
     codec_config: Bytes,
     size: (u16, u16),
+    pictures: String,
     samples: Vec<(MediaTime, bool, Bytes)>,
 }
 
@@ -310,11 +313,13 @@ fn note(rungs: &mut BTreeMap<Rendition, Rung>, event: Event) {
             codec_config,
             width,
             height,
+            pictures,
         } => {
             let rung = rungs.entry(rendition).or_default();
             assert_eq!(rung.codec_config, Bytes::new(), "configured once");
             rung.codec_config = codec_config;
             rung.size = (width, height);
+            rung.pictures = pictures;
         }
         Event::Sample {
             rendition,

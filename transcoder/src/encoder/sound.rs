@@ -47,7 +47,7 @@ async fn keep(published: &Published, generation: u64, sound: &ForeignSound) {
             Ok((feed, output)) => {
                 info!(stream = %published.name(), codec = %sound.codec, "sound is encoded to AAC");
                 published.sound_up(generation, feed);
-                listen(published, generation, output).await
+                listen(published, generation, output, None).await
             }
             Err(error) => format!("it cannot be started: {error}"),
         };

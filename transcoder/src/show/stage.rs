@@ -130,6 +130,7 @@ impl Stage {
         if !encoder.configured {
             encoder.configured = true;
             events.extend(rungs.iter().map(|rendition| Event::Config {
+                pictures: String::new(),
                 rendition: *rendition,
                 codec_config: Bytes::from_static(AVCC),
                 width: 426,

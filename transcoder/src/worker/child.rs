@@ -27,7 +27,7 @@ use nix::{
 use super::{
     Event, Input, PlanError,
     graph::Graph,
-    pipeline::{Paces, Pipeline},
+    pipeline::{Paces, Pipeline, still},
     protocol::{self, Frame, FromWorker, ProtocolError, ToWorker},
 };
 
@@ -37,6 +37,9 @@ const MAX_FILES: u64 = 256;
 /// has 300 MB resident in 3 GB of addresses. It stops a leak before it takes the box down. See [`super::Recipe`] for
 /// those who get none.
 const MAX_ADDRESS_SPACE: u64 = 8 << 30;
+/// The same for a slate, and seconds of a core: an operator's picture may be a bomb.
+const MAX_STILL_SPACE: u64 = 2 << 30;
+const MAX_STILL_SECONDS: u64 = 60;
 /// Inputs that were read and wait for the pipeline, one second at 60 frames per second. What is longer waits in the
 /// socket, and there a change of pace waits behind it.
 const MAX_WAITING: usize = 64;
@@ -135,6 +138,13 @@ fn serve(socket: &mut UnixStream, voice: &Voice) -> Result<(), WorkerError> {
             limit(Resource::RLIMIT_AS, MAX_ADDRESS_SPACE);
             Pipeline::start_sound(&sound, voice)?
         }
+        Some(ToWorker::Still(recipe, still)) => {
+            limit(Resource::RLIMIT_CPU, MAX_STILL_SECONDS);
+            if !recipe.maps_device {
+                limit(Resource::RLIMIT_AS, MAX_STILL_SPACE);
+            }
+            return still::encode(&recipe, &still, voice);
+        }
         Some(ToWorker::Input(_) | ToWorker::Pace(..)) => return Err(WorkerError::PlanOnceFirst),
         None => return Ok(()),
     };
@@ -170,7 +180,7 @@ fn next_input(inbox: &mut Inbox, paces: &Paces) -> Result<Option<Input>, WorkerE
         match inbox.next()? {
             Some(ToWorker::Input(input)) => return Ok(Some(input)),
             Some(ToWorker::Pace(rendition, pace)) => paces.set(rendition, pace),
-            Some(ToWorker::Plan(..) | ToWorker::Sound(_)) => {
+            Some(ToWorker::Plan(..) | ToWorker::Sound(_) | ToWorker::Still(..)) => {
                 return Err(WorkerError::PlanOnceFirst);
             }
             None => return Ok(None),

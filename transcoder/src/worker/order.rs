@@ -39,6 +39,11 @@ pub(super) struct Order(BTreeMap<Rendition, Rung>);
 
 impl Order {
     pub(super) fn new(plan: &Plan) -> Self {
+        Self::of(&plan.rungs)
+    }
+
+    /// Of a worker for these rungs.
+    pub(super) fn of(rungs: &[super::RungPlan]) -> Self {
         let rung = |rung: &super::RungPlan| {
             let state = Rung {
                 size: (rung.width, rung.height),
@@ -47,7 +52,7 @@ impl Order {
             };
             (rung.rendition, state)
         };
-        Self(plan.rungs.iter().map(rung).collect())
+        Self(rungs.iter().map(rung).collect())
     }
 
     /// Of a worker for sound.

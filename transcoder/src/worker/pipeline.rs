@@ -25,6 +25,7 @@ use super::{
 };
 
 mod sound;
+pub(super) mod still;
 
 type SharedGate = Arc<Mutex<Gate>>;
 
@@ -44,8 +45,9 @@ impl Pipeline {
         let mut gates = Vec::with_capacity(graph.rungs.len() + graph.halved.len());
         for (n, rung) in graph.rungs.iter().enumerate() {
             let gate = SharedGate::default();
-            before_encoder(&element(&pipeline, &Graph::encoder(n))?, &gate)?;
-            deliver(&element(&pipeline, &Graph::sink(n))?, rung, voice);
+            let encoder = element(&pipeline, &Graph::encoder(n))?;
+            before_encoder(&encoder, &gate)?;
+            deliver(&element(&pipeline, &Graph::sink(n))?, &encoder, rung, voice)?;
             encoders.push((rung.rendition, Arc::clone(&gate)));
             gates.push(gate);
         }
@@ -93,6 +95,13 @@ impl Pipeline {
     }
 }
 
+fn parse(description: &str) -> Result<gst::Pipeline, WorkerError> {
+    gst::parse::launch(description)
+        .map_err(failed)?
+        .downcast()
+        .map_err(|_| failed("the description is no pipeline"))
+}
+
 /// Sets the pace of rungs.
 pub(super) struct Paces(Vec<(Rendition, SharedGate)>);
 
@@ -102,13 +111,6 @@ impl Paces {
         let gates = self.0.iter().filter(|(name, _)| *name == rendition);
         gates.for_each(|(_, gate)| lock(gate).set(pace));
     }
-}
-
-fn parse(description: &str) -> Result<gst::Pipeline, WorkerError> {
-    gst::parse::launch(description)
-        .map_err(failed)?
-        .downcast()
-        .map_err(|_| failed("the description is no pipeline"))
 }
 
 /// The way into a pipeline.
@@ -248,8 +250,14 @@ fn force_key_unit(running_time: gst::ClockTime) -> gst::Event {
 }
 
 /// Hands the samples of one rung to the daemon.
-fn deliver(sink: &AppSink, rung: &RungPlan, voice: &Voice) {
+fn deliver(
+    sink: &AppSink,
+    encoder: &gst::Element,
+    rung: &RungPlan,
+    voice: &Voice,
+) -> Result<(), WorkerError> {
     let mut delivery = Delivery {
+        pictures: sink_pad(encoder)?,
         rung: rung.clone(),
         voice: voice.clone(),
         codec_config: None,
@@ -263,10 +271,13 @@ fn deliver(sink: &AppSink, rung: &RungPlan, voice: &Voice) {
         Ok(gst::FlowSuccess::Ok)
     };
     sink.set_callbacks(AppSinkCallbacks::builder().new_sample(on_sample).build());
+    Ok(())
 }
 
 /// The end of one rung.
 struct Delivery {
+    /// Where the encoder takes its pictures.
+    pictures: gst::Pad,
     rung: RungPlan,
     voice: Voice,
     codec_config: Option<Bytes>,
@@ -317,6 +328,8 @@ impl Delivery {
             codec_config,
             width: self.rung.width,
             height: self.rung.height,
+            pictures: (self.pictures.current_caps())
+                .map_or_else(String::new, |caps| caps.to_string()),
         }))
     }
 }

@@ -28,7 +28,7 @@ use tracing::Instrument as _;
 use crate::codec::ForeignSound;
 
 use super::{
-    Event, Feed, Plan, Recipe,
+    Event, Feed, Plan, Recipe, Still,
     feed::{Load, Orders, Queue},
     graph::Graph,
     life::Life,
@@ -81,6 +81,29 @@ impl Process {
         plan: &Plan,
     ) -> io::Result<(Feed, Output)> {
         Self::start_pictures(program, recipe, plan, false)
+    }
+
+    /// Starts a worker for a slate: its events are those of one rung, and then it ends.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what is too long; else what the system refused.
+    pub fn spawn_still(recipe: &Recipe, still: &Still) -> io::Result<Output> {
+        Self::spawn_still_program(Path::new("/proc/self/exe"), recipe, still)
+    }
+
+    /// As [`Self::spawn_still`] with another executable than this one.
+    ///
+    /// # Errors
+    /// As [`Self::spawn_still`].
+    pub fn spawn_still_program(
+        program: &Path,
+        recipe: &Recipe,
+        still: &Still,
+    ) -> io::Result<Output> {
+        let first = ToWorker::still(recipe, still).ok_or(io::ErrorKind::InvalidInput)?;
+        let order = Order::of(std::slice::from_ref(&still.rung));
+        let feed = Feed::new(Watchdog::new(Vec::new(), false));
+        Self::start(program, first, order, feed).map(|(_, output)| output)
     }
 
     fn start_pictures(

@@ -6,18 +6,23 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod recipe;
+mod still;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use live::{MediaTime, Rendition};
 
+use recipe::{put_recipe, recipe};
+
 use super::{
-    Event, Input, Pace, Plan, Recipe, RungPlan,
+    Event, Input, Pace, Plan, Recipe, RungPlan, Still,
     graph::{MAX_CODEC_CONFIG, MAX_RUNGS},
     sound::MAX_CONFIG,
 };
 use crate::codec::{ForeignSound, SoundCodec, VideoCodec};
 
 /// Changes with any change in the shape of a message.
-pub(super) const VERSION: u8 = 7;
+pub(super) const VERSION: u8 = 8;
 /// Longest frame in bytes, without its length. The largest picture there is (8K, intra, best quality) is below 10 MB.
 pub(super) const MAX_FRAME: usize = 16 << 20;
 /// Longest run of coded bytes in a message: what a frame has beside its fixed fields.
@@ -36,6 +41,7 @@ const FORCE_KEY: u8 = 3;
 const PACE: u8 = 4;
 const DRAIN: u8 = 5;
 const SOUND: u8 = 6;
+const STILL: u8 = 7;
 const HELLO: u8 = 16;
 const CONFIG: u8 = 17;
 const SAMPLE: u8 = 18;
@@ -69,6 +75,8 @@ pub(super) enum ToWorker {
     Plan(Recipe, Plan),
     /// The same of a worker for sound.
     Sound(ForeignSound),
+    /// The same of a worker for a slate, and all that it is told.
+    Still(Recipe, Still),
     Input(Input),
     /// Overtakes the inputs that wait in the worker.
     Pace(Rendition, Pace),
@@ -129,17 +137,7 @@ impl ToWorker {
     /// The recipe and the plan as a frame; `None` when it is too long.
     pub(super) fn plan(recipe: &Recipe, plan: &Plan) -> Option<Frame> {
         let mut fields = vec![PLAN, VERSION];
-        for text in [
-            &recipe.decoder,
-            &recipe.scaler,
-            &recipe.pictures,
-            &recipe.encoder,
-            &recipe.coded,
-        ] {
-            fields.put_u16(u16::try_from(text.len()).ok()?);
-            fields.put_slice(text.as_bytes());
-        }
-        fields.put_u8(recipe.maps_device.into());
+        put_recipe(&mut fields, recipe)?;
         fields.put_u8(codec_code(plan.codec));
         fields.put_u16(plan.width);
         fields.put_u16(plan.height);
@@ -211,6 +209,7 @@ impl ToWorker {
                     config: run(frame, 0, MAX_CONFIG)?,
                 }))
             }
+            STILL => still::parse(frame).map(|(recipe, still)| Self::Still(recipe, still)),
             FRAME => Ok(Self::Input(Input::Frame {
                 pts: time(&mut frame)?,
                 dts: time(&mut frame)?,
@@ -244,14 +243,7 @@ impl ToWorker {
 
 fn parse_plan(mut frame: Bytes) -> Result<(Recipe, Plan), ProtocolError> {
     version(&mut frame)?;
-    let recipe = Recipe {
-        decoder: text(&mut frame)?,
-        scaler: text(&mut frame)?,
-        pictures: text(&mut frame)?,
-        encoder: text(&mut frame)?,
-        coded: text(&mut frame)?,
-        maps_device: flag(&mut frame)?,
-    };
+    let recipe = recipe(&mut frame)?;
     let codec = codec(&mut frame)?;
     let width = frame.try_get_u16()?;
     let height = frame.try_get_u16()?;
@@ -279,6 +271,12 @@ fn parse_plan(mut frame: Bytes) -> Result<(Recipe, Plan), ProtocolError> {
     Ok((recipe, plan))
 }
 
+fn put_text(fields: &mut Vec<u8>, text: &str) -> Option<()> {
+    fields.put_u16(u16::try_from(text.len()).ok()?);
+    fields.put_slice(text.as_bytes());
+    Some(())
+}
+
 /// A text behind its length in two bytes.
 fn text(frame: &mut Bytes) -> Result<String, ProtocolError> {
     let length = usize::from(frame.try_get_u16()?);
@@ -300,11 +298,13 @@ impl FromWorker {
                 codec_config,
                 width,
                 height,
+                pictures,
             }) => {
                 let mut fields = vec![CONFIG];
                 fields.put_u16(rendition_code(rendition));
                 fields.put_u16(width);
                 fields.put_u16(height);
+                put_text(&mut fields, &pictures)?;
                 Frame::new(&fields, codec_config)
             }
             Self::Event(Event::Sample {
@@ -340,6 +340,7 @@ impl FromWorker {
                 rendition: rendition(&mut frame)?,
                 width: frame.try_get_u16()?,
                 height: frame.try_get_u16()?,
+                pictures: text(&mut frame)?,
                 codec_config: run(frame, 1, MAX_CODEC_CONFIG)?,
             },
             SAMPLE => Event::Sample {

@@ -158,6 +158,28 @@ impl Show {
 
 /// Width and height, and how many pictures, as an independent decoder sees them.
 pub(crate) fn decoded(rung: &Rung) -> ((u16, u16), usize) {
+    let (size, pictures) = pictures(rung);
+    (size, pictures.len())
+}
+
+/// The lights of the newest picture, from top to bottom in its middle.
+pub(crate) fn column(rung: &Rung) -> Vec<u8> {
+    let ((width, height), pictures) = pictures(rung);
+    let newest = pictures.last().unwrap();
+    let light = |y: u16| newest[usize::from(y) * usize::from(width) + usize::from(width) / 2];
+    (0..height).map(light).collect()
+}
+
+/// A picture of one colour, as a file.
+pub(crate) fn picture(name: &str, colour: &str, size: &str) -> Vec<u8> {
+    let file = directory(name).join("picture.png");
+    let source = format!("color={colour}:size={size}");
+    ffmpeg(&["-f", "lavfi", "-i", &source, "-frames:v", "1", path(&file)]);
+    std::fs::read(file).unwrap()
+}
+
+/// The size of the pictures, and their planes.
+fn pictures(rung: &Rung) -> ((u16, u16), Vec<Vec<u8>>) {
     let dir = directory(&format!("decoded-{}", rung.size.1));
     let file = dir.join("rung.h264");
     let mut annex_b = Vec::new();
@@ -203,8 +225,10 @@ pub(crate) fn decoded(rung: &Rung) -> ((u16, u16), usize) {
             .unwrap()
     };
     let (width, height) = (side('W'), side('H'));
-    let picture = usize::from(width) * usize::from(height) * 3 / 2 + "FRAME\n".len();
-    ((width, height), (raw.len() - header.len() - 1) / picture)
+    let bytes = usize::from(width) * usize::from(height) * 3 / 2;
+    let frames = raw[header.len() + 1..].chunks_exact("FRAME\n".len() + bytes);
+    let planes = frames.map(|frame| frame["FRAME\n".len()..].to_vec());
+    ((width, height), planes.collect())
 }
 
 fn start_code(out: &mut Vec<u8>, nal: &[u8]) {

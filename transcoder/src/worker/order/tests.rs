@@ -25,6 +25,7 @@ fn order() -> Order {
 
 const fn config(rendition: Rendition, width: u16, height: u16) -> Event {
     Event::Config {
+        pictures: String::new(),
         rendition,
         codec_config: Bytes::new(),
         width,

@@ -86,6 +86,7 @@ fn cut(sink: &AppSink, blocks: AppSrc, inside: &Inside) {
 /// From frames to the daemon.
 fn deliver(sink: &AppSink, inside: Inside, voice: &Voice) -> Result<(), WorkerError> {
     voice.say(FromWorker::Event(Event::Config {
+        pictures: String::new(),
         rendition: Rendition::Audio,
         codec_config: AacTrack::encoded().config().clone(),
         width: 0,

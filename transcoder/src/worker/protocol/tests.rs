@@ -89,13 +89,23 @@ fn inputs() -> impl Strategy<Value = Input> {
 }
 
 fn from_worker() -> impl Strategy<Value = FromWorker> {
-    let config = (renditions(), payloads(), any::<u16>(), any::<u16>());
-    let config = config.prop_map(|(rendition, codec_config, width, height)| Event::Config {
-        rendition,
-        codec_config,
-        width,
-        height,
-    });
+    let config = (
+        renditions(),
+        payloads(),
+        any::<u16>(),
+        any::<u16>(),
+        any::<String>(),
+    );
+    let config =
+        config.prop_map(
+            |(rendition, codec_config, width, height, pictures)| Event::Config {
+                rendition,
+                codec_config,
+                width,
+                height,
+                pictures,
+            },
+        );
     let sample = (renditions(), times(), any::<bool>(), payloads());
     let sample = sample.prop_map(|(rendition, pts, key, bytes)| Event::Sample {
         rendition,
@@ -120,6 +130,24 @@ proptest! {
         let mut read = wire(ToWorker::pace(rendition, pace).unwrap());
         let frame = take(&mut read).unwrap().unwrap();
         prop_assert_eq!(ToWorker::parse(frame), Ok(ToWorker::Pace(rendition, pace)));
+    }
+
+    #[test]
+    fn a_slate_survives_the_way(
+        recipe in recipes(),
+        plan in plans(),
+        pictures in any::<String>(),
+        length_ms in any::<u32>(),
+        rate in any::<(u32, u32)>(),
+        picture in payloads(),
+    ) {
+        let Some(rung) = plan.rungs.into_iter().next() else {
+            return Ok(());
+        };
+        let still = Still { rung, pictures, length_ms, rate, picture };
+        let mut read = wire(ToWorker::still(&recipe, &still).unwrap());
+        let frame = take(&mut read).unwrap().unwrap();
+        prop_assert_eq!(ToWorker::parse(frame), Ok(ToWorker::Still(recipe, still)));
     }
 
     #[test]
@@ -168,6 +196,7 @@ proptest! {
         let written = match ToWorker::parse(bytes.clone()) {
             Ok(ToWorker::Plan(recipe, plan)) => ToWorker::plan(&recipe, &plan),
             Ok(ToWorker::Sound(sound)) => ToWorker::sound(&sound),
+            Ok(ToWorker::Still(recipe, still)) => ToWorker::still(&recipe, &still),
             Ok(ToWorker::Input(input)) => ToWorker::input(input),
             Ok(ToWorker::Pace(rendition, pace)) => ToWorker::pace(rendition, pace),
             Err(_) => None,
