@@ -71,6 +71,39 @@ async fn an_encoder_that_fails_twice_is_replaced_and_costs_a_segment_each_time()
     stage.check_unharmed()
 }
 
+#[tokio::test]
+async fn an_encoder_that_hangs_is_replaced_and_source_and_sound_go_on() -> Result<()> {
+    let mut stage = start(Plan {
+        rungs: vec![(240, "400k")],
+        ..Plan::default()
+    });
+    let _encoder = stage.publish(STAGE, &Clip::of(Picture::Small)?)?;
+    let viewer = stage.viewer().await?;
+    multivariant(&viewer, STAGE, &["source", RUNG, "audio"]).await?;
+    let transcoder = stage.transcoders.first().context("one transcoder")?;
+    let admin = transcoder.admin()?;
+    let rendition = |status: &Value, name: &str, key: &str| {
+        let all = status["streams"][STAGE.name]["renditions"].as_array();
+        let one = all.and_then(|all| all.iter().find(|r| r["name"] == name));
+        one.and_then(|one| one[key].as_u64()).unwrap_or_default()
+    };
+    let before = admin.wait_until(|status| rendition(status, RUNG, "parts") > 0)?;
+    ensure!(transcoder.stop_children()? == 1, "one encoder runs");
+    let back = admin.wait_until(|status| {
+        status["streams"][STAGE.name]["encoders_started"] == 2
+            && rendition(status, RUNG, "msn") > rendition(&before, RUNG, "msn") + 3
+            && rendition(status, RUNG, "parts") > 0
+    })?;
+    for name in ["source", "audio"] {
+        let gaps = [&before, &back].map(|status| rendition(status, name, "gaps"));
+        ensure!(gaps[0] == gaps[1], "{name}: {back}");
+    }
+    let told = transcoder.log();
+    let told = told.iter().filter(|line| line.contains("gave none"));
+    ensure!(told.count() > 0, "it is said why:\n{}", transcoder.tail());
+    stage.check_unharmed()
+}
+
 /// Kills the encoder, waits until its successor has delivered, and does it again.
 fn fail_twice(transcoder: &Daemon) -> Result<()> {
     let admin = transcoder.admin()?;

@@ -258,8 +258,17 @@ impl Daemon {
 
     /// Kills the processes that it started: a transcoder's encoders, as a driver that crashes would. Says how many.
     pub fn kill_children(&self) -> Result<usize> {
+        self.signal_children(Signal::SIGKILL)
+    }
+
+    /// Stops the processes that it started, as a driver that hangs would. Says how many.
+    pub fn stop_children(&self) -> Result<usize> {
+        self.signal_children(Signal::SIGSTOP)
+    }
+
+    fn signal_children(&self, signal: Signal) -> Result<usize> {
         let parent = format!("PPid:\t{}\n", self.child.id());
-        let mut killed = 0;
+        let mut reached = 0;
         for process in std::fs::read_dir("/proc")? {
             let path = process?.path();
             let status = std::fs::read_to_string(path.join("status")).unwrap_or_default();
@@ -267,11 +276,11 @@ impl Daemon {
                 .file_name()
                 .and_then(|name| name.to_str()?.parse().ok());
             if let Some(id) = id.filter(|_| status.contains(&parent)) {
-                kill(Pid::from_raw(id), Signal::SIGKILL)?;
-                killed += 1;
+                kill(Pid::from_raw(id), signal)?;
+                reached += 1;
             }
         }
-        Ok(killed)
+        Ok(reached)
     }
 
     /// Kills it as a power cut would, and waits until it is gone.

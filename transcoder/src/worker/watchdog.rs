@@ -25,7 +25,7 @@ const LASTING: Duration = Duration::from_secs(3);
 const FORGOTTEN: Duration = Duration::from_secs(10);
 /// Time without a frame after which a decoder may have held some back all the while.
 const PAUSE: Duration = Duration::from_millis(500);
-/// What a step has to show its effect, before the next one.
+/// How long a lag has to last, as one that passes by itself is worth no picture; and what a step has to show its effect.
 const SETTLE: Duration = Duration::from_secs(1);
 /// Time without lag after which a step is taken back, and the longest that it becomes.
 const CLEAN: Duration = Duration::from_secs(30);
@@ -79,6 +79,9 @@ pub(super) struct Watchdog {
     changed: Duration,
     /// When it was last out of time.
     unclean: Duration,
+    /// Since when the lag has been above what the next step takes.
+    late_since: Option<Duration>,
+    /// The first and the newest moment in which the lag was worth a rung.
     trouble: Option<(Duration, Duration)>,
     refused: bool,
     clean: Duration,
@@ -107,6 +110,7 @@ impl Watchdog {
             step: 0,
             changed: Duration::ZERO,
             unclean: Duration::ZERO,
+            late_since: None,
             trouble: None,
             refused: false,
             clean: CLEAN,
@@ -215,15 +219,22 @@ impl Watchdog {
     }
 
     fn is_worse(&mut self, lag: Duration, refused: bool, now: Duration) -> bool {
-        let settled = self.step == 0 || now >= self.changed + SETTLE;
         if self.step >= self.last_step() {
             return false;
         }
-        match self.step {
-            0 => lag > IN_TIME,
-            1 if self.rungs.len() > 1 => settled && lag > LATE,
-            _ => settled && (lag > TOO_LATE || refused) && self.lasts(now),
+        let limit = match self.step {
+            0 => IN_TIME,
+            1 => LATE,
+            _ => {
+                let settled = now >= self.changed + SETTLE;
+                return settled && (lag > TOO_LATE || refused) && self.lasts(now);
+            }
+        };
+        if lag <= limit {
+            self.late_since = None;
+            return false;
         }
+        now >= *self.late_since.get_or_insert(now) + SETTLE
     }
 
     /// Whether this trouble is the same as one some time ago.
@@ -257,6 +268,7 @@ impl Watchdog {
     fn changed(&mut self, now: Duration, why: Option<Duration>) -> Option<Verdict> {
         self.changed = now;
         self.trouble = None;
+        self.late_since = None;
         let step = self.step;
         let changes = self.rungs.iter_mut().enumerate().filter_map(|(n, rung)| {
             let pace = pace(step, n);

@@ -84,7 +84,7 @@ async fn on_a_slow_box_the_largest_rung_gives_way_and_the_smallest_keeps_up() {
         (P360, Pace::Suspended),
     ];
     assert_eq!(paces, expected);
-    // A GOP of two seconds that goes in just in time, at three times its length.
-    assert!(oldest < 6_000, "{oldest} ms behind");
+    // At worst the 24 frames that a key may find on their way and the 60 of its GOP, a tenth of a second each.
+    assert!(oldest < 8_400, "{oldest} ms behind");
     assert!(newest[&P180] > newest[&P360], "the smallest goes on");
 }
