@@ -1,13 +1,10 @@
 //! Every program that people publish and play with, against mux alone: what comes out is what went in, packet by packet.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use tests::{
-    Clip, Encoder, Entrance, Picture,
+    Clip, Encoder, Entrance, Picture, enhanced_ffmpeg,
     packets::{self, Packets},
     quiet_ffmpeg,
 };
@@ -122,26 +119,9 @@ fn whoever_plays_gets_every_packet_unchanged() -> Result<()> {
     Ok(())
 }
 
-/// The ffmpeg that speaks Enhanced RTMP, of `make test-deps`.
-fn enhanced() -> Result<Command> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("ffmpeg/imageio_ffmpeg/binaries");
-    let programs = std::fs::read_dir(&directory)
-        .with_context(|| format!("{} is missing: make test-deps", directory.display()))?;
-    let program: PathBuf = programs
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| {
-            path.file_name()
-                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"ffmpeg"))
-        })
-        .context("no ffmpeg among the binaries: make test-deps")?;
-    let mut ffmpeg = Command::new(program);
-    ffmpeg.args(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "error"]);
-    Ok(ffmpeg)
-}
-
 /// A show of `video` and `audio` encoded by these arguments, made once into `file` and then published as it is.
 fn enhanced_clip(arguments: &[&str], file: &Path) -> Result<()> {
-    let mut ffmpeg = enhanced()?;
+    let mut ffmpeg = enhanced_ffmpeg()?;
     ffmpeg.args(["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30"]);
     ffmpeg.args(["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]);
     ffmpeg
@@ -179,8 +159,8 @@ fn enhanced_rtmp_goes_through_untouched_and_late_players_decode_it() -> Result<(
         let mut entrance = entrance()?;
         let clip = entrance.directory().join("clip.mkv");
         enhanced_clip(arguments, &clip)?;
-        let whole = Packets::of_by(enhanced()?, &clip)?;
-        let mut publisher = enhanced()?;
+        let whole = Packets::of_by(enhanced_ffmpeg()?, &clip)?;
+        let mut publisher = enhanced_ffmpeg()?;
         publisher
             .args(["-re", "-stream_loop", "-1", "-i"])
             .arg(&clip);
@@ -196,11 +176,11 @@ fn enhanced_rtmp_goes_through_untouched_and_late_players_decode_it() -> Result<(
         let _encoder = Encoder::other(&mut publisher, "publisher", entrance.directory())?;
         for round in ["early", "late"] {
             let file = entrance.directory().join(format!("{round}.mkv"));
-            let player = ffmpeg(enhanced()?, &entrance.url(PLAY)?, &file);
+            let player = ffmpeg(enhanced_ffmpeg()?, &entrance.url(PLAY)?, &file);
             played(player, &file)?;
-            let got = Packets::of_by(enhanced()?, &file)?;
+            let got = Packets::of_by(enhanced_ffmpeg()?, &file)?;
             assert_eq!(got.tracks(), tracks, "{what}, {round}");
-            let mut decoder = enhanced()?;
+            let mut decoder = enhanced_ffmpeg()?;
             decoder
                 .args(["-xerror", "-i"])
                 .arg(&file)

@@ -5,6 +5,7 @@
 mod attack;
 mod browser;
 mod clients;
+mod codecs;
 mod conformance;
 mod control;
 mod dvr;

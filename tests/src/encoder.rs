@@ -5,7 +5,7 @@ use std::{
     process::{Command, ExitStatus},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
 use crate::{Clip, Daemon};
@@ -103,4 +103,21 @@ pub fn quiet_ffmpeg() -> Command {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "error"]);
     ffmpeg
+}
+
+/// The ffmpeg that speaks Enhanced RTMP, of `make test-deps`.
+pub fn enhanced_ffmpeg() -> Result<Command> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("ffmpeg/imageio_ffmpeg/binaries");
+    let programs = std::fs::read_dir(&directory)
+        .with_context(|| format!("{} is missing: make test-deps", directory.display()))?;
+    let program = programs
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| {
+            path.file_name()
+                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"ffmpeg"))
+        })
+        .context("no ffmpeg among the binaries: make test-deps")?;
+    let mut ffmpeg = Command::new(program);
+    ffmpeg.args(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "error"]);
+    Ok(ffmpeg)
 }

@@ -30,7 +30,7 @@ pub use authority::Authority;
 pub use clip::{Clip, Picture};
 pub use configuration::{Plan, STAGE, Stream};
 pub use daemon::{Daemon, Program, program};
-pub use encoder::{Encoder, quiet_ffmpeg};
+pub use encoder::{Encoder, enhanced_ffmpeg, quiet_ffmpeg};
 pub use entrance::Entrance;
 pub use event_stream::{Event, EventStream};
 pub use peer::Peer;
