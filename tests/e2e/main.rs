@@ -16,6 +16,7 @@ mod hostile;
 mod obs;
 mod onebox;
 mod reconnect;
+mod recorded;
 mod redundancy;
 mod relay;
 mod requests;

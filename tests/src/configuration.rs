@@ -37,6 +37,8 @@ pub struct Plan {
     pub exam: bool,
     /// How long a stream outlives its publisher.
     pub hold: &'static str,
+    /// Whether shows are recorded, in `{name}-recordings` of each transcoder.
+    pub record: bool,
 }
 
 impl Default for Plan {
@@ -49,6 +51,7 @@ impl Default for Plan {
             rungs: vec![(480, "1400k")],
             exam: false,
             hold: "5m",
+            record: false,
         }
     }
 }
@@ -118,10 +121,13 @@ pub(crate) fn transcoder(plan: &Plan, directory: &Path, name: &str) -> String {
     };
     format!(
         "[rtmp]\nlisten = \"127.0.0.1:{}\"\n\n[origin]\nlisten = \"127.0.0.1:{}\"\n\n\
-         [archive]\ndirectory = {}\nstop_at_free = \"64MiB\"\n\n{}{encoder}[ladder]\nrungs = [{}]\n",
+         [archive]\ndirectory = {}\nstop_at_free = \"64MiB\"\n\n\
+         [recording]\nrecord = {}\ndirectory = {}\nstop_at_free = \"64MiB\"\n\n{}{encoder}[ladder]\nrungs = [{}]\n",
         plan.ports.transcoder_rtmp,
         plan.ports.origin,
         quote(&directory.join(format!("{name}-archive"))),
+        plan.record,
+        quote(&directory.join(format!("{name}-recordings"))),
         chassis(plan.ports.transcoder_admin, directory),
         rungs.join(", "),
     )

@@ -86,6 +86,26 @@ impl Stage {
             .chain([&self.distributor])
     }
 
+    /// Kills a transcoder with all that it does, and starts it again where it was.
+    pub fn restart_transcoder(&mut self, index: usize) -> Result<()> {
+        let daemon = self
+            .transcoders
+            .get_mut(index)
+            .context("no such transcoder")?;
+        let addresses = [daemon.listener("rtmp")?, daemon.listener("origin")?];
+        daemon.kill()?;
+        let name = format!("transcoder-{}", index + 1);
+        let path = self.directory.path();
+        let mut config = fs::read_to_string(path.join(format!("{name}.toml")))?;
+        for address in addresses {
+            let here = format!("\"{address}\"");
+            config = config.replacen("\"127.0.0.1:0\"", &here, 1);
+        }
+        let config = self.directory.write(&format!("{name}.toml"), config)?;
+        *daemon = Daemon::start(Program::Transcoder, &format!("{name}-again"), &config, path)?;
+        daemon.wait_until_ready()
+    }
+
     /// Where a stream is published to: `rtmp://127.0.0.1:1935/live/stage-dev`.
     pub fn publish_url(&self, stream: Stream) -> Result<String> {
         let address = self.mux.listener("rtmp")?;

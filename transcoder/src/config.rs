@@ -14,6 +14,7 @@ use crate::{
     archive::Place,
     exam::Terms,
     part::PartTarget,
+    recording::Terms as Recordings,
     stream::{Settings, SettingsByName},
 };
 
@@ -165,7 +166,7 @@ pub struct Config {
     /// What encodes the rungs.
     pub encoder: Terms,
     /// Where recorded shows are.
-    pub recordings: Place,
+    pub recordings: Recordings,
     /// How many streams are taken.
     pub admission: Admission,
     /// What holds for each stream.
@@ -211,7 +212,7 @@ impl Raw {
             archive,
             encoder,
             admission: self.admission.resolve(problems),
-            recordings,
+            recordings: recordings?,
             streams: SettingsByName::new(named, others),
         })
     }

@@ -62,7 +62,7 @@ impl Daemon for Transcoder {
         let preset = config.encoder.preset;
         let standing = exam::start(chassis, config.encoder);
         let encoders = Encoders::new(chassis.clone(), standing.clone(), preset);
-        let shelf = Shelf::new(config.recordings.directory.clone());
+        let shelf = Shelf::new(config.recordings.place.directory.clone());
         let recorder = Recorder::start(config.recordings, chassis);
         let recordings = recorder.figures().clone();
         // As far as the daemon's affinity and its share of time (cgroup) go.

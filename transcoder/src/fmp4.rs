@@ -3,9 +3,12 @@
 //! The bytes depend on the arguments alone: no creation times, no tool names. One track a file, always track 1.
 
 mod boxes;
+mod film;
 mod fragment;
 mod init;
+pub mod read;
 
+pub use film::{FilmTrack, film_head};
 pub use fragment::{Entry, Fragment, MediaKind, sequence_number};
 pub use init::{audio_init, video_init};
 

@@ -17,6 +17,7 @@ use std::{
 use bytes::Bytes;
 use live::{InitHash, SessionId, StreamName, daemon::Chassis, playlist::Multivariant};
 use tokio::{
+    sync::Notify,
     sync::mpsc::{Receiver, Sender, channel},
     task::spawn_blocking,
 };
@@ -26,17 +27,35 @@ use crate::{
     archive::{Closed, Event, Place},
     stream::Stream,
 };
+pub use bucket::Bucket;
 pub use figures::{Figures, Now, ShowFigures};
+use films::Films;
 use guard::Guard;
 pub use shelf::{Opened, Shelf};
 use taking::{Outcome, Taking, finish, is_over};
+use upload::Upload;
 
+mod bucket;
 mod figures;
+mod film;
+mod films;
 mod guard;
 mod journal;
 mod shelf;
 mod taking;
+mod upload;
 mod vod;
+
+/// What is recorded where, and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// The directory.
+    pub place: Place,
+    /// Whether a show becomes one file too once it is over.
+    pub film: bool,
+    /// Where it is brought then.
+    pub bucket: Option<Bucket>,
+}
 
 /// What waits for the disk at most: a minute of eight streams with five renditions.
 const QUEUE: usize = 2048;
@@ -79,8 +98,15 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the writer in `place`; it ends when the daemon does, with everything written that was told before.
-    pub fn start(place: Place, chassis: &Chassis) -> Self {
+    /// Starts the writer; it ends when the daemon does, with everything written that was told before. What is done with
+    /// shows that are over goes on after the next start.
+    pub fn start(terms: Terms, chassis: &Chassis) -> Self {
+        let Terms {
+            place,
+            film,
+            bucket,
+        } = terms;
+        let (over, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (queue, told) = channel(QUEUE);
         let recorder = Self {
             queue,
@@ -92,12 +118,36 @@ impl Recorder {
             guard: Guard::new(place.stop_at_free),
             shows: BTreeMap::new(),
             figures: recorder.figures.clone(),
+            over: if film { over.clone() } else { made.clone() },
         };
+        let shutdown = chassis.shutdown();
+        if film {
+            let films = Films {
+                shelf: writer.shelf.clone(),
+                stop_at_free: place.stop_at_free,
+                figures: recorder.figures.clone(),
+                over,
+                made: made.clone(),
+            };
+            // Detached: all three end at the shutdown, and the chassis drains them.
+            drop(chassis.spawn("films", films.run(shutdown.clone())));
+        }
+        if let Some(bucket) = bucket {
+            let shelf = writer.shelf.clone();
+            match Upload::new(shelf, bucket, film, recorder.figures.clone(), made) {
+                Ok(upload) => drop(chassis.spawn("upload", upload.run(shutdown.clone()))),
+                Err(error) => {
+                    let words = format!("the bucket cannot be used: {error}");
+                    warn!("{words}");
+                    recorder.figures.upload_failed(words);
+                }
+            }
+        }
         let waiting = recorder.waiting.clone();
         let shutdown = chassis.shutdown().clone();
-        chassis.spawn("recorder", async move {
+        drop(chassis.spawn("recorder", async move {
             run(writer, told, &waiting, shutdown.triggered()).await;
-        });
+        }));
         recorder
     }
 
@@ -211,6 +261,8 @@ struct Writer {
     guard: Guard,
     shows: BTreeMap<StreamName, (SessionId, Taking)>,
     figures: Arc<Figures>,
+    /// A show is over.
+    over: Arc<Notify>,
 }
 
 impl Writer {
@@ -310,6 +362,8 @@ impl Writer {
         self.shows.remove(stream);
         self.figures.over(stream);
         self.finish(stream, session);
+        // Not so after a restart: what it cut off may go on.
+        self.over.notify_one();
     }
 
     fn finish(&mut self, stream: &StreamName, session: SessionId) {

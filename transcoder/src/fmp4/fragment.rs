@@ -56,8 +56,13 @@ pub fn sequence_number(msn: Msn, part: PartIndex) -> u32 {
 }
 
 impl Fragment<'_> {
-    /// The bytes.
+    /// The bytes, in a file of one track.
     pub fn write(&self) -> Bytes {
+        self.write_in(1, None)
+    }
+
+    /// The bytes, of that track of a file; with which of its sample entries, from 1, if it may have several.
+    pub fn write_in(&self, track: u32, sample_entry: Option<u32>) -> Bytes {
         let payload: usize = self.entries.iter().map(|entry| entry.bytes.len()).sum();
         let table = self.entries.len() * PER_SAMPLE;
         let mut out = Boxes::with_capacity(MOOF + table + 8 + payload);
@@ -65,7 +70,7 @@ impl Fragment<'_> {
         out.boxed(*b"moof", |out| {
             out.full(*b"mfhd", 0, 0, |out| out.u32(self.sequence));
             out.boxed(*b"traf", |out| {
-                self.tfhd(out);
+                self.tfhd(out, track, sample_entry);
                 out.full(*b"tfdt", 1, 0, |out| out.u64(self.decode_time));
                 data_offset = self.trun(out);
             });
@@ -80,18 +85,26 @@ impl Fragment<'_> {
         out.finish()
     }
 
-    fn tfhd(&self, out: &mut Boxes) {
+    fn tfhd(&self, out: &mut Boxes, track: u32, sample_entry: Option<u32>) {
         const DEFAULT_BASE_IS_MOOF: u32 = 0x2_0000;
+        const SAMPLE_ENTRY: u32 = 0x2;
         const DEFAULT_FLAGS: u32 = 0x20;
-        match self.kind {
-            MediaKind::Video => out.full(*b"tfhd", 0, DEFAULT_BASE_IS_MOOF, |out| out.u32(1)),
-            MediaKind::Audio => {
-                out.full(*b"tfhd", 0, DEFAULT_BASE_IS_MOOF | DEFAULT_FLAGS, |out| {
-                    out.u32(1);
-                    out.u32(SYNC);
-                });
-            }
+        let mut flags = DEFAULT_BASE_IS_MOOF;
+        if sample_entry.is_some() {
+            flags |= SAMPLE_ENTRY;
         }
+        if self.kind == MediaKind::Audio {
+            flags |= DEFAULT_FLAGS;
+        }
+        out.full(*b"tfhd", 0, flags, |out| {
+            out.u32(track);
+            if let Some(sample_entry) = sample_entry {
+                out.u32(sample_entry);
+            }
+            if self.kind == MediaKind::Audio {
+                out.u32(SYNC);
+            }
+        });
     }
 
     /// Writes the table of samples; says where its data offset stands.

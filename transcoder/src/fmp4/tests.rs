@@ -118,3 +118,65 @@ fn a_fragment_of_video() {
     let offset = usize::try_from(traf.trun[0].data_offset.unwrap()).unwrap();
     assert!(written[offset..].starts_with(b"keyother"));
 }
+
+proptest::proptest! {
+    /// Whatever the track and however many fragments: what was written is read.
+    #[test]
+    fn a_segment_is_read_as_it_was_written(
+        samples in proptest::collection::vec((1..9000_u32, -4000..4000_i32, proptest::bool::ANY, 0..50_usize), 1..20),
+        cut in 1..20_usize,
+        sound in proptest::bool::ANY,
+    ) {
+        let kind = if sound { MediaKind::Audio } else { MediaKind::Video };
+        let entries: Vec<Entry> = samples
+            .into_iter()
+            .map(|(duration, composition, key, length)| Entry {
+                duration,
+                composition: if sound { 0 } else { composition },
+                key: key || sound,
+                bytes: vec![7; length].into(),
+            })
+            .collect();
+        let mut written = Vec::new();
+        for (index, entries) in (0_u64..).zip(entries.chunks(cut)) {
+            let fragment = Fragment { kind, sequence: 1, decode_time: index << 33, entries };
+            written.extend(fragment.write_in(3, (index % 2 == 0).then_some(2)));
+        }
+        let read = read::segment(kind, &written.clone().into()).unwrap();
+        let starts = read.iter().zip(0_u64..).all(|(one, index)| one.decode_time == index << 33);
+        proptest::prop_assert!(starts);
+        let read: Vec<Entry> = read.into_iter().flat_map(|one| one.entries).collect();
+        proptest::prop_assert_eq!(read, entries);
+        // What is torn is an error and no panic.
+        for length in 1..written.len() {
+            let torn = Bytes::copy_from_slice(&written[..length]);
+            let _no_panic = read::segment(kind, &torn);
+        }
+    }
+}
+
+#[test]
+fn a_film_has_every_track_and_configuration() {
+    let picture =
+        VideoTrack::parse(VideoCodec::Avc, &Bytes::from_static(crate::show::AVCC)).unwrap();
+    let sound = AacTrack::parse(&Bytes::from_static(b"\x11\x90")).unwrap();
+    let [picture, sound] =
+        [video_init(&picture), audio_init(&sound)].map(|init| read::init(&init).unwrap());
+    assert_eq!(
+        [picture.timescale, sound.timescale],
+        [VIDEO_TIMESCALE, 48_000]
+    );
+    let tracks = [vec![picture.clone(), picture], vec![sound]];
+    let tracks = tracks.map(|configurations| FilmTrack { configurations });
+    let head = film_head(&tracks, 12_345).unwrap();
+    let mut rest: &[u8] = &head;
+    Ftyp::decode(&mut rest).unwrap();
+    let moov = Moov::decode(&mut rest).unwrap();
+    let told: Vec<(u32, usize)> = moov
+        .trak
+        .iter()
+        .map(|trak| (trak.tkhd.track_id, trak.mdia.minf.stbl.stsd.codecs.len()))
+        .collect();
+    assert_eq!(told, [(1, 2), (2, 1)]);
+    assert_eq!(moov.mvex.unwrap().trex.len(), 2);
+}

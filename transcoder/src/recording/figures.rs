@@ -23,6 +23,11 @@ pub struct Figures {
     pub(super) dropped: Counter,
     pub(super) failures: Counter,
     pub(super) free: Gauge,
+    pub(super) films: Counter,
+    pub(super) uploads: Counter,
+    pub(super) upload_bytes: Counter,
+    pub(super) upload_failures: Counter,
+    waiting: Gauge,
     now: Mutex<Now>,
 }
 
@@ -35,6 +40,10 @@ pub struct Now {
     pub free_bytes: Option<u64>,
     /// What is recorded now, by stream.
     pub shows: BTreeMap<String, ShowFigures>,
+    /// Shows that are over and not in the bucket yet.
+    pub waiting_for_upload: usize,
+    /// What keeps the first of them, in words.
+    pub upload_fault: Option<String>,
 }
 
 /// One recording under way.
@@ -77,6 +86,31 @@ impl Figures {
             "recording_failures",
             "Writes of recordings that failed",
             self.failures.clone(),
+        );
+        registry.register(
+            "recording_films",
+            "Shows of which one file was made",
+            self.films.clone(),
+        );
+        registry.register(
+            "recording_uploads",
+            "Shows brought to the bucket",
+            self.uploads.clone(),
+        );
+        registry.register(
+            "recording_upload_bytes",
+            "Bytes brought to the bucket",
+            self.upload_bytes.clone(),
+        );
+        registry.register(
+            "recording_upload_failures",
+            "Tries to bring a show to the bucket that failed",
+            self.upload_failures.clone(),
+        );
+        registry.register(
+            "recording_uploads_waiting",
+            "Shows that are over and not in the bucket yet",
+            self.waiting.clone(),
         );
         registry.register(
             "recording_free_bytes",
@@ -123,6 +157,23 @@ impl Figures {
                 show.gaps += 1;
             }
         }
+    }
+
+    pub(super) fn waiting(&self, shows: usize) {
+        self.waiting.set(i64::try_from(shows).unwrap_or(i64::MAX));
+        self.lock().waiting_for_upload = shows;
+    }
+
+    pub(super) fn uploaded(&self) {
+        self.uploads.inc();
+        self.lock().upload_fault = None;
+    }
+
+    /// Whether that is news.
+    pub(super) fn upload_failed(&self, words: String) -> bool {
+        self.upload_failures.inc();
+        let mut now = self.lock();
+        now.upload_fault.replace(words.clone()) != Some(words)
     }
 
     pub(super) fn over(&self, stream: &StreamName) {

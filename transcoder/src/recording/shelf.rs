@@ -124,6 +124,14 @@ pub(super) fn is_temporary(name: &str) -> bool {
     name.ends_with(TEMPORARY)
 }
 
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Writes a file that is there whole or not at all.
 pub(super) fn write_whole(path: &Path, pieces: &[Bytes]) -> io::Result<()> {
     let unfinished = temporary(path);

@@ -16,8 +16,10 @@ use live::{
 };
 
 use super::{
+    film,
     journal::{Addition, Journal, JournalError, VERSION_AT, intact, is_finished},
-    shelf::{append, is_temporary, names, overwrite, write_whole},
+    shelf::{append, is_temporary, names, overwrite, remove, write_whole},
+    upload,
     vod::{self, Recorded, Sizes},
 };
 use crate::archive::Closed;
@@ -105,6 +107,10 @@ impl Taking {
         let path = self.path(ShowObject::Media(rendition));
         fs::create_dir_all(self.directory.join(rendition.to_string()))?;
         let left = fs::read(&path).unwrap_or_default();
+        // What was made of it until now does not hold any more.
+        for name in [&ShowObject::File.to_string(), film::FAILED, upload::MARK] {
+            remove(&self.directory.join(name))?;
+        }
         let (journal, text) = Journal::reopen(rendition, &left)
             .unwrap_or_else(|_| Journal::begin(closed, self.target_duration));
         let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
@@ -212,7 +218,7 @@ pub(super) fn finish(directory: &Path) -> io::Result<Vec<Recorded>> {
 }
 
 /// The renditions that have a playlist.
-fn playlists(directory: &Path) -> io::Result<Vec<(Rendition, PathBuf)>> {
+pub(super) fn playlists(directory: &Path) -> io::Result<Vec<(Rendition, PathBuf)>> {
     let mut found = Vec::new();
     for name in names(directory)? {
         if let Ok(rendition) = name.parse::<Rendition>() {
