@@ -16,6 +16,7 @@ use crate::{
 
 mod box_of_ours;
 mod delay;
+mod reloads;
 
 use box_of_ours::OurBox;
 
@@ -84,6 +85,10 @@ pub(crate) async fn run(plan: &Plan, dir: &Path) -> Result<Vec<Row>> {
     if plan.wants("delay") {
         let clip = clip(dir, "delay.flv", 0)?;
         rows.extend(delay::run(plan, dir, &clip).await?);
+    }
+    if plan.wants("reloads") {
+        let clip = clip(dir, "reloads.flv", 0)?;
+        rows.extend(reloads::run(plan, dir, &clip).await?);
     }
     Ok(rows)
 }

@@ -27,7 +27,7 @@ const HELP: &str = "Footlight beside nginx, nginx-rtmp and ffmpeg, in the same r
 usage: bench [--row NAME] [--rounds N] [--seconds N] [--json FILE]
 
   --row NAME     only this row: rtmp (players served), idle (memory of players), takeover, https, ladder (encoding),
-                 delay (of parts); all without
+                 delay (of parts), reloads (held ones); all without
   --rounds N     interleaved rounds, the best of which counts (default 2)
   --seconds N    length of one measurement (default 5)
   --json FILE    keep the numbers as JSON too
@@ -111,12 +111,13 @@ impl Plan {
             return Ok(Order::Floor(floor));
         }
         match plan.row.as_deref() {
-            None | Some("rtmp" | "idle" | "takeover" | "https" | "ladder" | "delay") => {
+            None
+            | Some("rtmp" | "idle" | "takeover" | "https" | "ladder" | "delay" | "reloads") => {
                 Ok(Order::Run(plan))
             }
             Some(other) => {
                 bail!(
-                    "there is no row '{other}'; rows are rtmp, idle, takeover, https, ladder and delay"
+                    "there is no row '{other}'; rows are rtmp, idle, takeover, https, ladder, delay and reloads"
                 )
             }
         }

@@ -22,6 +22,7 @@ mod admission;
 mod archive;
 pub(crate) mod encoder;
 mod ladder;
+mod origin;
 mod recording;
 mod slate;
 mod stream;
@@ -31,6 +32,8 @@ use admission::RawAdmission;
 use archive::RawArchive;
 use encoder::RawEncoder;
 use ladder::RawLadder;
+use origin::RawOrigin;
+pub use origin::{Origin, Tls};
 use recording::RawRecording;
 use slate::RawSlate;
 use stream::RawStream;
@@ -62,12 +65,6 @@ pub struct Raw {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawRtmp {
-    listen: Listen,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawOrigin {
     listen: Listen,
 }
 
@@ -125,14 +122,6 @@ impl Default for RawRtmp {
     }
 }
 
-impl Default for RawOrigin {
-    fn default() -> Self {
-        Self {
-            listen: anywhere(8080),
-        }
-    }
-}
-
 impl Default for RawParts {
     fn default() -> Self {
         Self {
@@ -158,7 +147,7 @@ pub struct Config {
     /// Where mux publishes to.
     pub rtmp: Listen,
     /// Where distributors fetch from.
-    pub origin: Listen,
+    pub origin: Origin,
     /// What all boxes share.
     pub secret: ClusterSecret,
     /// Where segments are kept that do not fit in memory; none without a disk.
@@ -193,6 +182,7 @@ impl Raw {
         let secret = self.cluster.resolve(problems);
         let archive = self.archive.resolve(problems);
         let recordings = self.recording.resolve(problems);
+        let origin = self.origin.resolve(problems);
         let others = Settings {
             parts: parts?,
             window_ms: u64::try_from(self.window.length.get().as_millis()).unwrap_or(u64::MAX),
@@ -207,7 +197,7 @@ impl Raw {
         Some(Config {
             chassis,
             rtmp: self.rtmp.listen.clone(),
-            origin: self.origin.listen.clone(),
+            origin,
             secret: secret?,
             archive,
             encoder,

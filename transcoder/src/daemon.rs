@@ -3,17 +3,19 @@
 use std::{sync::Arc, thread};
 
 use live::daemon::{
-    Chassis, ConnectionLimit, Daemon, Exit, StartError,
+    Chassis, ConnectionLimit, Daemon, Exit, Process, StartError,
     command::{CommandHelp, CommandLine},
     config::{Problems, Settings},
     status_command,
+    tls::{self, Shown},
 };
+use rustls::ServerConfig;
 use serde_json::{Value, json};
 
 use crate::{
     admission::Capacity,
     archive::Archive,
-    config::{Config, Raw},
+    config::{Config, Raw, Tls},
     encoder::Encoders,
     exam::{self, Standing},
     ingest::{self, Ingest},
@@ -76,9 +78,10 @@ impl Daemon for Transcoder {
             .with_room(config.admission.max_streams, capacity);
         let store = Arc::new(store);
         let rtmp = chassis.bind("rtmp", config.rtmp.addresses())?;
-        let http = chassis.bind("origin", config.origin.addresses())?;
+        let http = chassis.bind("origin", config.origin.listen.addresses())?;
         let origin = Origin::new(store.clone(), &config.secret, chassis);
-        let origin = Arc::new(origin.with_recordings(shelf));
+        let tls = encryption(config.origin.tls, chassis)?;
+        let origin = Arc::new(origin.with_recordings(shelf).under_tls(tls));
         let ingest = Arc::new(Ingest::new(store.clone(), config.secret, chassis));
         chassis.register(|registry| {
             ingest.register(registry);
@@ -117,6 +120,29 @@ impl Daemon for Transcoder {
     async fn reload(&mut self, _config: Config) -> Result<(), String> {
         Err("the transcoder takes a changed configuration over when it is restarted".to_owned())
     }
+}
+
+/// How the origin's connections are encrypted; the certificate is watched.
+fn encryption(
+    tls: Option<Tls>,
+    chassis: &Chassis,
+) -> Result<Option<Arc<ServerConfig>>, StartError> {
+    let Some(Tls {
+        certificate,
+        clients,
+    }) = tls
+    else {
+        return Ok(None);
+    };
+    let shown = Shown::new(certificate);
+    chassis.register(|registry| registry.register_collector(Box::new(shown.clone())));
+    chassis.spawn_essential(
+        "certificate",
+        shown.clone().keep(Process, chassis.shutdown().clone()),
+    );
+    tls::server_config_for(shown, &origin::PROTOCOLS, clients)
+        .map(Some)
+        .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))
 }
 
 /// `"streams": { "stage": { … } }`, `"archive"` and `"encoders"`; a stream without a stamp yet is there with little.

@@ -6,11 +6,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode, header, server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, header, service::service_fn};
 use live::{
     Directives, Object, ObjectPath,
     cluster::{ClusterSecret, Token},
@@ -23,6 +19,7 @@ use live::{
     },
     gzip,
 };
+use rustls::ServerConfig;
 use tokio::{net::TcpStream, time::timeout};
 use tracing::debug;
 
@@ -36,8 +33,11 @@ use crate::{
 use recorded::Recordings;
 use response::{Body, Freshness, Range, refusal, success};
 
+mod entrance;
 mod recorded;
 mod response;
+
+pub(crate) use entrance::PROTOCOLS;
 
 /// Connections at once. Distributors keep a few hundred at most; the rest is for players that ask without one. Each
 /// takes 8 KiB while it waits for an answer and [`MAX_HEAD`] twice at most: 384 MiB, were all of them in use.
@@ -54,6 +54,8 @@ pub struct Origin {
     archive: Archive,
     recordings: Option<Recordings>,
     token: Token,
+    /// None is in the clear.
+    tls: Option<Arc<ServerConfig>>,
     shutdown: Shutdown,
     requests: Family<[(&'static str, String); 2], Counter>,
 }
@@ -66,6 +68,7 @@ impl Origin {
             store,
             recordings: None,
             token: secret.origin_token(),
+            tls: None,
             shutdown: chassis.shutdown().clone(),
             requests: Family::default(),
         }
@@ -76,6 +79,12 @@ impl Origin {
     pub fn with_recordings(mut self, shelf: Shelf) -> Self {
         self.recordings = Some(Recordings::new(shelf));
         self
+    }
+
+    /// Connections are encrypted so.
+    #[must_use]
+    pub fn under_tls(self, tls: Option<Arc<ServerConfig>>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Registers what is counted.
@@ -98,17 +107,25 @@ impl Origin {
             let origin = origin.clone();
             async move { Ok::<_, Infallible>(origin.answer(&request).await) }
         });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_DEADLINE)
-            .max_buf_size(MAX_HEAD)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.shutdown.triggered() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let stop = self.shutdown.triggered();
+        let ended = match &self.tls {
+            Some(config) => {
+                let shaken = tokio::select! {
+                    shaken = entrance::shake(config.clone(), stream) => shaken,
+                    () = self.shutdown.triggered() => None,
+                };
+                let Some((stream, version)) = shaken else {
+                    return;
+                };
+                entrance::talk(stream, version, service, stop).await
+            }
+            None => {
+                let peeked = tokio::select! {
+                    peeked = entrance::clear(&stream) => peeked,
+                    () = self.shutdown.triggered() => None,
+                };
+                let Some(version) = peeked else { return };
+                entrance::talk(stream, version, service, stop).await
             }
         };
         if let Err(error) = ended {

@@ -10,7 +10,7 @@ use live::{
     playlist::{MediaPlaylist, Seconds},
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
     time::{Instant, sleep, timeout},
 };
@@ -65,14 +65,14 @@ pub(super) async fn run(plan: &Plan, dir: &Path, clip: &Path) -> Result<Vec<Row>
 }
 
 /// A connection that always asks for the next part.
-struct Follower {
+pub(super) struct Follower {
     stream: BufReader<TcpStream>,
     path: String,
     authorization: String,
 }
 
 impl Follower {
-    async fn connect(ours: &OurBox, rendition: Rendition) -> Result<Self> {
+    pub(super) async fn connect(ours: &OurBox, rendition: Rendition) -> Result<Self> {
         let stream = TcpStream::connect(ours.origin).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
@@ -82,16 +82,21 @@ impl Follower {
         })
     }
 
-    /// Milliseconds by which each part was late.
-    async fn follow(&mut self, window: Duration) -> Result<Vec<f64>> {
+    /// The playlist, once there is one.
+    pub(super) async fn appears(&mut self) -> Result<MediaPlaylist> {
         let patience = Instant::now() + PLAYABLE;
-        let mut playlist = loop {
+        loop {
             match self.get("").await? {
-                Some(playlist) => break playlist,
+                Some(playlist) => return Ok(playlist),
                 None if Instant::now() > patience => bail!("{} never appears", self.path),
                 None => sleep(Duration::from_millis(100)).await,
             }
-        };
+        }
+    }
+
+    /// Milliseconds by which each part was late.
+    async fn follow(&mut self, window: Duration) -> Result<Vec<f64>> {
+        let mut playlist = self.appears().await?;
         let until = Instant::now() + window;
         let mut late = Vec::new();
         while Instant::now() < until {
@@ -106,33 +111,40 @@ impl Follower {
         Ok(late)
     }
 
-    async fn get(&mut self, query: &str) -> Result<Option<MediaPlaylist>> {
+    pub(super) async fn get(&mut self, query: &str) -> Result<Option<MediaPlaylist>> {
         let request = format!(
             "GET {}{query} HTTP/1.1\r\nHost: origin\r\nAuthorization: {}\r\n\r\n",
             self.path, self.authorization
         );
         self.stream.get_mut().write_all(request.as_bytes()).await?;
-        let mut line = String::new();
-        self.stream.read_line(&mut line).await?;
-        let found = line.starts_with("HTTP/1.1 200");
-        let mut length = 0;
-        loop {
-            line.clear();
-            self.stream.read_line(&mut line).await?;
-            match line.split_once(':') {
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.trim().parse()?;
-                }
-                Some(_) => {}
-                None => break,
-            }
-        }
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).await?;
-        found
-            .then(|| MediaPlaylist::parse(&body).context("a playlist that is none"))
-            .transpose()
+        answer(&mut self.stream).await
     }
+}
+
+/// One answer: a playlist, or none where there is none.
+pub(super) async fn answer(
+    stream: &mut BufReader<impl AsyncRead + Unpin>,
+) -> Result<Option<MediaPlaylist>> {
+    let mut line = String::new();
+    stream.read_line(&mut line).await?;
+    let found = line.starts_with("HTTP/1.1 200");
+    let mut length = 0;
+    loop {
+        line.clear();
+        stream.read_line(&mut line).await?;
+        match line.split_once(':') {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.trim().parse()?;
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    found
+        .then(|| MediaPlaylist::parse(&body).context("a playlist that is none"))
+        .transpose()
 }
 
 /// The part that follows the newest.

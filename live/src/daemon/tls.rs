@@ -6,7 +6,7 @@
 use std::{
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -18,9 +18,9 @@ use prometheus_client::{
     metrics::gauge::ConstGauge,
 };
 use rustls::{
-    ServerConfig, SupportedProtocolVersion,
+    RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::aws_lc_rs,
-    server::{ClientHello, ResolvesServerCert},
+    server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
@@ -233,22 +233,68 @@ impl ResolvesServerCert for Shown {
     }
 }
 
+/// Who issues the certificates that clients must show (mTLS).
+#[derive(Clone)]
+pub struct Authority(Arc<dyn ClientCertVerifier>);
+
+impl Authority {
+    /// Reads the PEM file at `path` as the key `key`, or notes why that cannot be.
+    pub fn load(key: &str, path: &Path, problems: &mut Problems<'_>) -> Option<Self> {
+        let text = problems.file(key, path)?;
+        let authority = Self::parse(&text);
+        if authority.is_none() {
+            problems.refuse(
+                key,
+                "holds no PEM certificate that issues others: give the certificate of the clients' authority",
+            );
+        }
+        authority
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+            roots.add(certificate.ok()?).ok()?;
+        }
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        verifier.build().ok().map(Self)
+    }
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authority")
+    }
+}
+
+/// As [`server_config`]; where there are `clients`, who connects must show a certificate of that authority.
+pub fn server_config_for(
+    shown: Shown,
+    protocols: &[&[u8]],
+    clients: Option<Authority>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let builder = builder.with_protocol_versions(&VERSIONS)?;
+    let builder = match clients {
+        Some(Authority(verifier)) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(shown));
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    // One is enough for the next connection; each costs bytes in every handshake.
+    config.send_tls13_tickets = 1;
+    Ok(Arc::new(config))
+}
+
 /// The server's side of every handshake, over which one of `protocols` is spoken (ALPN; none asks for nothing). An error
 /// is the system's: no randomness for the ticket key.
 pub fn server_config(
     shown: Shown,
     protocols: &[&[u8]],
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let mut config = builder
-        .with_protocol_versions(&VERSIONS)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(shown));
-    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    config.ticketer = aws_lc_rs::Ticketer::new()?;
-    // One is enough for the next connection; each costs bytes in every handshake.
-    config.send_tls13_tickets = 1;
-    Ok(Arc::new(config))
+    server_config_for(shown, protocols, None)
 }
 
 #[cfg(test)]

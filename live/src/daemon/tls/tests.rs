@@ -119,3 +119,46 @@ async fn the_files_are_looked_at_until_the_shutdown() {
     shutdown.trigger();
     keeper.await.unwrap();
 }
+
+/// Shakes hands in memory with a client that shows no certificate: what each end says of it.
+fn shake(authority: Option<Authority>) -> (Result<(), rustls::Error>, Result<(), rustls::Error>) {
+    let (chain, key) = made("origin.example");
+    let shown = Shown::new(parse(&chain, &key).unwrap());
+    let server = server_config_for(shown, &[], authority).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(chain.as_bytes()).unwrap())
+        .unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&VERSIONS)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "origin.example".try_into().unwrap();
+    let mut client = rustls::ClientConnection::new(Arc::new(client), name).unwrap();
+    let mut server = rustls::ServerConnection::new(server).unwrap();
+    let (mut client_says, mut server_says) = (Ok(()), Ok(()));
+    for _ in 0..4 {
+        let mut wire = Vec::new();
+        client.write_tls(&mut wire).unwrap();
+        server.read_tls(&mut &wire[..]).unwrap();
+        server_says = server_says.and_then(|()| server.process_new_packets().map(drop));
+        wire.clear();
+        server.write_tls(&mut wire).unwrap();
+        client.read_tls(&mut &wire[..]).unwrap();
+        client_says = client_says.and_then(|()| client.process_new_packets().map(drop));
+    }
+    (client_says, server_says)
+}
+
+#[test]
+fn where_clients_must_show_a_certificate_one_without_is_refused() {
+    assert_eq!(shake(None), (Ok(()), Ok(())));
+    let (authority, _) = made("authority");
+    let (client_says, server_says) = shake(Authority::parse(&authority));
+    assert!(client_says.is_err());
+    assert_eq!(server_says, Err(rustls::Error::NoCertificatesPresented));
+    assert!(Authority::parse("").is_none());
+    assert!(Authority::parse("-----BEGIN CERTIFICATE-----\nAAAA\n").is_none());
+}

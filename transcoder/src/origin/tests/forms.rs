@@ -64,3 +64,30 @@ async fn the_first_picture_of_each_segment_can_be_fetched_alone() {
     let refused = stand.send(request).await;
     assert_eq!(refused.status, StatusCode::RANGE_NOT_SATISFIABLE);
 }
+
+#[tokio::test]
+async fn http2_is_spoken_with_whoever_begins_with_it() {
+    let stand = Stand::new(3);
+    let address = stand.chassis.address("origin").unwrap();
+    let socket = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let handshake = hyper::client::conn::http2::handshake(executor, socket).await;
+    let (sender, connection) = handshake.unwrap();
+    let driver = tokio::spawn(connection);
+    let uri = format!("http://{address}/live/stage/source/media.m3u8");
+    let waits = format!("{uri}?_HLS_msn={}", {
+        let plain = stand.get("/live/stage/source/media.m3u8").await;
+        plain.playlist().open_msn()
+    });
+    let (mut first, mut second) = (sender.clone(), sender);
+    let held = first.send_request(stand.request(Method::GET, &waits));
+    let held = tokio::spawn(held);
+    stand.waiting(1).await;
+    // One that waits keeps no other from its answer.
+    let request = stand.request(Method::GET, &uri);
+    let answer = read(second.send_request(request).await.unwrap()).await;
+    assert!(!answer.playlist().segments.is_empty());
+    held.abort();
+    drop(second);
+    driver.abort();
+}
