@@ -23,6 +23,7 @@ mod requests;
 mod restart;
 mod rtmps;
 mod show;
+mod slate;
 mod upgrade;
 mod upgrade_twin;
 mod watch;

@@ -1,0 +1,70 @@
+//! While nobody publishes: the encoded rungs show the slate, the sound is silent, and then the show goes on.
+
+use anyhow::{Context, Result, ensure};
+use live::playlist::MediaPlaylist;
+use serde_json::Value;
+use tests::{Clip, Picture, Plan, Recording, STAGE, decode};
+
+use crate::{media, multivariant, start};
+
+/// Held segments that are watched.
+const HELD: u64 = 3;
+
+fn rung(status: &Value) -> &Value {
+    let renditions = status["streams"]["stage"]["renditions"].as_array();
+    let rung = renditions.and_then(|all| all.iter().find(|one| one["name"] == "240p"));
+    rung.unwrap_or(&Value::Null)
+}
+
+#[tokio::test]
+async fn viewers_see_the_slate_until_a_new_publisher_comes() -> Result<()> {
+    let mut stage = start(Plan {
+        rungs: vec![(240, "400k")],
+        ..Plan::default()
+    });
+    let clip = Clip::of(Picture::Small)?;
+    let mut encoder = stage.publish(STAGE, &clip)?;
+    let viewer = stage.viewer().await?;
+    multivariant(&viewer, STAGE, &["source", "240p", "audio"]).await?;
+    let admin = stage.transcoders[0].admin()?;
+    admin.wait_until(|status| rung(status)["slate"] == true)?;
+
+    encoder.kill()?;
+    let held = admin.wait_until(|status| status["streams"]["stage"]["held"] == true)?;
+    let msn = |status: &Value| status["streams"]["stage"]["msn"].as_u64();
+    let first = msn(&held).context("a number")?;
+    admin.wait_until(|status| msn(status) >= Some(first + HELD))?;
+    let _again = stage.publish(STAGE, &clip)?;
+    admin.wait_until(|status| status["streams"]["stage"]["held"] == false)?;
+
+    let shown = Recording::follow(&viewer, &media(STAGE, "240p"), 2).await?;
+    let sound = viewer.fetch(&media(STAGE, "audio")).await?;
+    let source = viewer.fetch(&media(STAGE, "source")).await?;
+    let (sound, source) = (
+        MediaPlaylist::parse(&sound)?,
+        MediaPlaylist::parse(&source)?,
+    );
+    let during = |playlist: &MediaPlaylist, gap: bool| {
+        let held = playlist
+            .numbered()
+            .filter(|(msn, _)| (first..first + HELD).contains(&msn.0));
+        held.filter(|(_, segment)| segment.gap == gap).count() as u64
+    };
+    ensure!(
+        during(shown.last()?, false) == HELD,
+        "no slate: {first}, {:?}",
+        shown.last()?
+    );
+    ensure!(during(&sound, false) == HELD, "no silence: {sound:?}");
+    ensure!(during(&source, true) == HELD, "no gap: {source:?}");
+    for (msn, segment) in shown.last()?.numbered().filter(|(msn, _)| msn.0 >= first) {
+        ensure!(!segment.head.discontinuity, "a discontinuity at {msn}");
+    }
+
+    // One file of show, slate and show again, as a player that goes on reading gets them.
+    let file = stage.directory().path().join("slate.mp4");
+    std::fs::write(&file, shown.all()?)?;
+    decode(&file)?;
+    admin.wait_until(|status| status["streams"]["stage"]["encoders_started"] == 1)?;
+    stage.check_unharmed()
+}
