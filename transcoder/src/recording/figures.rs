@@ -169,11 +169,10 @@ impl Figures {
         self.lock().upload_fault = None;
     }
 
-    /// Whether that is news.
+    /// Whether it is the first since the last show that went well.
     pub(super) fn upload_failed(&self, words: String) -> bool {
         self.upload_failures.inc();
-        let mut now = self.lock();
-        now.upload_fault.replace(words.clone()) != Some(words)
+        self.lock().upload_fault.replace(words).is_none()
     }
 
     pub(super) fn over(&self, stream: &StreamName) {
