@@ -32,18 +32,8 @@ pub fn decode(file: &Path) -> Result<Probed> {
         "ffmpeg: {complaints}"
     );
 
-    let mut ffprobe = Command::new("ffprobe");
-    ffprobe
-        .args(["-v", "error", "-count_frames", "-of", "json"])
-        .args(["-show_entries", "stream=codec_name,height,nb_read_frames"])
-        .arg(file);
-    let output = ffprobe.output().context("ffprobe is missing: make deps")?;
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success() && complaints.is_empty(),
-        "ffprobe: {complaints}"
-    );
-    let found: Value = serde_json::from_slice(&output.stdout)?;
+    let shown = "stream=codec_name,height,nb_read_frames";
+    let found = ffprobe(&["-count_frames", "-show_entries", shown], file)?;
     let stream = found
         .pointer("/streams/0")
         .context("ffprobe found no stream")?;
@@ -55,13 +45,12 @@ pub fn decode(file: &Path) -> Result<Probed> {
     })
 }
 
-/// When each picture or frame of sound of a file's first stream is shown, in microseconds from the first, every frame
-/// decoded.
-pub fn frame_times(file: &Path) -> Result<Vec<i64>> {
+/// What ffprobe says of a file that it has nothing to complain about.
+fn ffprobe(arguments: &[&str], file: &Path) -> Result<Value> {
     let mut ffprobe = Command::new("ffprobe");
     ffprobe
-        .args(["-v", "error", "-of", "json", "-show_frames"])
-        .args(["-show_entries", "frame=best_effort_timestamp_time"])
+        .args(["-v", "error", "-of", "json"])
+        .args(arguments)
         .arg(file);
     let output = ffprobe.output().context("ffprobe is missing: make deps")?;
     let complaints = String::from_utf8_lossy(&output.stderr);
@@ -69,7 +58,14 @@ pub fn frame_times(file: &Path) -> Result<Vec<i64>> {
         output.status.success() && complaints.is_empty(),
         "ffprobe: {complaints}"
     );
-    let found: Value = serde_json::from_slice(&output.stdout)?;
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// When each picture or frame of sound of a file's first stream is shown, in microseconds from the first, every frame
+/// decoded.
+pub fn frame_times(file: &Path) -> Result<Vec<i64>> {
+    let shown = "frame=best_effort_timestamp_time";
+    let found = ffprobe(&["-show_frames", "-show_entries", shown], file)?;
     let frames = found["frames"].as_array().context("no frames")?;
     let times = frames.iter().map(|frame| {
         let text = frame["best_effort_timestamp_time"].as_str();
