@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 mod status;
 
 use live::daemon::{
-    figure::{bit_rate, bytes, millis, plot, seconds, short},
+    figure::{bit_rate, bytes, millis, plot, short},
     paper::{Cell, Line, Paper, Tone, table, wrapped},
     status_command::View,
 };
@@ -74,7 +74,7 @@ impl History {
 
 /// The whole view, a string for each line.
 pub(crate) fn draw(status: &Status, history: &History, paper: Paper) -> Vec<String> {
-    let mut lines = vec![head(status)];
+    let mut lines = vec![status.head.line()];
     lines.extend(status.memory.as_ref().map(memory));
     if let Some(found) = &status.handover {
         lines.extend(handover(found, paper));
@@ -97,26 +97,6 @@ pub(crate) fn draw(status: &Status, history: &History, paper: Paper) -> Vec<Stri
         }
     }
     lines.iter().map(|line| line.write(paper)).collect()
-}
-
-fn head(status: &Status) -> Line {
-    let (tone, state) = if status.draining {
-        (Tone::Odd, "stopping".to_owned())
-    } else if status.missing.is_empty() {
-        (Tone::Good, "ready".to_owned())
-    } else {
-        (
-            Tone::Odd,
-            format!("waits for {}", status.missing.join(", ")),
-        )
-    };
-    Line::default()
-        .with(Tone::Strong, format!("{} {}", status.name, status.version))
-        .with(
-            Tone::Plain,
-            format!("  up {}  ", seconds(status.uptime_seconds)),
-        )
-        .with(tone, state)
 }
 
 /// Once it is spent nobody else is let in.

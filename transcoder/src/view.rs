@@ -3,7 +3,7 @@
 mod status;
 
 use live::daemon::{
-    figure::{bit_rate, bytes, millis, seconds, short},
+    figure::{bit_rate, bytes, millis, short},
     paper::{Cell, Line, Paper, Tone, table, wrapped},
     status_command::View,
 };
@@ -53,23 +53,9 @@ impl View for Screen {
 }
 
 fn head(status: &Status) -> Line {
-    let (tone, state) = if status.draining {
-        (Tone::Odd, "stopping".to_owned())
-    } else if status.missing.is_empty() {
-        (Tone::Good, "ready".to_owned())
-    } else {
-        let missing = status.missing.join(", ");
-        (Tone::Odd, format!("waits for {missing}"))
-    };
-    let up = seconds(status.uptime_seconds);
-    Line::default()
-        .with(Tone::Strong, format!("{} {}", status.name, status.version))
-        .with(Tone::Plain, format!("  up {up}  "))
-        .with(tone, state)
-        .with(
-            Tone::Faint,
-            format!("  memory {}", bytes(status.process.resident_bytes)),
-        )
+    let memory = bytes(status.process.resident_bytes);
+    let line = status.head.line();
+    line.with(Tone::Faint, format!("  memory {memory}"))
 }
 
 /// What new shows are encoded with.

@@ -9,13 +9,14 @@ use std::{
 };
 
 use lexopt::{Arg, Parser};
+use serde::Deserialize;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
     Daemon, Exit, admin, asking,
     command::{CommandHelp, CommandLine, answer, complain, may_colour},
     figure,
-    paper::{Paper, Tone, wrapped},
+    paper::{Line, Paper, Tone, wrapped},
     terminal::{self, Signals, Terminal},
 };
 
@@ -43,6 +44,37 @@ pub trait View: Default {
 
     /// What was taken last, a string for each line.
     fn draw(&self, paper: Paper) -> Vec<String>;
+}
+
+/// What every daemon's `/status` begins with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Head {
+    name: String,
+    version: String,
+    uptime_seconds: u64,
+    /// It was asked to stop.
+    pub draining: bool,
+    /// What it waits for before it is ready.
+    pub missing: Vec<String>,
+}
+
+impl Head {
+    /// The first line of every view.
+    pub fn line(&self) -> Line {
+        let (tone, state) = if self.draining {
+            (Tone::Odd, "stopping".to_owned())
+        } else if self.missing.is_empty() {
+            (Tone::Good, "ready".to_owned())
+        } else {
+            (Tone::Odd, format!("waits for {}", self.missing.join(", ")))
+        };
+        let up = figure::seconds(self.uptime_seconds);
+        Line::default()
+            .with(Tone::Strong, format!("{} {}", self.name, self.version))
+            .with(Tone::Plain, format!("  up {up}  "))
+            .with(tone, state)
+    }
 }
 
 /// How often `--watch` asks.

@@ -166,12 +166,12 @@ fn what_another_version_does_not_say_is_left_out() {
 #[test]
 fn stopping_and_waiting_are_said_first() {
     let mut status = venue();
-    status.missing = vec!["the certificate".to_owned()];
+    status.head.missing = vec!["the certificate".to_owned()];
     assert!(
         drawn(&status, PLAIN)
             .starts_with("footlight-mux 0.1.0  up 3 h 25 min  waits for the certificate\n")
     );
-    status.draining = true;
+    status.head.draining = true;
     assert!(drawn(&status, PLAIN).starts_with("footlight-mux 0.1.0  up 3 h 25 min  stopping\n"));
 }
 

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use live::daemon::status_command::Head;
 use serde::Deserialize;
 
 /// The whole answer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Status {
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) uptime_seconds: u64,
-    pub(super) draining: bool,
-    pub(super) missing: Vec<String>,
+    #[serde(flatten)]
+    pub(super) head: Head,
     pub(super) process: Process,
     pub(super) encoders: Encoders,
     pub(super) archive: Option<Archive>,
