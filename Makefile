@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps test-deps build page run test check unit e2e conformance rehearse cable bench fuzz advisories
+.PHONY: help deps test-deps build page run test check unit explore e2e conformance rehearse cable bench fuzz advisories
 
 # Where Rust's installer puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -90,12 +90,18 @@ check: ## formatting, lints, licences
 	@cargo deny --log-level error check bans licenses sources
 	@cargo deny --manifest-path tests/cmaf/Cargo.toml --log-level error --config deny.toml check bans licenses sources
 
+# The property tests of a submission are the same each time; make explore is for finding more.
+SEED := 20261121
+
 # One selection of packages for both, so that cargo builds once; with the tests it builds the daemons they start.
 unit: page tests/browser/node_modules/.package-lock.json ## unit and property tests, and every fuzz corpus
 	$(call say,unit and property tests)
-	@cargo nextest run --workspace -E 'not package(tests)'
+	@PROPTEST_RNG_SEED=$(SEED) cargo nextest run --workspace -E 'not package(tests)'
 	@cd distributor/page && npm test --silent
 	@cd tests/browser && npm test --silent
+
+explore: ## the property tests on inputs that nobody has tried, ROUNDS=10 times
+	@for round in $$(seq $(or $(ROUNDS),10)); do cargo nextest run --workspace --no-fail-fast -E 'not package(tests)' || exit 1; done
 
 e2e: page tests/browser/node_modules/.package-lock.json target/cmaf/debug/cmaf ## the three real daemons, a real encoder, a real browser
 	$(call say,end to end)
