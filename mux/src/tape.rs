@@ -211,11 +211,20 @@ impl Turn {
     pub(crate) fn send(&mut self, socket: &TcpStream) -> io::Result<usize> {
         let from = i64::try_from(self.left.start - self.reel.start).unwrap_or(i64::MAX);
         let count = self.len();
-        let sent = socket.try_io(Interest::WRITABLE, || {
+        let send = || {
             let mut from = from;
             Ok(sendfile(socket, &*self.reel.file, Some(&mut from), count)?)
-        })?;
+        };
+        // Most sockets take it: the runtime's own note of them, which is in nobody's cache, is asked only if not.
+        let sent = match send() {
+            Err(error) if is_full(&error) => socket.try_io(Interest::WRITABLE, send)?,
+            other => other?,
+        };
         self.left.start += u64::try_from(sent).unwrap_or_default();
         Ok(sent)
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
