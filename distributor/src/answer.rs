@@ -4,30 +4,34 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::ACCEPT_ENCODING,
-    request::Parts,
+    HeaderMap, HeaderValue, Request, Response, StatusCode, header::ACCEPT_ENCODING, request::Parts,
 };
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
-use live::gzip;
+use live::{Object, gzip};
 
 use crate::{
     connection::{BodyUsage, Usage},
-    entry::{Failure, Reader},
+    entry::{Answer, Failure, Reader},
     fill::{Found, Objects},
     metrics::{Metrics, Outcome},
-    now, page, response,
+    now, page,
+    presentation::{Template, View},
+    response,
     response::{Coding, Conditions, Cors, Span, Stored},
     route::{Key, Refusal, Route, route},
+    viewer::{ViewerId, ViewerIds},
 };
 
 /// Everything an answer may need. Shared by all connections.
 pub(crate) struct Answers {
     objects: Arc<Objects>,
     cors: Cors,
+    viewers: ViewerIds,
     metrics: Metrics,
 }
 
@@ -37,6 +41,7 @@ impl Answers {
         Self {
             objects,
             cors,
+            viewers: ViewerIds::default(),
             metrics,
         }
     }
@@ -64,10 +69,7 @@ impl Answers {
 
     async fn dispatch(&self, parts: &Parts, usage: &Arc<Usage>) -> (Response<Body>, Outcome) {
         match route(&parts.method, parts.uri.path(), parts.uri.query()) {
-            Route::Object(key) => {
-                self.object(&key, &parts.method, &parts.headers, usage)
-                    .await
-            }
+            Route::Object(key, viewer) => self.object(&key, viewer, parts, usage).await,
             Route::Watch(_) => (
                 self.page(page::page(&parts.method, &parts.headers)),
                 Outcome::Page,
@@ -92,32 +94,31 @@ impl Answers {
     async fn object(
         &self,
         key: &Key,
-        method: &Method,
-        headers: &HeaderMap,
+        viewer: Option<ViewerId>,
+        parts: &Parts,
         usage: &Arc<Usage>,
     ) -> (Response<Body>, Outcome) {
-        let (viewer, found) = self.objects.find(key);
+        let (waiter, found) = self.objects.find(key);
         let answer = {
             let _waiting = (found != Found::Hit).then(|| self.metrics.waiting());
-            viewer.answer(now).await
+            waiter.answer(now).await
         };
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) => return (failed(failure), Outcome::Error),
         };
-        let (outcome, cache_status) = match (answer.stale, found) {
-            (true, _) => (Outcome::Stale, "Footlight; fwd=stale; detail=origin-silent"),
-            (false, Found::Hit) => (Outcome::Hit, "Footlight; hit"),
-            (false, Found::Waiting) => (Outcome::Wait, "Footlight; fwd=miss; collapsed"),
-            (false, Found::Filling) => (Outcome::Fill, "Footlight; fwd=miss; stored"),
-        };
-        let outcome = if answer.head.status.is_success() {
-            outcome
-        } else {
-            Outcome::Miss
-        };
+        let (outcome, cache_status) = come_by(&answer, found);
+        let conditions = Conditions::read(&parts.method, &parts.headers);
+        if key.object() == Object::Multivariant
+            && answer.head.status == StatusCode::OK
+            && let Some(template) = answer.template(key.stream())
+        {
+            let age = now().saturating_duration_since(answer.head.at);
+            let response = self.presentation(template, viewer, &conditions, (age, cache_status));
+            return (response, outcome);
+        }
         let is_text = key.object().is_playlist() && answer.head.status == StatusCode::OK;
-        let gzip = if is_text && takes_gzip(headers) {
+        let gzip = if is_text && takes_gzip(&parts.headers) {
             answer.gzip()
         } else {
             None
@@ -145,7 +146,7 @@ impl Answers {
                 None => Coding::Only,
             },
         };
-        let (response, span) = Conditions::read(method, headers).answer(&stored);
+        let (response, span) = conditions.answer(&stored);
         let body = match (span, gzip) {
             (Span::Nothing, _) => Body::empty(),
             (Span::Bytes { start, end }, None) => {
@@ -159,7 +160,57 @@ impl Answers {
         };
         (response.map(|()| body), outcome)
     }
+
+    /// The multivariant playlist as this viewer is given it, who has a number from now on. It is nobody else's to keep.
+    fn presentation(
+        &self,
+        template: &Template,
+        viewer: Option<ViewerId>,
+        conditions: &Conditions,
+        (age, cache_status): (Duration, &'static str),
+    ) -> Response<Body> {
+        let view = View {
+            viewer: Some(viewer.unwrap_or_else(|| self.viewers.draw())),
+            ..View::default()
+        };
+        let text = Bytes::from(template.write(&view));
+        self.metrics.sent_bytes(text.len());
+        let stored = Stored {
+            status: StatusCode::OK,
+            content_type: Object::Multivariant.content_type(),
+            etag: None,
+            length: Some(text.len() as u64),
+            cache_control: PRIVATE.to_owned(),
+            age,
+            cache_status,
+            coding: Coding::Only,
+        };
+        let (response, span) = conditions.answer(&stored);
+        let body = match span {
+            Span::Nothing => Body::empty(),
+            Span::Bytes { start, end } => Body::whole(between(&text, start, end)),
+        };
+        response.map(|()| body)
+    }
 }
+
+/// How an answer was come by, for our count and as RFC 9211 says it.
+fn come_by(answer: &Answer, found: Found) -> (Outcome, &'static str) {
+    let (outcome, cache_status) = match (answer.stale, found) {
+        (true, _) => (Outcome::Stale, "Footlight; fwd=stale; detail=origin-silent"),
+        (false, Found::Hit) => (Outcome::Hit, "Footlight; hit"),
+        (false, Found::Waiting) => (Outcome::Wait, "Footlight; fwd=miss; collapsed"),
+        (false, Found::Filling) => (Outcome::Fill, "Footlight; fwd=miss; stored"),
+    };
+    if answer.head.status.is_success() {
+        (outcome, cache_status)
+    } else {
+        (Outcome::Miss, cache_status)
+    }
+}
+
+/// `Cache-Control` of what is written for one viewer.
+const PRIVATE: &str = "private, no-store";
 
 fn takes_gzip(headers: &HeaderMap) -> bool {
     headers

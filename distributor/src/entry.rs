@@ -11,14 +11,17 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, StatusCode};
-use live::gzip;
+use live::{StreamName, gzip};
 use tokio::sync::watch;
 
-use crate::freshness::{Class, TARGET_DURATION_ASSUMED, target_duration};
+use crate::{
+    freshness::{Class, TARGET_DURATION_ASSUMED, target_duration},
+    presentation::Template,
+};
 
 mod reader;
 
-pub(crate) use reader::{Reader, Viewer};
+pub(crate) use reader::{Answer, Reader, Viewer};
 
 /// Largest object. A 10 s segment of 25 Mb/s is as large; anything above is no object of ours.
 pub(crate) const OBJECT_MAX: u64 = 32 << 20;
@@ -34,6 +37,8 @@ pub(crate) struct Entry {
     state: watch::Sender<State>,
     /// What came, compressed for all who take it so.
     gzip: OnceLock<Bytes>,
+    /// What came, as a multivariant playlist is read for all viewers.
+    template: OnceLock<Option<Template>>,
 }
 
 #[derive(Debug, Default)]
@@ -112,6 +117,7 @@ impl Entry {
             class,
             state,
             gzip: OnceLock::new(),
+            template: OnceLock::new(),
         });
         (entry.clone(), Writer { entry, asked: now })
     }
@@ -187,19 +193,27 @@ impl Entry {
             .saturating_add(OVERHEAD)
     }
 
+    /// All of it; none before it is complete.
+    fn whole(&self) -> Option<Bytes> {
+        let state = self.state.borrow();
+        state.end.and_then(|end| end.result.ok())?;
+        let whole = state.pieces.first().map(|(_, piece)| piece.clone());
+        Some(whole.unwrap_or_default())
+    }
+
     /// All of it compressed, once; none before it is complete.
     fn gzip(&self) -> Option<Bytes> {
-        let whole: Vec<Bytes> = {
-            let state = self.state.borrow();
-            state.end.and_then(|end| end.result.ok())?;
-            state
-                .pieces
-                .iter()
-                .map(|(_, piece)| piece.clone())
-                .collect()
-        };
+        let whole = [self.whole()?];
         let compressed = || gzip::compress(&whole).into();
         Some(self.gzip.get_or_init(compressed).clone())
+    }
+
+    /// What each viewer's copy is written from, read once; none if it is no multivariant playlist that we understand.
+    fn template(&self, stream: &StreamName) -> Option<&Template> {
+        let whole = self.whole()?;
+        self.template
+            .get_or_init(|| Template::read(&whole, stream))
+            .as_ref()
     }
 
     /// Returns when no viewer is left.

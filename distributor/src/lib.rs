@@ -4,7 +4,8 @@
 //! (`fill`, from the origin that `origin` chooses, by `upstream`); and everyone, the first viewer too, reads it as it
 //! arrives (`entry`). Of all that viewers do, one request for each object reaches a transcoder, and none for what is not in the grammar.
 //!
-//! Pure: `route`, `freshness`, `response`, `origin`, `slots`, `pace`, `redirect`, `page`, `config`. Shells: the rest.
+//! Pure: `route`, `freshness`, `response`, `presentation`, `viewer`, `origin`, `slots`, `pace`, `redirect`, `page`, `config`.
+//! Shells: the rest.
 
 use std::{sync::Arc, time::Instant};
 
@@ -27,11 +28,13 @@ mod origin;
 mod pace;
 mod page;
 mod plain;
+mod presentation;
 mod redirect;
 mod response;
 mod route;
 mod slots;
 mod upstream;
+mod viewer;
 
 pub mod config;
 

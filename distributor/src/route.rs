@@ -9,11 +9,13 @@ use std::fmt;
 use http::{Method, StatusCode};
 use live::{Directives, Object, ObjectPath, ShowObject, StreamName};
 
+use crate::viewer::ViewerId;
+
 /// What to do about a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route<'r> {
-    /// Answer with an object of a stream.
-    Object(Key),
+    /// Answer with an object of a stream; to this viewer, if it is a known one.
+    Object(Key, Option<ViewerId>),
     /// Answer with the watch page of a stream.
     Watch(StreamName),
     /// Answer with the page's file of this path, if there is one.
@@ -104,7 +106,11 @@ pub(crate) fn route<'r>(method: &Method, path: &'r str, query: Option<&str>) -> 
         return Route::Refused(Refusal::Method);
     }
     if path.starts_with("/live/") {
-        return object(path, query.unwrap_or_default()).map_or_else(Route::Refused, Route::Object);
+        let query = query.unwrap_or_default();
+        return match object(path, query) {
+            Ok(key) => Route::Object(key, ViewerId::in_query(query)),
+            Err(refusal) => Route::Refused(refusal),
+        };
     }
     match path
         .strip_prefix("/watch/")
@@ -148,7 +154,7 @@ mod tests {
     }
 
     fn key(target: &str) -> String {
-        let Route::Object(key) = get(target) else {
+        let Route::Object(key, _) = get(target) else {
             panic!("{target}")
         };
         key.to_string()

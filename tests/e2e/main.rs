@@ -28,7 +28,7 @@ mod upgrade;
 mod upgrade_twin;
 mod watch;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use live::playlist::{Multivariant, check::Finding};
 use tests::{Plan, Stage, Stream, Viewer};
@@ -56,14 +56,23 @@ async fn multivariant(
     let path = format!("/live/{}/index.m3u8", stream.name);
     let offers_all = |text: &Bytes| {
         let offered = |name: &&str| {
-            let uri = format!("{name}/media.m3u8");
+            let uri = format!("{name}/media.m3u8?");
             text.split(|byte| *byte == b'\n')
-                .any(|line| line == uri.as_bytes())
+                .any(|line| line.starts_with(uri.as_bytes()))
         };
         renditions.iter().all(offered)
     };
     let text = viewer.wait_until(&path, offers_all).await?;
-    Ok(Multivariant::parse(&text)?)
+    as_written(&String::from_utf8(text.to_vec())?)
+}
+
+/// A viewer's multivariant playlist as its origin wrote it: without the viewer's number, the same in every address.
+fn as_written(text: &str) -> Result<Multivariant> {
+    let (_, rest) = text.split_once("?v=").context("no viewer's number")?;
+    let number = rest.get(..16).context("a viewer's number is longer")?;
+    let written = text.replace(&format!("?v={number}"), "");
+    anyhow::ensure!(!written.contains('?'), "{text}");
+    Ok(Multivariant::parse(written.as_bytes())?)
 }
 
 /// The path of a rendition's media playlist.

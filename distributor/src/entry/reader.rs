@@ -8,10 +8,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use live::StreamName;
 use tokio::sync::watch;
 
 use super::{Entry, Failure, Head, State};
-use crate::freshness::Class;
+use crate::{freshness::Class, presentation::Template};
 
 /// One who wants what an entry holds. While there is one, the entry is not abandoned.
 #[derive(Debug)]
@@ -86,6 +87,11 @@ impl Answer {
     /// The whole of it compressed, once for all who ask.
     pub(crate) fn gzip(&self) -> Option<Bytes> {
         self.viewer.entry.gzip()
+    }
+
+    /// What a viewer's copy of a multivariant playlist is written from.
+    pub(crate) fn template(&self, stream: &StreamName) -> Option<&Template> {
+        self.viewer.entry.template(stream)
     }
 
     /// Its class, for how long it counts.

@@ -35,7 +35,7 @@ fn poll<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-fn answer(entry: &Arc<Entry>, now: Instant) -> Option<Result<reader::Answer, Failure>> {
+fn answer(entry: &Arc<Entry>, now: Instant) -> Option<Result<Answer, Failure>> {
     poll(Viewer::of(entry.clone()).answer(move || now))
 }
 

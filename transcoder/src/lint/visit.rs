@@ -165,9 +165,17 @@ fn together(playlist: &Multivariant, seen: Vec<Seen>, report: &mut Report) {
 fn reports(playlists: &[(&Uri, &MediaPlaylist)], report: &mut Report) {
     for (uri, playlist) in playlists {
         for told in &playlist.rendition_reports {
+            // Without a query that is each viewer's own.
+            let path = |uri: &Uri| {
+                uri.as_str()
+                    .split('?')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            };
             let of = playlists
                 .iter()
-                .find(|(other, _)| told.uri.as_str().ends_with(other.as_str()));
+                .find(|(other, _)| told.uri.as_str().ends_with(&path(other)));
             if let Some((_, seen)) = of {
                 directives::reported(uri.as_str(), told, seen, report);
             }

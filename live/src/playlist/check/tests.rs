@@ -331,6 +331,15 @@ fn each_rule_of_a_presentation_is_found_broken_alone() {
     for (rule, break_it) in PRESENTATION {
         assert_eq!(pair(*break_it), [*rule]);
     }
+    // A viewer's own query cannot stand in a playlist that all viewers share.
+    let [own_source, own_audio]: [Uri; 2] =
+        [&source, &audio].map(|uri| format!("{uri}?v=1").parse().unwrap());
+    let mut other = live();
+    other.rendition_reports[0].uri = "../source/media.m3u8".parse().unwrap();
+    assert_eq!(
+        presentation(&[(&own_source, &live()), (&own_audio, &other)]),
+        []
+    );
 }
 
 #[test]
