@@ -3,6 +3,9 @@
 //! Bounded by bytes and by time; the oldest goes first, whoever may still want it. A consumer is a number into the ring
 //! and owns nothing in it. Frames are shared, never copied.
 //!
+//! While the stream is held its last pictures stay for longer than that, as bytes allow: a transcoder that comes in the
+//! hold begins with them, and so learns how the show is coded, what its slates must be like, and of every segment since.
+//!
 //! Consumers begin at keyframes of the main picture. A further track (Enhanced RTMP) has its keyframes elsewhere, so the
 //! ring knows of each picture who can decode it: whoever's pictures began no later than the keyframe that it rests on.
 
@@ -121,6 +124,8 @@ pub(crate) struct Ring {
     newest_join: Option<Seq>,
     newest_stamp: Option<Seq>,
     newest_stamped_join: Option<Seq>,
+    /// The newest stamp is that of a hold.
+    is_held: bool,
 }
 
 impl Ring {
@@ -136,6 +141,7 @@ impl Ring {
             newest_join: None,
             newest_stamp: None,
             newest_stamped_join: None,
+            is_held: false,
         }
     }
 
@@ -191,9 +197,10 @@ impl Ring {
         held.map_or(ANYBODY, |(_, begun_by)| *begun_by)
     }
 
-    /// Where a player begins: the newest place that decoding can start at.
+    /// Where a player begins: the newest place that decoding can start at, if it is not long past.
     pub(crate) fn newest_join(&self) -> Option<Seq> {
-        self.newest_join.filter(|seq| *seq >= self.tail)
+        let newest = self.newest_join.filter(|seq| *seq >= self.tail);
+        newest.filter(|_| self.span() <= self.limits.span)
     }
 
     /// Where a transcoder begins: the newest stamp that a keyframe follows; without one the newest stamp (the stream is
@@ -216,8 +223,12 @@ impl Ring {
                     self.newest_stamped_join = Some(before);
                 }
             }
-            Entry::Stamp(_) => self.newest_stamp = Some(seq),
-            Entry::Frame(_) | Entry::End(_) => {}
+            Entry::Stamp(stamp) => {
+                self.newest_stamp = Some(seq);
+                self.is_held = stamp.kind == StampKind::Hold;
+            }
+            Entry::End(_) => self.is_held = false,
+            Entry::Frame(_) => {}
         }
         self.newest_at = self.newest_at.max(slot.at().unwrap_or_default());
         self.bytes = self.bytes.saturating_add(slot.cost());
@@ -265,8 +276,9 @@ impl Ring {
 
     fn is_over(&self) -> bool {
         let oldest = self.slots.front().and_then(|(slot, _)| slot.at());
-        self.bytes > self.limits.bytes
-            || oldest.is_some_and(|at| self.newest_at.saturating_sub(at) > self.limits.span)
+        let is_past = |at| self.newest_at.saturating_sub(at) > self.limits.span;
+        let awaited = self.is_held && self.newest_stamped_join == Some(self.tail);
+        self.bytes > self.limits.bytes || !awaited && oldest.is_some_and(is_past)
     }
 
     fn drop_oldest(&mut self) {

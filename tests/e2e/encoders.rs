@@ -104,6 +104,43 @@ async fn an_encoder_that_hangs_is_replaced_and_source_and_sound_go_on() -> Resul
     stage.check_unharmed()
 }
 
+#[tokio::test]
+async fn the_verdicts_of_an_exam_hold_for_the_next_start() -> Result<()> {
+    let mut stage = start(Plan {
+        rungs: vec![(240, "400k")],
+        exam: true,
+        ..Plan::default()
+    });
+    let directory = stage.directory().path().to_owned();
+    let admin = stage.transcoders[0].admin()?;
+    let found = admin.wait_until(|status| status["encoders"]["examined"] == true)?;
+    ensure!(found["encoders"]["recalled"] == false);
+    let reports = found["encoders"]["exam"].as_array();
+    let reports = reports.context("reports")?;
+    // On a box that is too busy now nothing is kept.
+    let slow = reports.iter().any(|report| {
+        let reason = report["reason"].as_str();
+        reason.is_some_and(|reason| reason.ends_with("are wanted"))
+    });
+    let kept = || {
+        let files = std::fs::read_dir(&directory)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+        names.any(|name| name.ends_with("-exam.json"))
+    };
+    admin.wait_until(|_| slow || kept())?;
+    stage.restart_transcoder(0)?;
+    let admin = stage.transcoders[0].admin()?;
+    let status = admin.wait_until(|status| status["encoders"].is_object())?;
+    ensure!(status["encoders"]["recalled"] == !slow, "{status}");
+    if !slow {
+        ensure!(status["encoders"]["exam"] == found["encoders"]["exam"]);
+    }
+    Ok(())
+}
+
 /// Kills the encoder, waits until its successor has delivered, and does it again.
 fn fail_twice(transcoder: &Daemon) -> Result<()> {
     let admin = transcoder.admin()?;

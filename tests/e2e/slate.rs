@@ -68,3 +68,44 @@ async fn viewers_see_the_slate_until_a_new_publisher_comes() -> Result<()> {
     admin.wait_until(|status| status["streams"]["stage"]["encoders_started"] == 1)?;
     stage.check_unharmed()
 }
+
+#[tokio::test]
+async fn a_transcoder_that_starts_in_a_hold_shows_the_slate_to_whoever_comes() -> Result<()> {
+    let mut stage = start(Plan {
+        rungs: vec![(240, "400k")],
+        ..Plan::default()
+    });
+    let clip = Clip::of(Picture::Small)?;
+    let mut encoder = stage.publish(STAGE, &clip)?;
+    let viewer = stage.viewer().await?;
+    multivariant(&viewer, STAGE, &["source", "240p", "audio"]).await?;
+    encoder.kill()?;
+    let held = |status: &Value| status["streams"]["stage"]["held"] == true;
+    stage.transcoders[0].admin()?.wait_until(held)?;
+
+    stage.restart_transcoder(0)?;
+    let admin = stage.transcoders[0].admin()?;
+    let shown = |status: &Value| status["streams"]["stage"]["playable"] == true && held(status);
+    let status = admin.wait_until(shown)?;
+    ensure!(rung(&status)["slate"] == true, "{status}");
+    let newcomer = stage.viewer().await?;
+    multivariant(&newcomer, STAGE, &["240p", "audio"]).await?;
+    let shown = Recording::follow(&newcomer, &media(STAGE, "240p"), 2).await?;
+    ensure!(admin.wait_until(held).is_ok(), "all of it in the hold");
+    let file = stage.directory().path().join("slate.mp4");
+    std::fs::write(&file, shown.all()?)?;
+    decode(&file)?;
+
+    let _again = stage.publish(STAGE, &clip)?;
+    admin.wait_until(|status| {
+        !held(status) && status["streams"]["stage"]["source_offered"] == true
+    })?;
+    let after = Recording::follow(&newcomer, &media(STAGE, "240p"), 2).await?;
+    let discontinuities = after
+        .last()?
+        .segments
+        .iter()
+        .filter(|s| s.head.discontinuity);
+    ensure!(discontinuities.count() == 0, "{:?}", after.last()?);
+    Ok(())
+}

@@ -116,8 +116,11 @@ pub(crate) fn transcoder(plan: &Plan, directory: &Path, name: &str) -> String {
         .map(|(height, bitrate)| format!("{{ height = {height}, bitrate = \"{bitrate}\" }}"))
         .collect();
     let encoder = match plan.exam {
-        true => "",
-        false => "[encoder]\norder = [\"x264\", \"openh264\"]\nexam = false\n\n",
+        true => {
+            let verdicts = quote(&directory.join(format!("{name}-exam.json")));
+            format!("[encoder]\nverdicts = {verdicts}\n\n")
+        }
+        false => "[encoder]\norder = [\"x264\", \"openh264\"]\nexam = false\n\n".to_owned(),
     };
     format!(
         "[rtmp]\nlisten = \"127.0.0.1:{}\"\n\n[origin]\nlisten = \"127.0.0.1:{}\"\n\n\

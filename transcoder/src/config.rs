@@ -4,7 +4,7 @@
 use live::{
     cluster::ClusterSecret,
     daemon::config::{
-        AdminSection, ByteSize, DrainSection, Listen, LogSection, Problems, SecretSource,
+        AdminSection, DrainSection, Listen, LogSection, Problems, SecretSource,
         Settings as Chassis, Timespan,
     },
 };
@@ -26,6 +26,7 @@ mod origin;
 mod recording;
 mod slate;
 mod stream;
+mod window;
 
 pub use admission::Admission;
 use admission::RawAdmission;
@@ -37,6 +38,7 @@ pub use origin::{Origin, Tls};
 use recording::RawRecording;
 use slate::RawSlate;
 use stream::RawStream;
+use window::RawWindow;
 
 /// Where the admin listener is by default.
 pub(crate) const ADMIN_PORT: u16 = 9102;
@@ -78,13 +80,6 @@ struct RawCluster {
 #[serde(deny_unknown_fields, default)]
 struct RawParts {
     nominal: Timespan,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawWindow {
-    length: Timespan,
-    memory: ByteSize,
 }
 
 impl Default for Raw {
@@ -130,15 +125,6 @@ impl Default for RawParts {
     }
 }
 
-impl Default for RawWindow {
-    fn default() -> Self {
-        Self {
-            length: Timespan::from_secs(15 * 60),
-            memory: ByteSize::from_mib(256),
-        }
-    }
-}
-
 /// What it means.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -165,16 +151,6 @@ pub struct Config {
 impl Raw {
     /// Notes all that is wrong.
     pub fn resolve(&self, problems: &mut Problems<'_>) -> Option<Config> {
-        problems.within(
-            "window.length",
-            self.window.length,
-            Timespan::from_secs(30)..=Timespan::from_secs(12 * 3600),
-        );
-        problems.within(
-            "window.memory",
-            self.window.memory,
-            ByteSize::from_mib(64)..=ByteSize::from_mib(64 << 10),
-        );
         let chassis = Chassis::resolve(&self.admin, &self.log, &self.drain, problems);
         let ladder = self.ladder.resolve("ladder", problems);
         let encoder = self.encoder.resolve(ladder.rungs.clone(), problems);
@@ -183,10 +159,12 @@ impl Raw {
         let archive = self.archive.resolve(problems);
         let recordings = self.recording.resolve(problems);
         let origin = self.origin.resolve(problems);
+        let window_ms = self.window.length_ms(problems);
+        let memory = self.window.memory(problems);
         let others = Settings {
             parts: parts?,
-            window_ms: u64::try_from(self.window.length.get().as_millis()).unwrap_or(u64::MAX),
-            memory: usize::try_from(self.window.memory.get()).unwrap_or(usize::MAX),
+            window_ms,
+            memory,
             ladder: ladder.rungs,
             source_bps: ladder.source_bps,
             audio_bps: ladder.audio_bps,

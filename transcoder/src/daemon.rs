@@ -62,8 +62,8 @@ impl Daemon for Transcoder {
     async fn start(config: Config, chassis: &Chassis) -> Result<Self, StartError> {
         let archive = Archive::new(config.archive.clone());
         let preset = config.encoder.preset;
-        let standing = exam::start(chassis, config.encoder);
-        let encoders = Encoders::new(chassis.clone(), standing.clone(), preset);
+        let (standing, verdicts) = exam::start(chassis, config.encoder);
+        let encoders = Encoders::new(chassis.clone(), standing.clone(), preset, verdicts);
         let shelf = Shelf::new(config.recordings.place.directory.clone());
         let recorder = Recorder::start(config.recordings, chassis);
         let recordings = recorder.figures().clone();

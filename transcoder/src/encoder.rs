@@ -22,12 +22,13 @@ use std::{
 use live::{Rendition, daemon::Chassis};
 use tokio::{
     sync::watch,
+    task::spawn_blocking,
     time::{Instant, sleep},
 };
 use tracing::{info, warn};
 
 use crate::{
-    exam::Standing,
+    exam::{Standing, Verdicts},
     store::Published,
     worker::{Encoder, Event, Output, Pace, Plan, Preset, Process, Recipe},
 };
@@ -39,6 +40,7 @@ pub struct Encoders {
     chassis: Chassis,
     standing: watch::Receiver<Standing>,
     preset: Preset,
+    verdicts: Verdicts,
 }
 
 impl fmt::Debug for Encoders {
@@ -48,16 +50,18 @@ impl fmt::Debug for Encoders {
 }
 
 impl Encoders {
-    /// Those of `standing`; their tasks belong to `chassis`.
+    /// Those of `standing`, which rests on `verdicts`; their tasks belong to `chassis`.
     pub const fn new(
         chassis: Chassis,
         standing: watch::Receiver<Standing>,
         preset: Preset,
+        verdicts: Verdicts,
     ) -> Self {
         Self {
             chassis,
             standing,
             preset,
+            verdicts,
         }
     }
 
@@ -101,6 +105,9 @@ impl Encoders {
             let next = fallback.failed(started.elapsed(), &self.usable());
             if next.changed {
                 published.encoder_changed();
+                let verdicts = self.verdicts.clone();
+                // Detached: it logs what goes wrong.
+                drop(spawn_blocking(move || verdicts.doubt()));
                 warn!(
                     %stream, from = %encoder, to = %next.encoder, reason,
                     "the encoder failed twice, another one goes on"

@@ -14,9 +14,11 @@
 mod clip;
 mod device;
 mod likeness;
+mod machine;
 mod report;
 mod sheet;
 mod standing;
+mod verdicts;
 
 use std::{
     path::{Path, PathBuf},
@@ -28,7 +30,7 @@ use bytes::Bytes;
 use live::{Rendition, daemon::Chassis};
 use tokio::{
     sync::watch,
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
     time::{Instant, timeout},
 };
 use tracing::{info, warn};
@@ -43,6 +45,7 @@ use report::Figures;
 pub use report::{Report, table};
 use sheet::{Fault, Sheet};
 pub use standing::Standing;
+pub use verdicts::Verdicts;
 
 /// What the operator plans to encode, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +60,8 @@ pub struct Terms {
     pub shows: usize,
     /// The encoded rungs of each.
     pub ladder: Vec<Rung>,
+    /// The file in which verdicts are kept.
+    pub verdicts: Option<PathBuf>,
 }
 
 /// Why there can be no exam. The installation's fault.
@@ -258,22 +263,40 @@ impl Examiner {
     }
 }
 
-/// Examines the encoders of `terms` in the background, and says what is known so far.
-pub fn start(chassis: &Chassis, terms: Terms) -> watch::Receiver<Standing> {
+/// Examines the encoders of `terms` in the background, unless the verdicts of the last exam still hold, and says what is
+/// known so far.
+pub fn start(chassis: &Chassis, terms: Terms) -> (watch::Receiver<Standing>, Verdicts) {
     let (standing, known) = watch::channel(Standing::new(&terms.order));
     if !terms.exam || terms.ladder.is_empty() {
         standing.send_modify(Standing::trust);
-        return known;
+        return (known, Verdicts::default());
+    }
+    let verdicts = Verdicts::of(&terms);
+    let order = known.borrow().order().to_vec();
+    match verdicts.read(&order) {
+        Ok(reports) => {
+            standing.send_modify(|standing| standing.recall(reports));
+            let best = known.borrow().usable().first().copied();
+            info!(?best, "the verdicts of the last exam hold");
+            return (known, verdicts);
+        }
+        Err(doubt) => info!(%doubt, "no verdicts of an earlier exam: encoders are examined"),
     }
     let shutdown = chassis.shutdown().clone();
+    let keep = verdicts.clone();
     // Detached: it ends by itself, and the chassis drains it.
     drop(chassis.spawn("the encoders' exam", async move {
         tokio::select! {
             () = hold(&terms, &standing) => {}
-            () = shutdown.triggered() => {}
+            () = shutdown.triggered() => return,
         }
+        let reports = standing.borrow().reports().to_vec();
+        // It logs what goes wrong.
+        spawn_blocking(move || keep.write(&reports, &order))
+            .await
+            .ok();
     }));
-    known
+    (known, verdicts)
 }
 
 async fn hold(terms: &Terms, standing: &watch::Sender<Standing>) {

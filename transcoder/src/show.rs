@@ -12,7 +12,7 @@ use live::{
 use crate::{
     codec::{SoundCodec, VideoCodec},
     encoder::Encoders,
-    exam::Standing,
+    exam::{Standing, Verdicts},
     ladder::Rung,
     part::PartTarget,
     slate::Card,
@@ -52,7 +52,8 @@ pub(crate) fn encoders(chassis: &Chassis) -> Encoders {
     let mut standing = Standing::new(&[EncoderKind::X264]);
     standing.trust();
     let (_, standing) = tokio::sync::watch::channel(standing);
-    Encoders::new(chassis.clone(), standing, Preset::default())
+    let verdicts = Verdicts::default();
+    Encoders::new(chassis.clone(), standing, Preset::default(), verdicts)
 }
 
 pub(crate) const RUNG: Rendition = Rendition::Encoded(240);

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Requests that wait for one stream. Distributors share theirs, so that a few per distributor and rendition are usual;
-/// but players may ask without one. A request that waits takes less than 4 KiB beside its connection.
+/// but players may ask without one. A request that waits takes 13 KiB with its connection.
 pub const MAX_WAITING: usize = 16_384;
 
 /// All streams.

@@ -103,10 +103,15 @@ impl Text {
         Self { pieces, tag, gzip }
     }
 
-    /// The bytes as gzip, compressed once for all who ask.
+    /// The bytes as gzip, compressed once for all who ask. Those of hours take a tenth of a second.
     pub fn gzip(&self) -> Bytes {
         let compressed = || gzip::compress(&self.pieces).into();
         self.gzip.get_or_init(compressed).clone()
+    }
+
+    /// Whether it was compressed already.
+    pub fn is_compressed(&self) -> bool {
+        self.gzip.get().is_some()
     }
 
     /// The bytes in one piece.
@@ -253,9 +258,13 @@ impl Window {
         self.list(&open, listed.close(uri, duration), parts);
     }
 
-    /// The open segment is over at `end` and is a GAP, whatever parts of it there are.
+    /// The open segment is over at `end` and is a GAP, whatever parts of it there are. One that ends where it starts was
+    /// none: the session is over, in a hold.
     pub fn give_up(&mut self, end: MediaTime) {
         let Some(open) = self.open.take() else { return };
+        if end <= open.start && self.playlist.open.is_none() {
+            return self.touch();
+        }
         let duration = end.since(open.start);
         self.close_as_gap(open, duration * u64::from(self.timescale) / MediaTime::HZ);
     }

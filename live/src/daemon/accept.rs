@@ -158,6 +158,8 @@ pub(super) fn spawn(
 ) {
     let span = info_span!("connection", listener, %peer);
     let open = Open::new(counts.open.clone(), permit);
+    // Boxed: each layer around it would take its size once more.
+    let future = Box::pin(future);
     let serve = async move {
         let _open = open;
         future.await;

@@ -87,10 +87,22 @@ fn players_and_transcoders_begin_where_they_can() {
     ring.push(frame(2_900, 10, false));
     assert_eq!(ring.newest_join(), Some(Seq(3)));
     assert_eq!(ring.newest_boundary(), Some(Seq(0)));
-    // Held until all that was media has left the ring.
+    // Held for longer than the ring is long: who comes then sees how the show was coded; players wait.
     for n in 1..=8 {
         ring.push(stamp(StampKind::Hold, 2_900 + n * 2_000));
     }
     assert_eq!(ring.newest_join(), None);
-    assert_eq!(ring.newest_boundary(), Some(Seq(13)));
+    assert_eq!(ring.newest_boundary(), Some(Seq(0)));
+    // It is the bytes that bound it.
+    for n in 9..=500 {
+        ring.push(stamp(StampKind::Hold, 2_900 + n * 2_000));
+        assert!(ring.bytes() <= LIMITS.bytes);
+    }
+    assert_eq!(ring.newest_boundary(), Some(Seq(505)));
+    // The publisher is back: what is past goes at once.
+    for at in [2_000_000, 2_009_000] {
+        ring.push(stamp(StampKind::Segment, at));
+        ring.push(frame(at, 10, true));
+        assert!(ring.span() <= LIMITS.span);
+    }
 }

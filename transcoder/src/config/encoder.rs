@@ -1,6 +1,6 @@
 //! [pure] `[encoder]`: what encodes the rungs.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use live::daemon::config::Problems;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ pub(crate) struct RawEncoder {
     preset: Preset,
     exam: bool,
     shows: usize,
+    verdicts: PathBuf,
 }
 
 impl Default for RawEncoder {
@@ -29,6 +30,7 @@ impl Default for RawEncoder {
             preset: Preset::default(),
             exam: true,
             shows: 1,
+            verdicts: "/var/lib/footlight/transcoder/exam.json".into(),
         }
     }
 }
@@ -44,12 +46,17 @@ impl RawEncoder {
             );
         }
         problems.within("encoder.shows", self.shows, 1..=16);
+        let kept = !self.verdicts.as_os_str().is_empty();
+        if kept && !self.verdicts.is_absolute() {
+            problems.refuse("encoder.verdicts", "give an absolute path, or nothing");
+        }
         Terms {
             order: self.order.clone(),
             preset: self.preset,
             exam: self.exam,
             shows: self.shows,
             ladder,
+            verdicts: kept.then(|| self.verdicts.clone()),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use live::{StreamName, daemon::config::Problems};
 use serde::{Deserialize, Serialize};
 
-use super::{Raw, ladder::LadderOverride, slate::SlateOverride};
+use super::{Raw, ladder::LadderOverride, slate::SlateOverride, window::WindowOverride};
 use crate::stream::Settings;
 
 /// Most of them: more than the streams that a box takes at once, as not all are on air together.
@@ -21,6 +21,8 @@ pub(super) struct RawStream {
     record: Option<bool>,
     #[serde(default)]
     slate: SlateOverride,
+    #[serde(default)]
+    window: WindowOverride,
 }
 
 /// The settings of the streams that are named, each `others` but for what it has otherwise.
@@ -62,6 +64,9 @@ impl RawStream {
             audio_bps: ladder.audio_bps,
             record: self.record.unwrap_or(others.record),
             slate: (raw.slate.with(&self.slate)).resolve(&format!("{at}.slate"), problems),
+            window_ms: (self.window)
+                .length_ms(&format!("{at}.window"), problems)
+                .unwrap_or(others.window_ms),
             ..others.clone()
         }
     }

@@ -115,6 +115,7 @@ fn a_stream_has_otherwise_what_it_says_and_the_rest_as_all() {
 [[stream]]
 name = \"stage\"
 ladder = {{ rungs = [{{ height = 360, bitrate = \"800k\" }}] }}
+window = {{ length = \"4h\" }}
 "
     );
     let (_, config) = parse(&text).unwrap();
@@ -122,6 +123,7 @@ ladder = {{ rungs = [{{ height = 360, bitrate = \"800k\" }}] }}
     assert_eq!(others, config.streams.others());
     let expected = Settings {
         ladder: vec![Rung::new(360, 800_000).unwrap()],
+        window_ms: 4 * 3_600_000,
         ..Settings::clone(others)
     };
     assert_eq!(**config.streams.of(&"stage".parse().unwrap()), expected);
@@ -140,6 +142,7 @@ audio_bitrate = \"1k\"
 rungs = [{{ height = 361, bitrate = \"800k\" }}]
 [[stream]]
 name = \"hall\"
+window = {{ length = \"13h\" }}
 "
     );
     let error = parse(&text).unwrap_err().to_string();
@@ -147,6 +150,7 @@ name = \"hall\"
         "stream[0].name: a stream name is made of",
         "stream[1].ladder.audio_bitrate: 1k is outside",
         "stream[1].ladder.rungs[0]: a rung's height is an even number",
+        "stream[2].window.length: 13h is outside 30s to 12h",
         "stream[2].name: another stream has this name",
     ] {
         assert!(error.contains(part), "{part:?} is not in:\n{error}");

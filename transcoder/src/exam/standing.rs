@@ -12,6 +12,8 @@ pub struct Standing {
     reports: Vec<Report>,
     /// All have been examined, or none will be.
     done: bool,
+    /// It was before this start.
+    recalled: bool,
 }
 
 impl Standing {
@@ -22,6 +24,7 @@ impl Standing {
             order: order.copied().collect(),
             reports: Vec::new(),
             done: false,
+            recalled: false,
         }
     }
 
@@ -37,13 +40,20 @@ impl Standing {
 
     /// What an operator sees: what a new show is encoded with, and what the exams found.
     pub fn status(&self) -> Value {
-        json!({ "examined": self.done, "usable": self.usable(), "exam": self.reports })
+        json!({ "examined": self.done, "recalled": self.recalled, "usable": self.usable(), "exam": self.reports })
     }
 
     /// One was examined.
     pub fn add(&mut self, report: Report) {
         self.reports.push(report);
         self.done = self.reports.len() >= self.order.len();
+    }
+
+    /// An exam found this before the daemon was started.
+    pub fn recall(&mut self, reports: Vec<Report>) {
+        self.reports = reports;
+        self.done = true;
+        self.recalled = true;
     }
 
     /// There is no exam (any more): whatever was not examined is taken on trust.

@@ -3,7 +3,7 @@
 //! Under TLS the two agree on it. In the clear who begins with HTTP/2's preface speaks HTTP/2 (prior knowledge, RFC 9113
 //! §3.3); nobody else's first bytes are those.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use hyper::{
     Request, Response,
@@ -60,7 +60,7 @@ pub(super) async fn clear(stream: &TcpStream) -> Option<Version> {
 pub(super) async fn shake(
     config: Arc<ServerConfig>,
     stream: TcpStream,
-) -> Option<(TlsStream<TcpStream>, Version)> {
+) -> Option<(Box<TlsStream<TcpStream>>, Version)> {
     // Boxed: a handshake's state is large and would stay for as long as the connection.
     let accept = Box::pin(TlsAcceptor::from(config).accept(stream));
     match timeout(HANDSHAKE, accept).await {
@@ -69,7 +69,7 @@ pub(super) async fn shake(
                 Some(b"h2") => Version::Http2,
                 _ => Version::Http1,
             };
-            Some((stream, version))
+            Some((Box::new(stream), version))
         }
         Ok(Err(error)) => {
             debug!(%error, "a TLS handshake failed");
@@ -83,6 +83,8 @@ pub(super) async fn shake(
 }
 
 /// Serves the connection until it ends. When `stop` returns, the answers under way are finished.
+///
+/// Each version's state is on the heap by itself: a connection that waits takes what its own needs.
 pub(super) async fn talk<I, S>(
     io: I,
     version: Version,
@@ -99,36 +101,42 @@ where
         >,
 {
     let io = TokioIo::new(io);
-    if version == Version::Http2 {
-        let connection = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
-            .max_send_buf_size(SEND_BUFFER)
-            .keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PING_ANSWER)
-            .serve_connection(io, service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stop => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+    match version {
+        Version::Http1 => {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_DEADLINE)
+                .max_buf_size(MAX_HEAD)
+                .serve_connection(io, service);
+            let finish = http1::Connection::graceful_shutdown;
+            until(Box::pin(connection), stop, finish).await
         }
-    } else {
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_DEADLINE)
-            .max_buf_size(MAX_HEAD)
-            .serve_connection(io, service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stop => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+        Version::Http2 => {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(MAX_STREAMS)
+                .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+                .max_send_buf_size(SEND_BUFFER)
+                .keep_alive_interval(PING_EVERY)
+                .keep_alive_timeout(PING_ANSWER)
+                .serve_connection(io, service);
+            let finish = http2::Connection::graceful_shutdown;
+            until(Box::pin(connection), stop, finish).await
+        }
+    }
+}
+
+/// The connection until it ends; `finish` tells it that `stop` has returned.
+async fn until<C: Future>(
+    mut connection: Pin<Box<C>>,
+    stop: impl Future<Output = ()>,
+    finish: impl FnOnce(Pin<&mut C>),
+) -> C::Output {
+    tokio::select! {
+        ended = &mut connection => ended,
+        () = stop => {
+            finish(connection.as_mut());
+            connection.await
         }
     }
 }

@@ -167,20 +167,22 @@ pub(super) fn success(
 
 /// Which bytes of an object are asked for.
 #[derive(Debug)]
-pub(super) struct Range<'a> {
+pub(super) struct Range {
     bytes: Option<ByteRange>,
-    unless_changed: Option<&'a HeaderValue>,
+    unless_changed: Option<Box<[u8]>>,
 }
 
-impl<'a> Range<'a> {
+impl Range {
     /// Those that the request's head names; all of them where that cannot be read (RFC 9110 §14.2).
-    pub(super) fn read(headers: &'a HeaderMap) -> Self {
+    pub(super) fn read(headers: &HeaderMap) -> Self {
         let bytes = headers
             .get(header::RANGE)
             .and_then(|value| ByteRange::parse(value.to_str().ok()?));
+        // Copied: a header that is held holds the whole head in memory.
+        let unless_changed = headers.get(header::IF_RANGE).filter(|_| bytes.is_some());
         Self {
             bytes,
-            unless_changed: headers.get(header::IF_RANGE),
+            unless_changed: unless_changed.map(|tag| tag.as_bytes().into()),
         }
     }
 
@@ -188,7 +190,9 @@ impl<'a> Range<'a> {
     pub(super) fn of(&self, answer: Response<Body>) -> Response<Body> {
         let (mut head, body) = answer.into_parts();
         let tag = head.headers.get(header::ETAG);
-        let unchanged = self.unless_changed.is_none_or(|given| tag == Some(given));
+        let tag = tag.map(HeaderValue::as_bytes);
+        let given = self.unless_changed.as_deref();
+        let unchanged = given.is_none_or(|given| tag == Some(given));
         let is_medium = head.status == StatusCode::OK && !head.headers.contains_key(header::VARY);
         let Some(range) = self.bytes.filter(|_| unchanged && is_medium) else {
             return Response::from_parts(head, body);
@@ -216,18 +220,15 @@ impl<'a> Range<'a> {
     }
 }
 
-/// 200 with a playlist, compressed for those who take `gzip`. The two forms have a tag each (RFC 9110 §8.8.3.3).
+/// 200 with a playlist, `packed` with gzip for those who take it. The two forms have a tag each (RFC 9110 §8.8.3.3).
 pub(super) fn playlist(
     object: Object,
     text: &Text,
     freshness: Freshness,
-    gzip: bool,
+    packed: Option<Bytes>,
 ) -> Response<Body> {
-    let pieces = if gzip {
-        vec![text.gzip()]
-    } else {
-        text.pieces.clone()
-    };
+    let gzip = packed.is_some();
+    let pieces = packed.map_or_else(|| text.pieces.clone(), |packed| vec![packed]);
     let mut response = success(object, pieces, text.tag, freshness);
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));

@@ -1,6 +1,5 @@
 //! The origin over real HTTP, fed message by message.
 
-use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -12,6 +11,7 @@ use live::{
 use tokio::task::JoinHandle;
 
 mod forms;
+mod waiting;
 
 use super::*;
 use crate::{
@@ -72,7 +72,7 @@ impl Stand {
         let origin = Arc::new(Origin::new(store.clone(), &secret, &chassis));
         let loopback = ([127, 0, 0, 1], 0).into();
         for listener in chassis.bind("origin", &[loopback]).unwrap() {
-            let limit = ConnectionLimit::new(8);
+            let limit = ConnectionLimit::new(MAX_CONNECTIONS);
             let origin = origin.clone();
             chassis.serve("origin", listener, &limit, move |stream, _| {
                 origin.clone().serve(stream)

@@ -19,6 +19,8 @@ pub(crate) struct Stage {
     /// What the encoder holds back, however much it was fed.
     pub(crate) stuck: bool,
     pub(crate) no_encoder: bool,
+    /// The encoder that was to be started and was not.
+    pub(crate) wanted: Option<(u64, Plan)>,
     /// Frames that an encoder was to take.
     pub(crate) fed: u64,
     /// The generation of the encoder of sound.
@@ -41,6 +43,7 @@ impl Stage {
             encoder: None,
             stuck: false,
             no_encoder: false,
+            wanted: None,
             fed: 0,
             sound: None,
         }
@@ -62,7 +65,11 @@ impl Stage {
         for action in actions {
             match action {
                 Action::Start(generation, plan) if !self.no_encoder => self.start(generation, plan),
-                Action::Start(..) | Action::Stop => self.encoder = None,
+                Action::Start(generation, plan) => {
+                    self.encoder = None;
+                    self.wanted = Some((generation, plan));
+                }
+                Action::Stop => self.encoder = None,
                 Action::Encode(input) => self.encode(input),
                 Action::StartSound(generation, _) => self.start_sound(generation),
                 Action::EncodeSound(input) => self.encode_sound(input),

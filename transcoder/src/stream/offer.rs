@@ -1,7 +1,8 @@
 //! [pure] When a stream's multivariant playlist appears, and what is in it.
 //!
 //! Players read it once, so it waits until it can be complete: for the proof that the source's keyframes are regular
-//! (two segments), and one segment more for what is encoded and slow to come up. What comes later is added then.
+//! (two segments), and one segment more for what is encoded and slow to come up. What comes later is added then. Who
+//! comes in a hold is not offered silence alone: the slates are waited for.
 
 use live::{Rendition, playlist::FrameRate};
 
@@ -14,6 +15,8 @@ use crate::{
 
 /// Segments begun when the source has proved itself or failed to.
 const PROOF: u64 = 3;
+/// Slates are made one after the other. Whoever has the first waits for the others for so many segments.
+const FIRST_SLATE_ALONE: usize = 8;
 /// Peak over average of an encoder whose buffer is one second: a two-second segment can hold three seconds' worth.
 const ENCODER_PEAK: (u64, u64) = (3, 2);
 /// Sound in fragments over sound: each of half a second has 300 bytes around it.
@@ -42,6 +45,9 @@ impl Stream {
             .video_bps
             .unwrap_or_else(|| settings.source_bps.into());
         let offers = offers(run, metadata, source_bps);
+        if run.multivariant.is_none() && awaits_slates(run, &offers) {
+            return;
+        }
         let sound = run
             .audio
             .as_ref()
@@ -64,6 +70,18 @@ impl Stream {
             run.multivariant = Some(text.into());
         }
     }
+}
+
+/// Nobody publishes, and there is not yet what is to be seen meanwhile.
+fn awaits_slates(run: &Run, offers: &[Offer<'_>]) -> bool {
+    let rungs = || run.rungs.values().map(|rung| rung.track.window());
+    let shown = |window: &Window| {
+        let segments = window.playlist().segments.iter();
+        segments.filter(|segment| !segment.gap).count()
+    };
+    let lacking = rungs().any(|window| !window.has_media())
+        && rungs().map(shown).max().unwrap_or(0) < FIRST_SLATE_ALONE;
+    run.open.held && run.video.is_some() && (offers.is_empty() || lacking)
 }
 
 fn offers(run: &Run, metadata: Metadata, source_bps: u64) -> Vec<Offer<'_>> {

@@ -51,7 +51,7 @@ impl EncoderKind {
 }
 
 /// One way to encode: a kind, and which of its elements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Encoder {
     /// `nvcudah264enc`.
     #[serde(rename = "nvenc-cuda")]

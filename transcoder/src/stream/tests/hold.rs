@@ -110,6 +110,79 @@ fn two_transcoders_repeat_the_same_slate() {
 }
 
 #[test]
+fn a_session_that_ends_in_a_hold_lists_nothing_without_length() {
+    let show = Show::default();
+    let messages = show.interrupted(9_000, 0, 60_000);
+    let first = stamps(&messages)
+        .iter()
+        .position(|(_, stamp)| stamp.kind == StampKind::Hold);
+    let ended: Vec<Message> = messages[..=stamps(&messages)[first.unwrap() + 3].0]
+        .iter()
+        .cloned()
+        .chain([Message::End])
+        .collect();
+    for slate in [true, false] {
+        let mut stage = Stage::new(settings());
+        if slate {
+            stage = held(&show, settings(), &ended);
+        } else {
+            stage.feed(&show.headers());
+            stage.feed(&ended);
+        }
+        let last: Vec<Msn> = ALL
+            .iter()
+            .map(|rendition| {
+                let list = playlist(&mut stage.stream, *rendition).unwrap();
+                assert!(list.end_list);
+                assert!(list.segments.iter().all(|s| s.duration.units() > 0));
+                list.open_msn()
+            })
+            .collect();
+        let held = stamps(&ended).last().unwrap().1.msn;
+        assert_eq!(
+            last, [held; 3],
+            "all end with the last segment that is over"
+        );
+    }
+}
+
+#[test]
+fn a_transcoder_that_starts_in_a_hold_shows_the_slate_that_the_other_shows() {
+    let show = Show::default();
+    let messages = show.interrupted(9_000, 0, 40_000);
+    let stamps = stamps(&messages);
+    let hold = stamps
+        .iter()
+        .position(|(_, stamp)| stamp.kind == StampKind::Hold);
+    let hold = hold.unwrap();
+    let (newest, later) = (stamps[hold + 5].0, stamps[hold + 9].0);
+    let mut early = held(&show, settings(), &messages[..=later]);
+
+    // What mux sends who comes then: from the newest stamp on that a keyframe follows.
+    let mut late = Stage::new(settings());
+    late.no_encoder = true;
+    late.feed(&show.headers());
+    late.feed(&messages[stamps[hold - 1].0..=newest]);
+    assert_eq!(late.stream.multivariant(), None, "silence alone is no show");
+    let (generation, plan) = late.wanted.take().unwrap();
+    late.start(generation, plan);
+    assert_eq!(late.stream.slate_order(1).unwrap().rungs, [RUNG].into());
+    assert!(late.slate(slate(show.rate)));
+    late.feed(&messages[newest + 1..=later]);
+    assert_presentation(&mut late.stream);
+    let offered = late.stream.multivariant().unwrap().whole();
+    assert!(String::from_utf8_lossy(&offered).contains("240p/media.m3u8"));
+
+    let shown = segments(&mut late.stream, RUNG);
+    assert_eq!(shown.len(), 3);
+    let known: Vec<_> = segments(&mut early.stream, RUNG)
+        .into_iter()
+        .filter(|(msn, _)| shown.iter().any(|(own, _)| own == msn))
+        .collect();
+    assert_eq!(known, shown);
+}
+
+#[test]
 fn without_a_slate_a_hold_is_a_gap_and_silence() {
     let show = Show {
         seconds: 7,
