@@ -18,6 +18,7 @@ mod range;
 mod rendition;
 mod segment;
 pub mod stamp;
+pub mod telling;
 
 #[cfg(feature = "daemon")]
 pub mod daemon;

@@ -6,6 +6,8 @@
 
 mod attributes;
 pub mod check;
+mod date_range;
+mod date_ranges;
 mod date_time;
 mod media;
 mod multivariant;
@@ -19,6 +21,8 @@ mod write_i_frames;
 mod write_media;
 mod write_multivariant;
 
+pub use date_range::{DateRange, DateRangeError, Extent};
+pub use date_ranges::{DateRanges, Unfit};
 pub use date_time::ProgramDateTime;
 pub use media::{
     MediaPlaylist, OpenSegment, Part, RenditionReport, Segment, SegmentHead, ServerControl,

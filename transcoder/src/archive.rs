@@ -14,7 +14,10 @@ pub use name::{Name, Place};
 pub use reading::{Reading, Unreadable};
 pub use writer::Archive;
 
-use live::{Dsn, InitHash, MediaTime, Msn, Rendition, SessionId, playlist::Seconds};
+use live::{
+    Dsn, InitHash, MediaTime, Msn, Rendition, SessionId,
+    playlist::{Line, Seconds},
+};
 
 /// One thing that happened in a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +62,8 @@ pub struct Closed {
     pub init: Option<(InitHash, Bytes)>,
     /// Its media, one piece after the other; none in a GAP.
     pub parts: Vec<Bytes>,
+    /// EXT-X-DATERANGE that the playlist has had since the segment before was over.
+    pub date_ranges: Vec<Line>,
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 //! Reads the first video and the first sound track, in the codecs that can be published. What it does not know is not an error: mux passes through what publishers
 //! send. What it knows and cannot read is counted by whoever asks.
 
-use live::stamp::{self, Stamp, StampError, StampKind};
+use live::{
+    stamp::{self, Stamp, StampError, StampKind},
+    telling::{self, Telling, TellingError},
+};
 use rtmp::{
     MessageKind,
     amf0::{self, Value},
@@ -12,6 +15,7 @@ use rtmp::{
 
 use crate::{
     codec::{SoundCodec, VideoCodec},
+    cue::Cue,
     stream::{Message, Metadata},
 };
 
@@ -24,6 +28,9 @@ pub enum ReadError {
     /// A stamp that is none.
     #[error(transparent)]
     Stamp(#[from] StampError),
+    /// A date range that is none.
+    #[error(transparent)]
+    Telling(#[from] TellingError),
     /// Damaged AMF0.
     #[error("a data message cannot be decoded")]
     Data,
@@ -34,7 +41,7 @@ pub fn read(message: &rtmp::Message) -> Result<Option<Message>, ReadError> {
     match message.kind {
         MessageKind::Video => Ok(video(message, &flv::video(&message.payload)?)),
         MessageKind::Audio => Ok(audio(message, &flv::audio(&message.payload)?)),
-        MessageKind::DataAmf0 => data(&message.payload),
+        MessageKind::DataAmf0 => data(message),
         MessageKind::SetChunkSize
         | MessageKind::Abort
         | MessageKind::Acknowledgement
@@ -91,19 +98,34 @@ fn audio(message: &rtmp::Message, tag: &Tag<'_>) -> Option<Message> {
     }
 }
 
-fn data(payload: &[u8]) -> Result<Option<Message>, ReadError> {
+fn data(message: &rtmp::Message) -> Result<Option<Message>, ReadError> {
+    let payload = &message.payload;
     let name = amf0::first_text(payload).unwrap_or_default();
     let kind = match name {
         stamp::ON_END => return Ok(Some(Message::End)),
         stamp::ON_SEGMENT => StampKind::Segment,
         stamp::ON_HOLD => StampKind::Hold,
         "onMetaData" | "@setDataFrame" => return metadata(payload).map(Some),
+        telling::ON_DATE_RANGE => return date_range(payload).map(Some),
+        "onTextData" | "onCuePoint" => {
+            let values = amf0::decode(payload).map_err(|_| ReadError::Data)?;
+            let cue = Cue::read(name, &values);
+            return Ok(cue.map(|cue| Message::Cue(message.timestamp, cue)));
+        }
         _ => return Ok(None),
     };
     let values = amf0::decode(payload).map_err(|_| ReadError::Data)?;
     let fields = values.get(1).ok_or(ReadError::Data)?;
     let field = |name: &str| fields.get(name).and_then(Value::as_number);
     Ok(Some(Message::Stamp(Stamp::from_fields(kind, field)?)))
+}
+
+fn date_range(payload: &[u8]) -> Result<Message, ReadError> {
+    let values = amf0::decode(payload).map_err(|_| ReadError::Data)?;
+    let fields = values.get(1).ok_or(ReadError::Data)?;
+    let number = |name: &str| fields.get(name).and_then(Value::as_number);
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    Ok(Message::DateRange(Telling::from_fields(number, text)?))
 }
 
 /// `onMetaData` or `@setDataFrame onMetaData`, then its fields. Bit rates are in thousands there.

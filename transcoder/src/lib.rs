@@ -9,6 +9,7 @@ pub mod blocking;
 pub mod boundary;
 pub mod codec;
 pub mod config;
+pub mod cue;
 mod daemon;
 pub mod encoder;
 pub mod exam;

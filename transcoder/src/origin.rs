@@ -9,7 +9,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use bytes::Bytes;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, header, service::service_fn};
 use live::{
-    Directives, DirectivesError, Object, ObjectPath,
+    Directives, DirectivesError, Object, ObjectPath, Skip,
     cluster::{ClusterSecret, Token},
     daemon::{
         Chassis, Shutdown,
@@ -221,7 +221,8 @@ impl Origin {
         match outcome {
             Outcome::Playlist(written, target) => {
                 let text = match directives.skip {
-                    Some(_) => written.delta,
+                    Some(Skip::Yes) => written.delta,
+                    Some(Skip::V2) => written.delta_v2,
                     None => written.full,
                 };
                 let freshness = match directives.block {

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use live::{Msn, PartIndex, playlist::Seconds};
 
-use crate::fmp4::{Entry, Fragment, MediaKind, sequence_number};
+use crate::fmp4::{Entry, Fragment, MediaKind, ReferenceTime, sequence_number};
 
 /// The nominal duration of parts, 200 ms to 1 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,7 @@ impl PartTarget {
 /// A [`PartTarget`] in the units of one track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lengths {
+    timescale: u32,
     nominal: u64,
     longest: u64,
     shortest: u64,
@@ -61,6 +62,7 @@ impl Lengths {
         let units = |ms: u32| u64::from(ms) * u64::from(timescale) / 1000;
         let longest = units(target.millis());
         Self {
+            timescale,
             nominal: units(target.nominal_ms()).max(1),
             longest,
             shortest: (longest * 85).div_ceil(100),
@@ -228,6 +230,11 @@ impl PartCutter {
             sequence: sequence_number(self.msn, self.next),
             decode_time: self.part_start,
             entries: &entries,
+            // Once a segment is enough, and where players begin.
+            clock: (self.next == PartIndex(0)).then_some(ReferenceTime {
+                time: self.part_start,
+                timescale: self.lengths.timescale,
+            }),
         };
         let bytes = fragment.write();
         out.push(CutPart {

@@ -320,7 +320,18 @@ pub(crate) fn wire(message: &Message) -> rtmp::Message {
             let name = Value::String(live::stamp::ON_END.to_owned());
             (MessageKind::DataAmf0, 0, encode(&[name]))
         }
-        Message::Metadata(_) => unreachable!("no test sends any"),
+        Message::DateRange(telling) => {
+            let (name, range) = telling.text();
+            let numbers = telling.numbers().map(|(name, n)| (name, Value::Number(n)));
+            let fields = numbers.into_iter().chain([(name, Value::String(range))]);
+            let name = Value::String(live::telling::ON_DATE_RANGE.to_owned());
+            (
+                MessageKind::DataAmf0,
+                0,
+                encode(&[name, Value::object(fields)]),
+            )
+        }
+        Message::Metadata(_) | Message::Cue(..) => unreachable!("no test sends any"),
     };
     rtmp::Message {
         timestamp,

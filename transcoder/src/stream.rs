@@ -7,12 +7,14 @@
 mod encoded;
 mod encoder;
 mod former;
+mod message;
 mod offer;
 mod run;
 mod settings;
 mod slate;
 mod sound;
 mod status;
+mod timed;
 mod wanted;
 
 use std::sync::Arc;
@@ -28,84 +30,17 @@ use crate::{
     archive::{self, News},
     blocking::Position,
     boundary::Boundary,
-    codec::{
-        ForeignSound, SoundCodec, SoundTrack, SoundTrackError, VideoCodec, VideoTrack,
-        VideoTrackError,
-    },
+    codec::{SoundCodec, SoundTrack, SoundTrackError, VideoCodec, VideoTrack, VideoTrackError},
     window::{Found, Limits, Text, Written},
-    worker::{Event, Input, Plan},
+    worker::{Event, Input},
 };
 use former::Former;
+pub use message::{Action, Message, Metadata};
 use run::Run;
 pub use settings::{Settings, SettingsByName};
 pub use slate::SlateOrder;
 pub use status::{RenditionStatus, StreamStatus};
 pub use wanted::{Outcome, Wanted};
-
-/// What a publisher says of its stream (onMetaData), for the multivariant playlist only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Metadata {
-    /// Video, bits per second.
-    pub video_bps: Option<u64>,
-    /// Sound, bits per second.
-    pub audio_bps: Option<u64>,
-    /// Thousandths of a frame per second.
-    pub frame_rate: Option<u64>,
-}
-
-/// What mux sends, as far as a packager needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
-    /// A video track's configuration record.
-    VideoConfig(VideoCodec, Bytes),
-    /// A sound track's configuration.
-    AudioConfig(SoundCodec, Bytes),
-    /// One access unit.
-    Video {
-        /// What it is coded with.
-        codec: VideoCodec,
-        /// Decoding time as on the wire.
-        wire_ms: u32,
-        /// Presentation minus decoding time, milliseconds.
-        composition_ms: i32,
-        /// Whether decoding can start here.
-        key: bool,
-        /// NAL units with lengths, or a temporal unit's OBUs.
-        bytes: Bytes,
-    },
-    /// One frame of sound.
-    Audio {
-        /// What it is coded with.
-        codec: SoundCodec,
-        /// Presentation time as on the wire.
-        wire_ms: u32,
-        /// The raw frame.
-        bytes: Bytes,
-    },
-    /// onMetaData.
-    Metadata(Metadata),
-    /// onSegment or onHold.
-    Stamp(Stamp),
-    /// onEnd.
-    End,
-}
-
-/// What the shell has to do with the encoder.
-#[derive(Debug, Clone)]
-pub enum Action {
-    /// Stop the encoder there is, start this one; its events bear the generation.
-    Start(u64, Plan),
-    /// Feed the running encoder.
-    Encode(Input),
-    /// Stop it.
-    Stop,
-    /// The same for the encoder of sound that players do not take.
-    StartSound(u64, ForeignSound),
-    /// Feed it.
-    EncodeSound(Input),
-    /// Stop it.
-    StopSound,
-}
 
 /// Why a message had no effect, or the stream cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -148,6 +83,8 @@ pub(crate) struct Counts {
     pub(crate) frames: u64,
     /// Stamps that did not move on, or are beyond bounds.
     pub(crate) stamps: u64,
+    /// Date ranges that do not fit those there are, or were too many.
+    pub(crate) ranges: u64,
 }
 
 impl Stream {
@@ -194,6 +131,8 @@ impl Stream {
             Message::VideoConfig(codec, record) => self.video_config(codec, &record)?,
             Message::AudioConfig(codec, config) => self.audio_config(codec, &config, actions)?,
             Message::Metadata(metadata) => self.metadata = metadata,
+            Message::DateRange(telling) => self.counts.ranges += u64::from(!self.told(&telling)),
+            Message::Cue(wire_ms, cue) => self.counts.ranges += u64::from(!self.cue(wire_ms, cue)),
             Message::Stamp(stamp) => self.stamp(&stamp, actions),
             Message::Video {
                 codec,

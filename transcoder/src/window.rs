@@ -23,10 +23,12 @@ use crate::{
 };
 
 mod answers;
+mod date_ranges;
 mod i_frames;
 mod objects;
 mod slide;
 
+use date_ranges::Ranges;
 use i_frames::IFrames;
 use objects::Objects;
 
@@ -62,6 +64,7 @@ pub struct Window {
     /// The newest segments that stay in memory although they are on disk, the open one included.
     in_memory: usize,
     i_frames: IFrames,
+    ranges: Ranges,
     open: Option<Boundary>,
     /// Presentation time of the newest segment's first sample.
     start: MediaTime,
@@ -81,8 +84,10 @@ pub struct Window {
 pub struct Written {
     /// The whole playlist.
     pub full: Text,
-    /// The delta update for `_HLS_skip`.
+    /// The delta update for `_HLS_skip=YES`.
     pub delta: Text,
+    /// That for `_HLS_skip=v2`.
+    pub delta_v2: Text,
 }
 
 /// Bytes, and what tells them from others.
@@ -159,7 +164,7 @@ impl Window {
             server_control: Some(ServerControl {
                 can_block_reload: true,
                 can_skip_until: Some(target.times(Self::SKIP_UNTIL)),
-                can_skip_date_ranges: false,
+                can_skip_date_ranges: true,
                 hold_back: Some(target.times(3)),
                 part_hold_back: Some(part_target.times(3)),
             }),
@@ -179,6 +184,7 @@ impl Window {
             map: None,
             in_memory: usize::MAX,
             i_frames: IFrames::default(),
+            ranges: Ranges::default(),
             open: None,
             start: MediaTime::default(),
             version: 0,
@@ -217,8 +223,9 @@ impl Window {
     }
 
     /// A part of the open segment. `start` is the presentation time of the segment's first sample.
-    pub fn part(&mut self, start: MediaTime, part: CutPart) {
+    pub fn part(&mut self, start: MediaTime, mut part: CutPart) {
         let Some(open) = self.open else { return };
+        self.put_events(&mut part);
         if self.playlist.open.is_none() {
             let head = self.head(&open, start);
             self.playlist.open = Some(OpenSegment {
@@ -307,6 +314,7 @@ impl Window {
             gap: segment.gap,
             init: self.objects.init().cloned(),
             parts,
+            date_ranges: self.ranges.fresh(),
         });
         self.listed = self.listed.plus(segment.duration);
         self.playlist.segments.push_back(segment);

@@ -141,6 +141,8 @@ fn stamped(tags: &[rtmp::Message]) -> Vec<Message> {
             Message::VideoConfig(..)
             | Message::AudioConfig(..)
             | Message::Metadata(_)
+            | Message::DateRange(_)
+            | Message::Cue(..)
             | Message::Stamp(_)
             | Message::End => {}
         }

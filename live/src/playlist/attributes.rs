@@ -11,7 +11,7 @@ const MAX_ATTRIBUTES: usize = 64;
 /// The attributes of one tag, as they were written.
 pub(super) struct Attributes<'a>(Vec<(&'a str, Value<'a>)>);
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Value<'a> {
     Quoted(&'a str),
     Bare(&'a str),
@@ -50,11 +50,27 @@ impl<'a> Attributes<'a> {
         Ok(Self(all))
     }
 
+    /// Whether an attribute of both has two values.
+    pub(super) fn contradicts(&self, other: &Self) -> bool {
+        self.0.iter().any(|(name, value)| {
+            let other = other.find(name);
+            other.is_some_and(|other| other != *value)
+        })
+    }
+
     fn find(&self, name: &str) -> Option<Value<'a>> {
         self.0
             .iter()
             .find(|(known, _)| *known == name)
             .map(|(_, value)| *value)
+    }
+
+    /// All that are quoted-strings.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0.iter().filter_map(|(name, value)| match value {
+            Value::Quoted(text) => Some((*name, *text)),
+            Value::Bare(_) => None,
+        })
     }
 
     /// A quoted-string, as a type that its text must fit.

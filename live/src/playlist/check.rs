@@ -3,6 +3,7 @@
 //! A finding names its rule and the place. Nothing here fetches: a caller brings one playlist, two successive fetches of
 //! the same one, or all of a presentation. The rules of media and of HTTP are named here too, and checked by who fetches.
 
+mod date_ranges;
 mod media;
 mod multivariant;
 mod pace;

@@ -175,7 +175,7 @@ impl MediaPlaylist {
         let gap = settled.gaps > 0 || rest().any(|segment| segment.gap);
         let map = settled.maps > 0 || rest().any(|segment| segment.head.map.is_some());
         self.write_header(out, self.version_with(gap, map))?;
-        self.write_date_ranges(out)?;
+        self.write_date_ranges(out, 0)?;
         if count > 0 {
             // The first one tells its initialization section, whatever the one before it had.
             if let Some(first) = self.segments.front() {

@@ -262,6 +262,35 @@ text!(
     "one line of text"
 );
 
+impl Text {
+    /// Somebody's words, so that no playlist breaks on them and no player stumbles: at most `most` characters, on one
+    /// line, with other signs for those that parsers take for something else (quotes, `{$` of EXT-X-DEFINE,
+    /// backslashes), without those that turn the direction of what follows.
+    pub fn shown(words: &str, most: usize) -> Self {
+        let sign = |sign: char| match sign {
+            '"' => Some('\u{201d}'),
+            '\\' => Some('/'),
+            '\u{2028}' | '\u{2029}' => Some(' '),
+            '\u{feff}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => None,
+            sign if sign.is_control() => Some(' '),
+            sign => Some(sign),
+        };
+        let signs: String = words.trim().chars().filter_map(sign).take(most).collect();
+        Self(signs.replace("{$", "($").trim().into())
+    }
+}
+
+impl Line {
+    /// The attribute list of a tag of ours, which is one line and not empty.
+    pub(super) fn of_attributes(list: &str) -> Self {
+        Self(list.into())
+    }
+}
+
 impl Uri {
     /// An object seen from its stream's multivariant playlist: `source/media.m3u8`.
     pub fn of(object: Object) -> Self {

@@ -2,18 +2,27 @@
 
 use std::fmt::{self, Write};
 
-use super::{MediaPlaylist, Seconds, Skipped, write_media::write_skip};
-use crate::Msn;
+use super::{MediaPlaylist, Seconds, Skipped, Text, write_media::write_skip};
+use crate::{Msn, Skip};
 
 impl MediaPlaylist {
     /// The playlist of the first pictures (EXT-X-I-FRAMES-ONLY, §4.4.3.6). Each is shown until the next segment. `length`
     /// says of a segment how many bytes at its start decode its first picture; one without is a GAP. With `skip` it is
-    /// the delta update, where there is something to leave out.
-    pub fn write_i_frames(&self, length: impl Fn(Msn) -> Option<u64>, skip: bool) -> String {
+    /// the delta update, where there is something to leave out. Date ranges are in the other playlists.
+    pub fn write_i_frames(
+        &self,
+        length: impl Fn(Msn) -> Option<u64>,
+        skip: Option<Skip>,
+    ) -> String {
         let mut out = String::new();
-        let count = if skip { self.skippable_pictures() } else { 0 };
+        let count = if skip.is_some() {
+            self.skippable_pictures()
+        } else {
+            0
+        };
+        let ranges = skip == Some(Skip::V2);
         // A String takes every write.
-        let _infallible = self.write_pictures(&mut out, length, count);
+        let _infallible = self.write_pictures(&mut out, length, count, ranges);
         out
     }
 
@@ -42,10 +51,12 @@ impl MediaPlaylist {
         out: &mut String,
         length: impl Fn(Msn) -> Option<u64>,
         count: usize,
+        ranges: bool,
     ) -> fmt::Result {
         let is_gap = |msn| length(msn).is_none();
         let mut listed = self.numbered().skip(count);
-        // §8: ranges of bytes need 4, EXT-X-MAP beside EXT-X-I-FRAMES-ONLY 5, GAP 8, SKIP 9.
+        // §8: ranges of bytes need 4, EXT-X-MAP beside EXT-X-I-FRAMES-ONLY 5, GAP 8, SKIP 9 and with
+        // date ranges 10.
         let version = match count {
             0 if listed.any(|(msn, _)| is_gap(msn)) => 8,
             0 if self
@@ -56,6 +67,7 @@ impl MediaPlaylist {
                 5
             }
             0 => 4,
+            _ if ranges => 10,
             _ => 9,
         };
         let head = Self {
@@ -70,7 +82,7 @@ impl MediaPlaylist {
         head.write_header(out, version)?;
         out.write_str("#EXT-X-I-FRAMES-ONLY\n")?;
         if let Ok(segments @ 1..) = u64::try_from(count) {
-            let removed_date_ranges = None;
+            let removed_date_ranges = ranges.then(|| Text::shown("", 0));
             write_skip(
                 out,
                 &Skipped {

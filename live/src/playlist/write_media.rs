@@ -3,7 +3,8 @@
 use std::fmt::{self, Write};
 
 use super::{
-    MediaPlaylist, OpenSegment, Part, Segment, SegmentHead, ServerControl, Skipped, Start, Uri,
+    MediaPlaylist, OpenSegment, Part, Segment, SegmentHead, ServerControl, Skipped, Start, Text,
+    Uri,
 };
 
 /// Room for one segment with a few parts, so that a playlist is written without growing its buffer.
@@ -12,13 +13,19 @@ const BYTES_PER_SEGMENT: usize = 400;
 impl MediaPlaylist {
     /// The whole playlist as text.
     pub fn write(&self) -> String {
-        self.write_skipping(0)
+        self.write_skipping(0, None)
     }
 
-    /// The delta update for `_HLS_skip` (§6.2.5.1): the oldest segments become EXT-X-SKIP. The whole playlist when
-    /// there is nothing to leave out. Date ranges are never left out, which `v2` permits.
+    /// The delta update for `_HLS_skip=YES` (§6.2.5.1): the oldest segments become EXT-X-SKIP. The whole playlist when
+    /// there is nothing to leave out.
     pub fn write_delta(&self) -> String {
-        self.write_skipping(self.skippable())
+        self.write_skipping(self.skippable(), None)
+    }
+
+    /// The delta update for `_HLS_skip=v2`: it leaves out the first `known` date ranges too, and says which ones
+    /// have left the playlist of late.
+    pub fn write_delta_v2(&self, known: usize, removed: &Text) -> String {
+        self.write_skipping(self.skippable(), Some((known, removed)))
     }
 
     /// EXT-X-VERSION as high as the content needs and no higher (§8).
@@ -46,37 +53,46 @@ impl MediaPlaylist {
         }
     }
 
-    fn write_skipping(&self, count: usize) -> String {
+    fn write_skipping(&self, count: usize, ranges: Option<(usize, &Text)>) -> String {
         let entries = self.segments.len().saturating_sub(count).saturating_add(2);
         let mut out = String::with_capacity(entries.saturating_mul(BYTES_PER_SEGMENT));
         // A String takes every write.
-        let _infallible = self.write_to(&mut out, count);
+        let _infallible = self.write_to(&mut out, count, ranges);
         out
     }
 
-    fn write_to(&self, out: &mut String, count: usize) -> fmt::Result {
+    fn write_to(
+        &self,
+        out: &mut String,
+        count: usize,
+        ranges: Option<(usize, &Text)>,
+    ) -> fmt::Result {
+        let ranges = ranges.filter(|_| count > 0);
         let skipped = match (&self.skipped, u64::try_from(count)) {
             (None, Ok(segments)) if segments > 0 => Some(&Skipped {
                 segments,
-                removed_date_ranges: None,
+                removed_date_ranges: ranges.map(|(_, removed)| removed.clone()),
             }),
             (skipped, _) => skipped.as_ref(),
         };
-        let version = match &self.skipped {
-            None if count > 0 => 9,
+        let version = match (&self.skipped, ranges) {
+            (None, Some(_)) => 10,
+            (None, None) if count > 0 => 9,
             _ => self.needed_version(),
         };
         self.write_header(out, version)?;
         if let Some(skipped) = skipped {
             write_skip(out, skipped)?;
         }
-        self.write_date_ranges(out)?;
+        self.write_date_ranges(out, ranges.map_or(0, |(known, _)| known))?;
         self.write_from(out, count)
     }
 
-    pub(super) fn write_date_ranges(&self, out: &mut String) -> fmt::Result {
+    /// Those after the first `known`.
+    pub(super) fn write_date_ranges(&self, out: &mut String, known: usize) -> fmt::Result {
         self.date_ranges
             .iter()
+            .skip(known)
             .try_for_each(|line| writeln!(out, "#EXT-X-DATERANGE:{line}"))
     }
 

@@ -7,6 +7,8 @@ use super::boxes::Boxes;
 
 /// Bytes of moof without its table of samples.
 const MOOF: usize = 8 + 16 + 8 + 20 + 20 + 20;
+/// Bytes of prft.
+const PRFT: usize = 8 + 4 + 4 + 8 + 8;
 /// Bytes of one entry in the table of samples.
 const PER_SAMPLE: usize = 16;
 /// Depends on no other sample, and decoding can start here (ISO/IEC 14496-12 8.8.3.1).
@@ -47,6 +49,17 @@ pub struct Fragment<'a> {
     pub decode_time: u64,
     /// The samples in decoding order.
     pub entries: &'a [Entry],
+    /// What stands before it says which UTC a time of its track is.
+    pub clock: Option<ReferenceTime>,
+}
+
+/// A moment of one track, which is the moment of UTC that it says: the track's times count from 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReferenceTime {
+    /// In the track's timescale.
+    pub time: u64,
+    /// Units in a second.
+    pub timescale: u32,
 }
 
 /// A fragment's number within its track: a function of the part's name, so that two transcoders write the same.
@@ -65,7 +78,11 @@ impl Fragment<'_> {
     pub fn write_in(&self, track: u32, sample_entry: Option<u32>) -> Bytes {
         let payload: usize = self.entries.iter().map(|entry| entry.bytes.len()).sum();
         let table = self.entries.len() * PER_SAMPLE;
-        let mut out = Boxes::with_capacity(MOOF + table + 8 + payload);
+        let mut out = Boxes::with_capacity(PRFT + MOOF + table + 8 + payload);
+        if let Some(clock) = self.clock {
+            clock.write(&mut out, track);
+        }
+        let moof_at = out.len();
         let mut data_offset = 0;
         out.boxed(*b"moof", |out| {
             out.full(*b"mfhd", 0, 0, |out| out.u32(self.sequence));
@@ -75,8 +92,8 @@ impl Fragment<'_> {
                 data_offset = self.trun(out);
             });
         });
-        let payload_at = u32::try_from(out.len() + 8).unwrap_or(u32::MAX);
-        out.overwrite(data_offset, payload_at);
+        let payload_at = out.len() + 8 - moof_at;
+        out.overwrite(data_offset, u32::try_from(payload_at).unwrap_or(u32::MAX));
         out.boxed(*b"mdat", |out| {
             for entry in self.entries {
                 out.bytes(&entry.bytes);
@@ -134,5 +151,26 @@ impl Fragment<'_> {
             }
         });
         data_offset
+    }
+}
+
+impl ReferenceTime {
+    /// ProducerReferenceTimeBox (ISO/IEC 14496-12 8.16.5). It says what the timeline is and not when the box was written,
+    /// so two transcoders write the same.
+    fn write(self, out: &mut Boxes, track: u32) {
+        /// From 1900, where NTP's seconds begin, to 1970.
+        const NTP: u64 = 2_208_988_800;
+        /// "An arbitrary but consistent association": UTC at which the session's first frame came to mux, and the
+        /// publisher's own clock from there.
+        const CONSISTENT: u32 = 0x8;
+        let scale = u64::from(self.timescale.max(1));
+        // NTP's seconds are of 32 bits and begin anew in 2036; a reader knows the era.
+        let seconds = (self.time / scale).wrapping_add(NTP) & u64::from(u32::MAX);
+        let fraction = ((self.time % scale) << 32) / scale;
+        out.full(*b"prft", 1, CONSISTENT, |out| {
+            out.u32(track);
+            out.u64(seconds << 32 | fraction);
+            out.u64(self.time);
+        });
     }
 }

@@ -88,9 +88,22 @@ fn a_fragment_of_video() {
         sequence: sequence_number(Msn(1_795_000_007), PartIndex(3)),
         decode_time: 161_550_000_000_000,
         entries: &entries,
+        clock: Some(ReferenceTime {
+            time: 161_550_000_045_000,
+            timescale: VIDEO_TIMESCALE,
+        }),
     }
     .write();
     let mut rest: &[u8] = &written;
+    let Any::Prft(prft) = Any::decode(&mut rest).unwrap() else {
+        panic!("no prft");
+    };
+    assert_eq!(prft.reference_track_id, 1);
+    assert_eq!(prft.media_time, 161_550_000_045_000);
+    // Half a second after 2026-11-18, by NTP's count of seconds since 1900.
+    let ntp = (1_795_000_000 + 2_208_988_800) << 32 | 1 << 31;
+    assert_eq!(prft.ntp_timestamp, ntp);
+    let moof_at = written.len() - rest.len();
     let Any::Moof(moof) = Any::decode(&mut rest).unwrap() else {
         panic!("no moof");
     };
@@ -116,7 +129,7 @@ fn a_fragment_of_video() {
     };
     assert_eq!(mdat.data, b"keyother");
     let offset = usize::try_from(traf.trun[0].data_offset.unwrap()).unwrap();
-    assert!(written[offset..].starts_with(b"keyother"));
+    assert!(written[moof_at + offset..].starts_with(b"keyother"));
 }
 
 proptest::proptest! {
@@ -139,7 +152,8 @@ proptest::proptest! {
             .collect();
         let mut written = Vec::new();
         for (index, entries) in (0_u64..).zip(entries.chunks(cut)) {
-            let fragment = Fragment { kind, sequence: 1, decode_time: index << 33, entries };
+            let clock = (index % 3 == 0).then_some(ReferenceTime { time: index, timescale: 48_000 });
+            let fragment = Fragment { kind, sequence: 1, decode_time: index << 33, entries, clock };
             written.extend(fragment.write_in(3, (index % 2 == 0).then_some(2)));
         }
         let read = read::segment(kind, &written.clone().into()).unwrap();

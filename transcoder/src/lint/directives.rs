@@ -79,6 +79,28 @@ pub(super) fn delta(uri: &str, full: &MediaPlaylist, delta: &MediaPlaylist, repo
     });
 }
 
+/// Holds a delta update that may leave out date ranges against one that may not.
+pub(super) fn delta_v2(
+    uri: &str,
+    without: &MediaPlaylist,
+    delta: &MediaPlaylist,
+    report: &mut Report,
+) {
+    report.tested_rules(&[Rule::DeltaV2]);
+    let told = |delta: &MediaPlaylist| {
+        let skipped = delta.skipped.as_ref();
+        skipped.map(|skipped| skipped.removed_date_ranges.is_some())
+    };
+    let (before, now) = (told(without), told(delta));
+    report.need(before.is_none() || now == Some(true), Rule::DeltaV2, || {
+        let said = match now {
+            None => "nothing is left out",
+            Some(_) => "RECENTLY-REMOVED-DATERANGES is missing",
+        };
+        format!("{uri}: {said}")
+    });
+}
+
 /// Whether what the delta update still lists reaches back to CAN-SKIP-UNTIL.
 fn skippable(delta: &MediaPlaylist) -> bool {
     let Some(boundary) = delta.server_control.and_then(|c| c.can_skip_until) else {
@@ -166,6 +188,21 @@ mod tests {
         let whole = |answer: &MediaPlaylist| judged(|r| waited("x", Msn(110), None, answer, r));
         assert_eq!(whole(&playlist(100, 11, 0, 0)), None);
         assert_eq!(whole(&playlist(100, 10, 3, 0)), Some(Level::Must));
+    }
+
+    #[test]
+    fn a_delta_update_with_date_ranges_says_which_have_left() {
+        let without = playlist(100, 8, 1, 4);
+        let at = |delta: &MediaPlaylist| judged(|r| delta_v2("x", &without, delta, r));
+        let mut told = without.clone();
+        if let Some(skipped) = &mut told.skipped {
+            skipped.removed_date_ranges = Some(live::playlist::Text::shown("", 0));
+        }
+        assert_eq!(at(&told), None);
+        assert_eq!(at(&without), Some(Level::Must));
+        assert_eq!(at(&playlist(100, 12, 1, 0)), Some(Level::Must));
+        let whole = playlist(100, 12, 1, 0);
+        assert_eq!(judged(|r| delta_v2("x", &whole, &whole, r)), None);
     }
 
     #[test]

@@ -306,6 +306,7 @@ fn write(
         sequence,
         decode_time: samples.decode_time.saturating_sub(start),
         entries: &samples.entries,
+        clock: None,
     };
     file.write_all(&fragment.write_in(id, Some(sample_entry)))
 }

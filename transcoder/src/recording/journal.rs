@@ -16,6 +16,8 @@ use crate::archive::Closed;
 /// Most segments of one recording: 33 hours at two seconds, and what a playlist may have lines for
 /// ([`live::playlist::MAX_LINES`]). Beyond it nothing more is recorded of the session.
 pub(super) const MAX_SEGMENTS: u64 = 60_000;
+/// Most date ranges of one recording: what a playlist may have lines for beside its segments'. Later ones are left out.
+const MAX_RANGES: usize = 5_000;
 /// Digit of EXT-X-VERSION: 8 as soon as there is an EXT-X-GAP, 6 before (RFC 8216bis §8). It has its place in every
 /// playlist of ours, so that one byte is overwritten and the rest stays.
 pub(super) const VERSION_AT: u64 = 23;
@@ -62,6 +64,8 @@ pub(super) struct Journal {
     dsn: Dsn,
     map: Option<Uri>,
     gaps: bool,
+    /// Date ranges told.
+    ranges: usize,
 }
 
 impl Journal {
@@ -75,6 +79,7 @@ impl Journal {
             dsn: first.dsn,
             map: None,
             gaps: false,
+            ranges: 0,
         };
         let head = MediaPlaylist {
             independent_segments: true,
@@ -107,6 +112,7 @@ impl Journal {
             dsn: Dsn(playlist.discontinuity_sequence.0.saturating_add(crossed)),
             map: last.and_then(|last| last.head.map.clone()),
             gaps,
+            ranges: playlist.date_ranges.len(),
         };
         let text = write(&playlist, if gaps { 8 } else { 6 }, Kind::Event);
         Ok((journal, text))
@@ -143,6 +149,12 @@ impl Journal {
                 uri: Uri::beside(Object::Segment(self.rendition, Msn(self.next.0 + n))),
             };
             group(&mut text, &segment, &mut next.map);
+        }
+        for range in &closed.date_ranges {
+            if next.ranges < MAX_RANGES {
+                next.ranges += 1;
+                let _infallible = writeln!(text, "#EXT-X-DATERANGE:{range}");
+            }
         }
         let map = closed.init.as_ref().map(|(hash, _)| *hash);
         let segment = Segment {

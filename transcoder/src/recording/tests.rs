@@ -388,6 +388,7 @@ fn what_the_queue_cannot_take_is_dropped_and_counted() {
             gap: false,
             init: None,
             parts: vec![vec![0; bytes].into()],
+            date_ranges: Vec::new(),
         },
         target_duration: 3,
     };

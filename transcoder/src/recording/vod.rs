@@ -3,13 +3,13 @@
 //! A rung that came later or went earlier gets EXT-X-GAP where the others have media, so that players find the same
 //! moment at the same place in all playlists. Where no rendition has anything, at either end, the show is cut.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use live::{
     Dsn, Msn, Object, Rendition,
     playlist::{
-        AlternativeRendition, MediaPlaylist, MediaType, Multivariant, ProgramDateTime, Seconds,
-        Segment, SegmentHead, Text, Uri, Variant,
+        AlternativeRendition, DateRange, Line, MediaPlaylist, MediaType, Multivariant,
+        ProgramDateTime, Seconds, Segment, SegmentHead, Text, Uri, Variant,
     },
 };
 
@@ -63,6 +63,7 @@ pub(super) fn align(mut renditions: BTreeMap<Rendition, (MediaPlaylist, Sizes)>)
     let Some(first) = media.next() else {
         return Vec::new();
     };
+    let ranges = date_ranges(renditions.values().map(|(playlist, _)| playlist));
     let last = media.next_back().unwrap_or(first);
     let crossed = |playlist: &MediaPlaylist| {
         let before = slots.range(playlist.media_sequence..=first).skip(1);
@@ -76,9 +77,24 @@ pub(super) fn align(mut renditions: BTreeMap<Rendition, (MediaPlaylist, Sizes)>)
     renditions
         .into_iter()
         .filter_map(|(rendition, (playlist, sizes))| {
-            Recorded::new(rendition, playlist, &sizes, &kept, dsn)
+            let mut recorded = Recorded::new(rendition, playlist, &sizes, &kept, dsn)?;
+            recorded.playlist.date_ranges.clone_from(&ranges);
+            Some(recorded)
         })
         .collect()
+}
+
+/// What was told beside any rendition: the same beside all.
+fn date_ranges<'a>(playlists: impl Iterator<Item = &'a MediaPlaylist>) -> Vec<Line> {
+    let told = playlists.flat_map(|playlist| &playlist.date_ranges);
+    let all: BTreeSet<&Line> = told.collect();
+    let mut all: Vec<Line> = all.into_iter().cloned().collect();
+    let start = |line: &Line| {
+        let range: Result<DateRange, _> = line.as_str().parse();
+        range.map(|range| range.start()).ok()
+    };
+    all.sort_by_cached_key(start);
+    all
 }
 
 /// One rendition of a show that is over.

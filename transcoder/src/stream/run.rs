@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use live::{MediaTime, Rendition, SessionId};
+use live::{MediaTime, Rendition, SessionId, playlist::DateRanges};
 
 use super::{Action, FeedError, Settings, encoded::Encoded, encoder::Encoder, sound::Sound};
 use crate::{
@@ -28,6 +28,10 @@ pub(super) struct Run {
     /// The newest boundary: its segment is open.
     pub(super) open: Boundary,
     pub(super) recent: Recent,
+    /// What is told beside the media.
+    pub(super) ranges: DateRanges,
+    /// What the publisher said of it in the open segment.
+    pub(super) cues: u32,
     /// Segments begun, the first included.
     pub(super) begun: u64,
     pub(super) ended: bool,
@@ -74,6 +78,8 @@ impl Run {
             settings: settings.clone(),
             open,
             recent: Recent::default(),
+            ranges: DateRanges::default(),
+            cues: 0,
             begun: 0,
             ended: false,
             multivariant: None,
@@ -142,6 +148,7 @@ impl Run {
         }
         self.open = boundary;
         self.recent.push(boundary);
+        self.age_ranges();
         self.sound.restart_here();
         let fed = match &mut self.encoder {
             Some(encoder) if boundary.held => encoder.fed_before(boundary.start),
@@ -174,25 +181,27 @@ impl Run {
             size: (video.width(), video.height()),
             frame_rate: ladder::frame_rate(&video).or(frame_rate),
         };
-        let (limits, parts) = (self.limits, self.limits.parts);
-        let recent = self.recent.clone();
-        let window = |rendition| Window::new(rendition, limits, VIDEO_TIMESCALE, &recent);
-        self.source
-            .get_or_insert_with(|| SourceTrack::new(window(Rendition::Source), parts))
-            .configure(video.clone());
+        let parts = self.limits.parts;
+        let mut track = self.source.take().unwrap_or_else(|| {
+            SourceTrack::new(self.new_window(Rendition::Source, VIDEO_TIMESCALE), parts)
+        });
+        track.configure(video.clone());
+        self.source = Some(track);
         let wanted = ladder::plan(&video, source.frame_rate, &self.settings.ladder);
         let (rungs, cut) = source.admit(wanted, allowance);
         self.cut = cut;
         self.cost = source.cost(&rungs);
         for rung in &rungs {
-            let encoded = self.rungs.entry(rung.rendition).or_insert_with(|| Encoded {
-                track: RungTrack::new(window(rung.rendition), parts),
+            let known = self.rungs.remove(&rung.rendition);
+            let mut encoded = known.unwrap_or_else(|| Encoded {
+                track: RungTrack::new(self.new_window(rung.rendition, VIDEO_TIMESCALE), parts),
                 codec: None,
                 plan: rung.clone(),
                 pace: Pace::Full,
             });
             encoded.plan = rung.clone();
             encoded.set(Pace::Full);
+            self.rungs.insert(rung.rendition, encoded);
         }
         self.encoder = None;
         if rungs.is_empty() {
@@ -402,7 +411,7 @@ impl Run {
         source.chain(rungs).chain(audio)
     }
 
-    fn windows_mut(&mut self) -> impl Iterator<Item = &mut Window> {
+    pub(super) fn windows_mut(&mut self) -> impl Iterator<Item = &mut Window> {
         let source = self.source.iter_mut().map(SourceTrack::window_mut);
         let rungs = self.rungs.values_mut().map(|rung| rung.track.window_mut());
         let audio = self.audio.iter_mut().map(AudioTrack::window_mut);

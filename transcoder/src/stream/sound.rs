@@ -12,7 +12,6 @@ use crate::{
     codec::{AacTrack, ForeignSound, SoundTrack},
     sample::Sample,
     track::AudioTrack,
-    window::Window,
     wire_time,
     worker::Input,
 };
@@ -110,12 +109,7 @@ impl Run {
         match &mut self.audio {
             Some(track) => track.configure(codec),
             None => {
-                let window = Window::new(
-                    Rendition::Audio,
-                    self.limits,
-                    codec.sample_rate(),
-                    &self.recent,
-                );
+                let window = self.new_window(Rendition::Audio, codec.sample_rate());
                 self.audio = Some(AudioTrack::new(window, self.limits.parts, codec));
             }
         }

@@ -33,6 +33,10 @@ pub struct StreamStatus {
     pub dropped_frames: u64,
     /// Messages without effect: stamps.
     pub stale_stamps: u64,
+    /// Messages without effect: date ranges that overlap others, and a publisher's texts that were too many.
+    pub unfit_date_ranges: u64,
+    /// EXT-X-DATERANGE that the playlists may list.
+    pub date_ranges: usize,
     /// Best first.
     pub renditions: Vec<RenditionStatus>,
 }
@@ -112,6 +116,8 @@ impl Stream {
             ladder_cut: run.cut.name(),
             dropped_frames: self.counts.frames + run.audio.as_ref().map_or(0, |a| a.dropped()),
             stale_stamps: self.counts.stamps,
+            unfit_date_ranges: self.counts.ranges,
+            date_ranges: run.ranges.iter().count(),
             renditions: run.windows().map(|(r, w)| rendition(run, r, w)).collect(),
         })
     }

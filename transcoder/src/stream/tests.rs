@@ -16,6 +16,7 @@ mod hold;
 
 mod bad;
 mod changes;
+mod timed;
 
 const ALL: [Rendition; 3] = [Rendition::Source, RUNG, Rendition::Audio];
 

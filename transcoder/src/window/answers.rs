@@ -33,6 +33,7 @@ impl Window {
         let written = Written {
             full: Text::new(self.playlist.write_pieces(&mut self.settled)),
             delta: self.playlist.write_delta().into(),
+            delta_v2: self.write_delta_v2().into(),
         };
         self.renders += 1;
         self.written = Some(written.clone());

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use live::{
-    Msn, PartIndex,
+    Msn, PartIndex, Skip,
     playlist::{Seconds, Segment},
 };
 
@@ -57,8 +57,9 @@ impl Window {
         let length = |msn| self.i_frames.lengths.get(&msn).copied();
         let write = |skip| Text::from(self.playlist.write_i_frames(length, skip));
         let written = Written {
-            full: write(false),
-            delta: write(true),
+            full: write(None),
+            delta: write(Some(Skip::Yes)),
+            delta_v2: write(Some(Skip::V2)),
         };
         self.renders += 1;
         self.i_frames.written = Some(written.clone());

@@ -34,6 +34,7 @@ impl Window {
             self.unlist();
         }
         self.objects.expire(self.start);
+        self.slide_ranges();
         self.settle();
         self.objects.release(self.in_memory);
         self.touch();

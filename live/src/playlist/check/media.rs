@@ -1,6 +1,6 @@
 //! [pure] Rules that one media playlist can be held against.
 
-use super::{FRAME_MS, Finding, Findings, Rule};
+use super::{FRAME_MS, Finding, Findings, Rule, date_ranges::date_ranges};
 use crate::{
     Msn, PartIndex,
     playlist::{MediaPlaylist, Part, Seconds},
@@ -22,6 +22,7 @@ pub fn media(playlist: &MediaPlaylist) -> Vec<Finding> {
     let mut findings = Findings::default();
     segments(playlist, &mut findings);
     dates(playlist, &mut findings);
+    date_ranges(playlist, &mut findings);
     if !playlist.end_list {
         live(playlist, &mut findings);
     }

@@ -75,6 +75,10 @@ rules! {
         PlaylistType, Must, "a playlist without an end is not of PLAYLIST-TYPE VOD (4.4.3.5)";
         DiscontinuitySequenceMissing, Should, "a playlist with discontinuities has EXT-X-DISCONTINUITY-SEQUENCE (Apple 8.17)";
         ProgramDateTimeDrift, Must, "a segment's date is that of the one before plus its duration (4.4.4.6)";
+        DateRange, Must, "a date range has an ID and a START-DATE, at most one end, and with END-ON-NEXT a CLASS (4.4.5.1)";
+        DateRangesContradict, Must, "two date ranges with the same ID say nothing different (4.4.5.1)";
+        DateRangesOverlap, Must, "where one date range of a class ends with the next, none of that class overlap (4.4.5.1)";
+        DateRangeUndated, Must, "a playlist with date ranges has EXT-X-PROGRAM-DATE-TIME (4.4.5.1)";
         ProgramDateTimeBack, Must, "no date stands for two moments: after a discontinuity dates go back by less than a second (6.2.4)";
     }
     /// A live playlist
@@ -200,6 +204,7 @@ rules! {
         DeltaIgnored, Must, "_HLS_skip=YES is answered by a delta update where CAN-SKIP-UNTIL allows one (6.2.5.1)";
         DeltaTooDeep, Must, "a delta update leaves out only what ends further than CAN-SKIP-UNTIL from the end (6.2.5.1)";
         DeltaDiffers, Must, "a delta update and the playlist it stands for list the same segments (6.2.5.1)";
+        DeltaV2, Must, "_HLS_skip=v2 is answered like YES where CAN-SKIP-DATERANGES allows it, with RECENTLY-REMOVED-DATERANGES (4.4.5.2, 6.2.5.1)";
         HintNotServed, Must, "the part that is hinted at can be asked for before it is there (6.2.6)";
         PartDribbles, Must, "a part is sent whole and at the speed of the link, never while it grows (6.2.6)";
         ReportBehind, Should, "a rendition report is as new as the playlist it speaks of, to within a segment (4.4.5.4)";

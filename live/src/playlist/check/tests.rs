@@ -110,12 +110,34 @@ const MEDIA: &[Break<MediaPlaylist>] = &[
         shift(&mut p.segments[11].head, 51);
         shift(&mut p.open.as_mut().unwrap().head, 51);
     }),
+    (Rule::DateRange, |p| {
+        ranges(p, &["START-DATE=\"2026-11-21T13:00:00Z\""])
+    }),
+    (Rule::DateRangesContradict, |p| {
+        ranges(p, &[SONG, &SONG.replace("13:00", "13:01")]);
+    }),
+    (Rule::DateRangesOverlap, |p| {
+        ranges(p, &[SONG, &SONG.replace("ID=\"a\"", "ID=\"b\"")]);
+    }),
+    (Rule::DateRangeUndated, |p| {
+        ranges(p, &[SONG]);
+        for segment in &mut p.segments {
+            segment.head.program_date_time = None;
+        }
+        (p.open, p.preload_hint, p.end_list) = (None, None, true);
+    }),
     (Rule::PreloadHintMissing, |p| p.preload_hint = None),
     (Rule::PreloadHintListed, |p| {
         p.preload_hint = Some("112.0.m4s".parse().unwrap());
     }),
     (Rule::HintAfterEnd, |p| p.end_list = true),
 ];
+
+const SONG: &str = "ID=\"a\",CLASS=\"song\",START-DATE=\"2026-11-21T13:00:00Z\",END-ON-NEXT=YES";
+
+fn ranges(playlist: &mut MediaPlaylist, lines: &[&str]) {
+    playlist.date_ranges = lines.iter().map(|line| line.parse().unwrap()).collect();
+}
 
 fn control(playlist: &mut MediaPlaylist) -> &mut crate::playlist::ServerControl {
     playlist.server_control.as_mut().unwrap()

@@ -42,6 +42,7 @@ fn closed() -> Closed {
         gap: false,
         init: Some((InitHash::of(&init), init)),
         parts: vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")],
+        date_ranges: Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ fn closed(msn: u64) -> Closed {
         gap: false,
         init: None,
         parts: vec![Bytes::from_static(b"media")],
+        date_ranges: Vec::new(),
     }
 }
 

@@ -110,6 +110,19 @@ impl Follower {
             let name = self.name();
             directives::delta(&name, &full, &delta, &mut self.report);
             self.report.add(&name, check::media(&delta));
+            if control.can_skip_date_ranges {
+                self.delta_v2(&query.replace("YES", "v2"), &delta).await;
+            }
+        }
+    }
+
+    async fn delta_v2(&mut self, query: &str, without: &MediaPlaylist) {
+        let base = self.rendition.url.clone();
+        let delta = self.get(&base.with(query), text(PATIENCE), query).await;
+        if let Some(Ok(delta)) = delta.map(|delta| MediaPlaylist::parse(&delta.body)) {
+            let name = self.name();
+            directives::delta_v2(&name, without, &delta, &mut self.report);
+            self.report.add(&name, check::media(&delta));
         }
     }
 

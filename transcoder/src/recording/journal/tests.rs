@@ -34,6 +34,7 @@ fn closed(fates: &[Fate]) -> Vec<(Closed, bool)> {
             gap: *gap,
             init: Some((InitHash::of(init.as_bytes()), init.into())),
             parts: Vec::new(),
+            date_ranges: Vec::new(),
         };
         msn += missing + 1;
         start = start.plus_millis(2000);

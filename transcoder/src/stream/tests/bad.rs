@@ -150,6 +150,8 @@ fn times_that_stall_or_go_back_cost_their_own_frames_alone() {
                     | Message::Video { .. }
                     | Message::Audio { .. }
                     | Message::Metadata(_)
+                    | Message::DateRange(_)
+                    | Message::Cue(..)
                     | Message::Stamp(_)
                     | Message::End => None,
                 };

@@ -50,6 +50,8 @@ impl Kind {
             Message::VideoConfig(..)
             | Message::AudioConfig(..)
             | Message::Metadata(_)
+            | Message::DateRange(_)
+            | Message::Cue(..)
             | Message::Stamp(_)
             | Message::End => true,
         });
