@@ -45,7 +45,11 @@ fn embed() -> Result<(), String> {
     let manifest: Manifest = serde_json::from_str(&manifest).map_err(|error| {
         format!("page/dist/manifest.json is not understood ({error}): run `make page` again")
     })?;
-    let mut code = format!("static POLICY: &str = {:?};\n", manifest.policy);
+    let mut code = format!(
+        "static POLICY: &str = {:?};\nstatic EMBED_POLICY: &str = {:?};\n",
+        format!("{}; frame-ancestors 'none'", manifest.policy),
+        format!("{}; frame-ancestors *", manifest.policy),
+    );
     let page = manifest
         .files
         .get(&manifest.page)

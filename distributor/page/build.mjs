@@ -11,12 +11,12 @@ const LIMIT_BYTES = 250 * 1024;
 const BUNDLED = ['hls.js', 'media-chrome'];
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', txt: 'text/plain; charset=utf-8' };
 
-/** Media comes from the page's own host; a distributor adds its peers' to connect-src and media-src. */
+/** Media and poster come from the page's own host; the distributor adds who may show the page in a frame. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self' 'unsafe-inline'",
-  'img-src data:',
+  "img-src 'self' data:",
   "connect-src 'self'",
   "media-src 'self' blob:",
   "base-uri 'none'",

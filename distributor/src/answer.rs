@@ -9,17 +9,20 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, header::ACCEPT_ENCODING, request::Parts,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::ACCEPT_ENCODING,
+    request::Parts,
 };
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
-use live::{Object, gzip};
+use live::{Object, StreamName, gzip};
 
 use crate::{
+    attendance::Attendance,
     connection::{BodyUsage, Usage},
     entry::{Answer, Failure, Reader},
     fill::{Found, Objects},
     metrics::{Metrics, Outcome},
     now, page,
+    page::Framing,
     presentation::{Template, View},
     response,
     response::{Coding, Conditions, Cors, Span, Stored},
@@ -32,16 +35,23 @@ pub(crate) struct Answers {
     objects: Arc<Objects>,
     cors: Cors,
     viewers: ViewerIds,
+    attendance: Attendance,
     metrics: Metrics,
 }
 
 impl Answers {
     /// Answers from `objects`, readable by the pages that `cors` allows.
-    pub(crate) fn new(objects: Arc<Objects>, cors: Cors, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        objects: Arc<Objects>,
+        cors: Cors,
+        attendance: Attendance,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             objects,
             cors,
             viewers: ViewerIds::default(),
+            attendance,
             metrics,
         }
     }
@@ -70,8 +80,17 @@ impl Answers {
     async fn dispatch(&self, parts: &Parts, usage: &Arc<Usage>) -> (Response<Body>, Outcome) {
         match route(&parts.method, parts.uri.path(), parts.uri.query()) {
             Route::Object(key, viewer) => self.object(&key, viewer, parts, usage).await,
+            Route::Viewers(stream) => (self.audience(&stream, parts), Outcome::Page),
             Route::Watch(_) => (
-                self.page(page::page(&parts.method, &parts.headers)),
+                self.page(page::page(
+                    &parts.method,
+                    &parts.headers,
+                    Framing::Forbidden,
+                )),
+                Outcome::Page,
+            ),
+            Route::Embed(_) => (
+                self.page(page::page(&parts.method, &parts.headers, Framing::Allowed)),
                 Outcome::Page,
             ),
             Route::File(path) => (
@@ -84,6 +103,13 @@ impl Answers {
             ),
             Route::Refused(refusal) => (refuse(refusal), Outcome::Refused),
         }
+    }
+
+    /// How many watch `stream`.
+    fn audience(&self, stream: &StreamName, parts: &Parts) -> Response<Body> {
+        let (text, stored) = self.attendance.told(stream);
+        let conditions = Conditions::read(&parts.method, &parts.headers);
+        self.written(&text, &stored, &conditions)
     }
 
     fn page(&self, response: Response<Bytes>) -> Response<Body> {
@@ -108,6 +134,13 @@ impl Answers {
             Err(failure) => return (failed(failure), Outcome::Error),
         };
         let (outcome, cache_status) = come_by(&answer, found);
+        if let (Object::Media(rendition), Some(viewer)) = (key.object(), viewer)
+            && parts.method == Method::GET
+            && answer.head.status == StatusCode::OK
+        {
+            self.attendance
+                .seen(key.stream(), viewer, rendition, answer.target_duration());
+        }
         let conditions = Conditions::read(&parts.method, &parts.headers);
         if key.object() == Object::Multivariant
             && answer.head.status == StatusCode::OK
@@ -174,7 +207,6 @@ impl Answers {
             ..View::default()
         };
         let text = Bytes::from(template.write(&view));
-        self.metrics.sent_bytes(text.len());
         let stored = Stored {
             status: StatusCode::OK,
             content_type: Object::Multivariant.content_type(),
@@ -185,12 +217,23 @@ impl Answers {
             cache_status,
             coding: Coding::Only,
         };
-        let (response, span) = conditions.answer(&stored);
+        self.written(&text, &stored, conditions)
+    }
+
+    /// An answer with what was written here.
+    fn written(
+        &self,
+        text: &Bytes,
+        stored: &Stored<'_>,
+        conditions: &Conditions,
+    ) -> Response<Body> {
+        let (response, span) = conditions.answer(stored);
         let body = match span {
-            Span::Nothing => Body::empty(),
-            Span::Bytes { start, end } => Body::whole(between(&text, start, end)),
+            Span::Nothing => Bytes::new(),
+            Span::Bytes { start, end } => between(text, start, end),
         };
-        response.map(|()| body)
+        self.metrics.sent_bytes(body.len());
+        response.map(|()| Body::whole(body))
     }
 }
 

@@ -4,7 +4,7 @@
 //! (`fill`, from the origin that `origin` chooses, by `upstream`); and everyone, the first viewer too, reads it as it
 //! arrives (`entry`). Of all that viewers do, one request for each object reaches a transcoder, and none for what is not in the grammar.
 //!
-//! Pure: `route`, `freshness`, `response`, `presentation`, `viewer`, `origin`, `slots`, `pace`, `redirect`, `page`, `config`.
+//! Pure: `route`, `audience`, `freshness`, `response`, `presentation`, `viewer`, `origin`, `slots`, `pace`, `redirect`, `page`, `config`.
 //! Shells: the rest.
 
 use std::{sync::Arc, time::Instant};
@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
 
 mod answer;
+mod attendance;
+mod audience;
 mod cache;
 mod connection;
 mod entry;
@@ -39,6 +41,7 @@ mod viewer;
 pub mod config;
 
 use answer::Answers;
+use attendance::Attendance;
 use cache::Cache;
 use config::{Config, Origin, Raw};
 use connection::Server;
@@ -107,9 +110,12 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         shown.clone().keep(Process, chassis.shutdown().clone()),
     );
     let objects = objects(&config, chassis, &metrics);
+    let attendance = Attendance::default();
+    chassis.register(|registry| registry.register_collector(Box::new(attendance.clone())));
     let answers = Answers::new(
         objects.clone(),
         Cors::new(config.cors.clone()),
+        attendance.clone(),
         metrics.clone(),
     );
     let server = Server {
@@ -134,7 +140,13 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
             });
         }
     }
-    report(chassis, &config, objects, metrics, shown.clone());
+    report(
+        chassis,
+        &config,
+        objects,
+        (metrics, attendance),
+        shown.clone(),
+    );
     Ok(Distributor { shown, config })
 }
 
@@ -172,7 +184,7 @@ fn report(
     chassis: &Chassis,
     config: &Config,
     objects: Arc<Objects>,
-    metrics: Metrics,
+    (metrics, attendance): (Metrics, Attendance),
     shown: Shown,
 ) {
     let origins = config.origins.clone();
@@ -191,6 +203,8 @@ fn report(
         let cache = objects.cache();
         json!({
             "origins": origins,
+            "audience": attendance.report(),
+            "sent_bytes": metrics.sent_so_far(),
             "waiters": metrics.waiters(),
             "stalled": metrics.stalls(),
             "certificate_expiry": shown.expires(),

@@ -1,6 +1,6 @@
 //! What the distributor counts. Names begin with `footlight_distributor_`.
 //!
-//! The one label is `class`, never a path, a viewer or an address.
+//! The one label here is `class`, never a path, a viewer or an address; viewers by stream are counted in `attendance`.
 
 use std::fmt;
 
@@ -37,7 +37,7 @@ pub(crate) enum Outcome {
     Error,
     /// Refused here, without asking anybody.
     Refused,
-    /// The watch page or a file of it.
+    /// The watch page, a file of it, or the number of viewers.
     Page,
     /// A preflight.
     Preflight,
@@ -152,6 +152,11 @@ impl Metrics {
     /// Bytes went to a viewer's connection.
     pub(crate) fn sent_bytes(&self, bytes: usize) {
         self.sent.inc_by(bytes as u64);
+    }
+
+    /// Body bytes given to viewers' connections so far.
+    pub(crate) fn sent_so_far(&self) -> u64 {
+        self.sent.get()
     }
 
     /// A request waits until the guard is dropped.

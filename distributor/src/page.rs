@@ -32,11 +32,20 @@ struct File {
     gzip: &'static [u8],
 }
 
+/// Whether a page of another site may show this one in a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// At `/watch/`: nobody can put a picture of his own over it.
+    Forbidden,
+    /// At `/embed/`.
+    Allowed,
+}
+
 /// The watch page.
-pub(crate) fn page(method: &Method, headers: &HeaderMap) -> Response<Bytes> {
+pub(crate) fn page(method: &Method, headers: &HeaderMap, frame: Framing) -> Response<Bytes> {
     // It names files that a newer distributor may not have: never kept without asking.
     let mut response = PAGE.answer(method, headers, "no-cache");
-    secure(response.headers_mut());
+    secure(response.headers_mut(), frame);
     response
 }
 
@@ -54,7 +63,7 @@ pub(crate) fn file(method: &Method, headers: &HeaderMap, path: &str) -> Response
     );
     headers.insert(CONTENT_LENGTH, UNKNOWN.len().into());
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    secure(headers);
+    secure(headers, Framing::Forbidden);
     response
 }
 
@@ -103,8 +112,12 @@ fn body(method: &Method, bytes: &'static [u8]) -> Bytes {
     }
 }
 
-fn secure(headers: &mut HeaderMap) {
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+fn secure(headers: &mut HeaderMap, frame: Framing) {
+    let policy = match frame {
+        Framing::Forbidden => POLICY,
+        Framing::Allowed => EMBED_POLICY,
+    };
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
 }
@@ -168,7 +181,7 @@ mod tests {
         for (accepted, encoding) in [("br", Some("br")), ("gzip", Some("gzip")), ("", None)] {
             let request = accepting(accepted);
             let files = FILES.iter().map(|f| file(&Method::GET, &request, f.path));
-            for response in files.chain([page(&Method::GET, &request)]) {
+            for response in files.chain([page(&Method::GET, &request, Framing::Forbidden)]) {
                 assert_eq!(response.status(), StatusCode::OK);
                 assert_eq!(
                     response
@@ -211,7 +224,8 @@ mod tests {
 
     #[test]
     fn the_page_is_always_looked_at_anew_and_loads_from_its_own_host_only() {
-        let first = page(&Method::GET, &HeaderMap::new());
+        let page = |headers: &HeaderMap| page(&Method::GET, headers, Framing::Forbidden);
+        let first = page(&HeaderMap::new());
         assert_eq!(first.headers()[CACHE_CONTROL], "no-cache");
         let policy = first.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(
@@ -225,11 +239,24 @@ mod tests {
         let again = [(IF_NONE_MATCH, first.headers()[ETAG].clone())]
             .into_iter()
             .collect();
-        let again = page(&Method::GET, &again);
+        let again = page(&again);
         assert_eq!(
             (again.status(), again.body().len()),
             (StatusCode::NOT_MODIFIED, 0)
         );
+    }
+
+    #[test]
+    fn only_the_page_that_is_made_for_it_may_be_shown_in_a_frame() {
+        let policy = |frame| {
+            let page = page(&Method::GET, &HeaderMap::new(), frame);
+            let policy = &page.headers()[CONTENT_SECURITY_POLICY];
+            policy.to_str().unwrap().to_owned()
+        };
+        let (watch, embed) = (policy(Framing::Forbidden), policy(Framing::Allowed));
+        assert!(watch.ends_with("frame-ancestors 'none'"), "{watch}");
+        let alike = watch.replace("frame-ancestors 'none'", "frame-ancestors *");
+        assert_eq!(embed, alike);
     }
 
     #[test]

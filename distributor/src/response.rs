@@ -17,7 +17,8 @@ use http::{
 use live::ByteRange;
 
 /// What a script may read of an answer from another origin. `Age` is what low-latency players tune in by.
-const EXPOSED: &str = "Age, Cache-Status, Content-Length, Content-Range, Date, ETag";
+const EXPOSED: &str =
+    "Age, Cache-Status, Content-Length, Content-Range, Date, ETag, Footlight-Refusal, Retry-After";
 /// How long a browser need not ask again before it asks.
 const PREFLIGHT_SECONDS: &str = "86400";
 const METHODS: &str = "GET, HEAD, OPTIONS";
@@ -26,6 +27,12 @@ const METHODS: &str = "GET, HEAD, OPTIONS";
 const REQUEST_HEADERS: &str =
     "*, Range, If-Range, If-None-Match, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status";
 
+/// Why a request is refused that would have been served at another time: `full`.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "admission refuses, and is not there yet")
+)]
+const REFUSAL: HeaderName = HeaderName::from_static("footlight-refusal");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -201,6 +208,20 @@ pub(crate) fn bare(status: StatusCode) -> Response<()> {
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(ALLOW, HeaderValue::from_static(METHODS));
     }
+    response
+}
+
+/// The answer to a viewer whom the box has no room for now; he may ask again after `seconds`. By its mark the watch page
+/// tells a full house from an origin that is away.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "admission refuses, and is not there yet")
+)]
+pub(crate) fn full(seconds: u16) -> Response<()> {
+    let mut response = bare(StatusCode::SERVICE_UNAVAILABLE);
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, seconds.into());
+    headers.insert(REFUSAL, HeaderValue::from_static("full"));
     response
 }
 

@@ -16,8 +16,12 @@ use crate::viewer::ViewerId;
 pub(crate) enum Route<'r> {
     /// Answer with an object of a stream; to this viewer, if it is a known one.
     Object(Key, Option<ViewerId>),
+    /// Answer with the number of a stream's viewers.
+    Viewers(StreamName),
     /// Answer with the watch page of a stream.
     Watch(StreamName),
+    /// Answer with the same page, for a frame of another page.
+    Embed(StreamName),
     /// Answer with the page's file of this path, if there is one.
     File(&'r str),
     /// A CORS preflight, or a plain OPTIONS: say what is allowed.
@@ -105,20 +109,26 @@ pub(crate) fn route<'r>(method: &Method, path: &'r str, query: Option<&str>) -> 
     if *method != Method::GET && *method != Method::HEAD {
         return Route::Refused(Refusal::Method);
     }
-    if path.starts_with("/live/") {
+    if let Some(below) = path.strip_prefix("/live/") {
+        if let Some(stream) = named(below.strip_suffix("/viewers.json")) {
+            return Route::Viewers(stream);
+        }
         let query = query.unwrap_or_default();
         return match object(path, query) {
             Ok(key) => Route::Object(key, ViewerId::in_query(query)),
             Err(refusal) => Route::Refused(refusal),
         };
     }
-    match path
-        .strip_prefix("/watch/")
-        .and_then(|name| name.parse().ok())
-    {
-        Some(stream) => Route::Watch(stream),
-        None => Route::File(path),
+    let page = |directory| named(path.strip_prefix(directory));
+    match (page("/watch/"), page("/embed/")) {
+        (Some(stream), _) => Route::Watch(stream),
+        (None, Some(stream)) => Route::Embed(stream),
+        (None, None) => Route::File(path),
     }
+}
+
+fn named(name: Option<&str>) -> Option<StreamName> {
+    name?.parse().ok()
 }
 
 fn object(path: &str, query: &str) -> Result<Key, Refusal> {

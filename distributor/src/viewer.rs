@@ -11,7 +11,7 @@ use std::{
 };
 
 /// One viewer's number: 16 hexadecimal digits in an address.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ViewerId(u64);
 
 /// The text is no viewer's number.

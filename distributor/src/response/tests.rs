@@ -240,3 +240,12 @@ fn a_preflight_allows_what_players_send() {
     );
     assert_eq!(answer.headers()[ACCESS_CONTROL_MAX_AGE], "86400");
 }
+
+#[test]
+fn a_full_house_is_told_from_an_origin_that_is_away() {
+    let (full, away) = (full(20), bare(StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(full.status(), away.status());
+    assert_eq!(full.headers()[RETRY_AFTER], "20");
+    assert_eq!(full.headers()["footlight-refusal"], "full");
+    assert!(!away.headers().contains_key("footlight-refusal"));
+}
