@@ -294,6 +294,7 @@ impl Cutter {
             utc_ms,
             k_ms: self.target.millis(),
             td: self.target.target_duration(),
+            sound: None,
         };
         run.open = Some(stamp);
         self.last = Some(LastNumbers { msn, dsn: run.dsn });

@@ -17,6 +17,7 @@ pub mod playlist;
 mod range;
 mod rendition;
 mod segment;
+pub mod sound_grid;
 pub mod stamp;
 pub mod telling;
 

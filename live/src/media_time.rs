@@ -34,6 +34,18 @@ impl MediaTime {
         self.0 / Self::PER_MS
     }
 
+    /// The moment as a count of samples since the epoch, `rate` a second, rounded down; saturating.
+    pub fn samples(self, rate: u32) -> u64 {
+        let samples = u128::from(self.0) * u128::from(rate) / u128::from(Self::HZ);
+        u64::try_from(samples).unwrap_or(u64::MAX)
+    }
+
+    /// The inverse of [`Self::samples`], to a tick.
+    pub fn from_samples(samples: u64, rate: u32) -> Self {
+        let ticks = u128::from(samples) * u128::from(Self::HZ) / u128::from(rate.max(1));
+        Self(u64::try_from(ticks).unwrap_or(u64::MAX))
+    }
+
     /// `self` later by `ticks`, saturating.
     #[must_use]
     pub const fn plus_ticks(self, ticks: u64) -> Self {

@@ -4,7 +4,7 @@
 //! joins late needs no history (DESIGN §4). It travels as an AMF0 data message, a name and an object of numbers; this
 //! file owns the names, the daemons own the wire.
 
-use crate::{Dsn, MediaTime, Msn, SessionId};
+use crate::{Dsn, MediaTime, Msn, SessionId, sound_grid::SoundPlace};
 
 /// AMF0 name of a stamp that opens a segment with media.
 pub const ON_SEGMENT: &str = "onSegment";
@@ -45,6 +45,9 @@ pub struct Stamp {
     pub k_ms: u32,
     /// EXT-X-TARGETDURATION of the session, seconds.
     pub td: u32,
+    /// Where the newest frame of sound lies that was sent before. None when there is none, when it is not AAC, and from
+    /// a mux that does not tell.
+    pub sound: Option<SoundPlace>,
 }
 
 /// Why an `onSegment`/`onHold` message is no stamp. The peer's fault, or a mux of another version.
@@ -68,22 +71,24 @@ impl Stamp {
     }
 
     /// The object's fields in wire order. All are whole numbers below 2^53, so AMF0's double holds them exactly.
-    pub fn fields(&self) -> [(&'static str, f64); 8] {
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, f64)> {
         #[expect(
             clippy::cast_precision_loss,
             reason = "below 2^53, see the docs of each field"
         )]
-        let number = |n: u64| n as f64;
-        [
-            ("v", number(VERSION)),
-            ("session", number(self.session.0)),
-            ("dsn", number(self.dsn.0)),
-            ("msn", number(self.msn.0)),
-            ("pts", number(self.pts.ticks())),
-            ("utc_ms", number(self.utc_ms)),
-            ("k_ms", number(self.k_ms.into())),
-            ("td", number(self.td.into())),
-        ]
+        let number = |(name, n): (&'static str, u64)| (name, n as f64);
+        let fields = [
+            ("v", VERSION),
+            ("session", self.session.0),
+            ("dsn", self.dsn.0),
+            ("msn", self.msn.0),
+            ("pts", self.pts.ticks()),
+            ("utc_ms", self.utc_ms),
+            ("k_ms", self.k_ms.into()),
+            ("td", self.td.into()),
+        ];
+        let sound = self.sound.into_iter().flat_map(SoundPlace::fields);
+        fields.into_iter().chain(sound).map(number)
     }
 
     /// Reads a stamp back; `field` looks a number up by name. Unknown fields are ignored, so that mux may add some.
@@ -121,6 +126,10 @@ impl Stamp {
                 }
             })?,
             td: small("td")?,
+            sound: SoundPlace::from_fields(|name| {
+                let whole = |number| whole_number(number).ok_or(StampError::Field(name));
+                field(name).map(whole).transpose()
+            })?,
         })
     }
 }
@@ -140,18 +149,25 @@ fn whole_number(value: f64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sound_grid::SoundGrid;
 
     fn stamp() -> Stamp {
+        let pts = MediaTime::from_millis(1_795_000_000_190);
         Stamp {
             kind: StampKind::Segment,
             session: SessionId(1_795_000_000_123),
             dsn: Dsn(1),
             msn: Msn(1_795_000_000),
-            pts: MediaTime::from_millis(1_795_000_000_190),
+            pts,
             utc_ms: 1_795_000_000_200,
             k_ms: 2000,
             td: 3,
+            sound: SoundPlace::new(48_000, pts, SoundGrid::nearest(pts.samples(48_000))),
         }
+    }
+
+    fn fields() -> Vec<(&'static str, f64)> {
+        stamp().fields().collect()
     }
 
     fn read(fields: &[(&str, f64)]) -> Result<Stamp, StampError> {
@@ -162,22 +178,39 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        assert_eq!(read(&stamp().fields()), Ok(stamp()));
+        assert!(stamp().sound.is_some());
+        assert_eq!(read(&fields()), Ok(stamp()));
+    }
+
+    #[test]
+    fn a_mux_that_tells_nothing_of_the_sound_is_understood() {
+        let silent = Stamp {
+            sound: None,
+            ..stamp()
+        };
+        assert_eq!(read(&fields()[..8]), Ok(silent));
+        assert_eq!(silent.fields().count(), 8);
     }
 
     #[test]
     fn a_broken_field_is_named() {
-        for index in 0..8 {
+        for index in 0..fields().len() {
             for bad in [f64::NAN, -1.0, 0.5, 1e300, f64::INFINITY] {
-                let mut fields = stamp().fields();
+                let mut fields = fields();
                 fields[index].1 = bad;
                 assert_eq!(read(&fields), Err(StampError::Field(fields[index].0)));
             }
-            let mut fields = stamp().fields().to_vec();
+            let mut fields = fields();
             let (name, _) = fields.remove(index);
+            let name = if index < 8 { name } else { "sound_at" };
             assert_eq!(read(&fields), Err(StampError::Field(name)));
         }
-        let mut fields = stamp().fields();
+        for (index, name) in [(8, "sound_rate"), (9, "sound_at"), (10, "sound_at")] {
+            let mut fields = fields();
+            fields[index].1 += 5_000_000_000.0;
+            assert_eq!(read(&fields), Err(StampError::Field(name)));
+        }
+        let mut fields = fields();
         fields[0].1 = 2.0;
         assert_eq!(read(&fields), Err(StampError::Version(2)));
     }

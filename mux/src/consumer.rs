@@ -229,7 +229,8 @@ fn encode_stamp(stamp: &Stamp) -> Bytes {
     let fields = stamp
         .fields()
         .map(|(name, value)| (name.to_owned(), value.into()));
-    amf0::encode(&[stamp.message_name().into(), Value::Object(fields.into())])
+    let fields = Value::Object(fields.collect());
+    amf0::encode(&[stamp.message_name().into(), fields])
 }
 
 fn encode_end(session: SessionId) -> Bytes {

@@ -8,10 +8,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rtmp::flv::TrackSet;
+use live::sound_grid::SoundGrid;
+use rtmp::flv::{self, AacConfig, Codec, Track, TrackSet};
 use serde::{Deserialize, Serialize};
 
-use crate::timeline::MediaKind;
+use crate::{media::MAIN, timeline::MediaKind};
 
 /// Most configuration messages of one publisher: 16 tracks with three each and room to spare.
 const MAX_PARTS: usize = 64;
@@ -118,6 +119,19 @@ impl Headers {
         self.parts
             .iter()
             .any(|(key, _)| key.medium == Medium::Video)
+    }
+
+    /// Samples per second of the main sound, if that is AAC-LC in frames of 1024 samples.
+    pub(crate) fn aac_rate(&self) -> Option<u32> {
+        let (_, payload) = self.parts.iter().rfind(|(key, _)| {
+            (key.medium, key.part) == (Medium::Audio, Part::Decoder) && key.tracks.contains(MAIN)
+        })?;
+        let tag = flv::audio(payload).ok()?;
+        let is_main = tag.codec == Codec::Aac && tag.track == Track::One(MAIN);
+        let config = AacConfig::parse(tag.body).ok().filter(|_| is_main)?;
+        let is_packaged = config.object_type == AacConfig::LC
+            && u64::from(config.frame_length) == SoundGrid::FRAME;
+        is_packaged.then_some(config.sample_rate)
     }
 
     /// New metadata has come.
@@ -284,9 +298,9 @@ mod tests {
         let say = |headers: &mut Headers, tracks: &[u8], payload: &'static str| {
             let read: Vec<u8> = tracks.iter().flat_map(|track| [*track, 0, 0, 0]).collect();
             let message = [&b"\x96\x10avc1"[..], &read].concat();
-            let tracks = match rtmp::flv::video(&message).unwrap().track {
-                rtmp::flv::Track::Many(tracks) => tracks,
-                rtmp::flv::Track::One(_) => panic!("not many"),
+            let tracks = match flv::video(&message).unwrap().track {
+                Track::Many(tracks) => tracks,
+                Track::One(_) => panic!("not many"),
             };
             let key = PartKey {
                 tracks,

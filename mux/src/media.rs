@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use live::stamp::{ON_END, ON_HOLD, ON_SEGMENT};
 use rtmp::{
     Message, MessageKind,
-    flv::{self, Class, Tag, TagError, Track, TrackSet},
+    flv::{self, Class, Codec, Tag, TagError, Track, TrackSet},
 };
 
 use crate::headers::{Medium, Part, PartKey};
@@ -17,7 +17,7 @@ const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0d@setDataFrame";
 const CLEAR_DATA_FRAME: &[u8] = b"\x02\x00\x0f@clearDataFrame";
 const ON_META_DATA: &[u8] = b"\x02\x00\x0aonMetaData";
 
-/// The video track that segments, keyframes and joins are told from.
+/// The track that segments, keyframes and joins are told from, and of sound the one that is counted.
 pub(crate) const MAIN: u8 = 0;
 
 /// A publisher's message, sorted.
@@ -99,6 +99,14 @@ pub(crate) fn picture(payload: &[u8]) -> Option<(TrackSet, bool)> {
         | Class::Command
         | Class::Audio => None,
     }
+}
+
+/// Whether `payload` is a frame of the main sound in AAC.
+pub(crate) fn is_main_aac(payload: &[u8]) -> bool {
+    flv::audio(payload).is_ok_and(|tag| {
+        (tag.class, tag.codec, tag.track) == (Class::Audio, Codec::Aac, Track::One(MAIN))
+            && !tag.body.is_empty()
+    })
 }
 
 fn sort_video(payload: &Bytes, tag: Tag<'_>) -> Media {

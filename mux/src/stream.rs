@@ -10,6 +10,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use bytes::Bytes;
 use live::{
     cutter::{Cutter, LastNumbers, SegmentTarget},
+    sound_grid::SoundGrid,
     stamp::Stamp,
 };
 use rtmp::{Message, flv::TrackSet};
@@ -59,6 +60,8 @@ pub(crate) struct Stream {
     settings: Settings,
     ring: Ring,
     cutter: Cutter,
+    /// Where the newest frame of sound lies.
+    sound: SoundGrid,
     timeline: Timeline,
     election: Election,
     publishers: Vec<Publisher>,
@@ -84,6 +87,7 @@ impl Stream {
             settings,
             ring: Ring::new(settings.ring),
             cutter: Cutter::new(settings.target, last),
+            sound: SoundGrid::default(),
             timeline: Timeline::default(),
             election: Election::default(),
             publishers: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use live::{Dsn, MediaTime, Msn};
+use live::{Dsn, MediaTime, Msn, sound_grid::SoundPlace};
 
 /// "Segment `msn` starts at `start`, and the one before it ends there."
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Boundary {
     pub gap: bool,
     /// The stream is held: nobody publishes, and what is repeated may stand in the gap.
     pub held: bool,
+    /// Where the newest frame of sound lies that came before its stamp, as mux has it.
+    pub sound: Option<SoundPlace>,
 }
 
 /// The newest boundaries of a session, for a rendition that comes later than others: the playlist that it begins with
@@ -64,6 +66,7 @@ pub fn missed(open: Boundary, end: MediaTime, next: &Boundary) -> Vec<Boundary> 
                 start: first.plus_ticks(u64::try_from(ticks).unwrap_or(u64::MAX)),
                 gap: true,
                 held: false,
+                sound: None,
             }
         })
         .collect()
@@ -81,6 +84,7 @@ mod tests {
             start: MediaTime::from_millis(ms),
             gap: false,
             held: false,
+            sound: None,
         };
         let missed = missed(
             at(7, 10_000),

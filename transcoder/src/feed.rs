@@ -166,7 +166,10 @@ fn thousandths(rate: f64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use live::{Dsn, MediaTime, Msn, SessionId};
+    use live::{
+        Dsn, MediaTime, Msn, SessionId,
+        sound_grid::{SoundGrid, SoundPlace},
+    };
 
     use super::*;
 
@@ -181,15 +184,17 @@ mod tests {
 
     #[test]
     fn a_stamp_is_read_as_it_was_written() {
+        let pts = MediaTime::from_millis(1_795_000_000_190);
         let stamp = Stamp {
             kind: StampKind::Hold,
             session: SessionId(1_795_000_000_123),
             dsn: Dsn(2),
             msn: Msn(1_795_000_007),
-            pts: MediaTime::from_millis(1_795_000_000_190),
+            pts,
             utc_ms: 1_795_000_000_200,
             k_ms: 2000,
             td: 3,
+            sound: SoundPlace::new(48_000, pts, SoundGrid::nearest(pts.samples(48_000))),
         };
         let fields = stamp.fields().map(|(name, n)| (name, Value::Number(n)));
         let payload = amf0::encode(&[

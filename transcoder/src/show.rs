@@ -6,7 +6,8 @@ use live::{
     Dsn, MediaTime, Msn, Rendition,
     cutter::{Cutter, LastNumbers, SegmentTarget, VideoFrame},
     daemon::Chassis,
-    stamp::StampKind,
+    sound_grid::SoundGrid,
+    stamp::{Stamp, StampKind},
 };
 
 use crate::{
@@ -71,6 +72,10 @@ pub(crate) struct Show {
     pub(crate) audio_rate: Option<u64>,
     /// The sound's first frame, microseconds after the picture's.
     pub(crate) audio_phase_us: u64,
+    /// Millionths that the clock of the sound is too fast.
+    pub(crate) audio_drift_ppm: i64,
+    /// Sound comes this much later than a picture of the same time.
+    pub(crate) audio_late_ms: i64,
     /// Length.
     pub(crate) seconds: u64,
 }
@@ -83,6 +88,8 @@ impl Default for Show {
             b_frames: true,
             audio_rate: Some(48_000),
             audio_phase_us: 3_400,
+            audio_drift_ppm: 0,
+            audio_late_ms: 0,
             seconds: 13,
         }
     }
@@ -93,9 +100,28 @@ impl Default for Show {
 struct Made {
     dts: u64,
     pts: u64,
+    /// In whose order frames are sent.
+    came: i64,
     video: bool,
     key: bool,
     number: u64,
+}
+
+/// The clock of segments and the count of sound, as in mux.
+struct Clock {
+    cutter: Cutter,
+    sound: SoundGrid,
+    /// Media is let through.
+    open: bool,
+}
+
+impl Clock {
+    fn stamp(&mut self, stamps: Vec<Stamp>) -> impl Iterator<Item = Message> {
+        self.open |= stamps.iter().any(|stamp| stamp.kind == StampKind::Segment);
+        let sound = self.sound.newest();
+        let told = move |stamp| Message::Stamp(Stamp { sound, ..stamp });
+        stamps.into_iter().map(told)
+    }
 }
 
 impl Show {
@@ -107,6 +133,7 @@ impl Show {
         )];
         let config: &[u8] = match self.audio_rate {
             Some(44_100) => b"\x12\x10",
+            Some(32_000) => b"\x12\x90",
             _ => b"\x11\x90",
         };
         if self.audio_rate.is_some() {
@@ -120,50 +147,65 @@ impl Show {
 
     /// One session without its headers, and the numbers it used last.
     pub(crate) fn session(&self, start_ms: u64, last: Option<LastNumbers>) -> Vec<Message> {
+        self.play(start_ms, self.made(), &mut self.clock(start_ms, last))
+    }
+
+    fn clock(&self, start_ms: u64, last: Option<LastNumbers>) -> Clock {
         let mut cutter = Cutter::new(SegmentTarget::from_millis(2000).unwrap(), last);
         cutter.start(start_ms);
-        self.play(start_ms, self.made(), &mut cutter)
+        let mut sound = SoundGrid::default();
+        sound.configure(self.audio_rate.map(|rate| u32::try_from(rate).unwrap()));
+        Clock {
+            cutter,
+            sound,
+            open: false,
+        }
     }
 
     /// One session whose picture stops at `cut_ms` and whose sound stops `alone_ms` later; `away_ms` after that the
     /// publisher is back.
     pub(crate) fn interrupted(&self, cut_ms: u64, alone_ms: u64, away_ms: u64) -> Vec<Message> {
-        let mut cutter = Cutter::new(SegmentTarget::from_millis(2000).unwrap(), None);
-        cutter.start(START_MS);
+        let mut clock = self.clock(START_MS, None);
         let mut made = self.made();
         made.retain(|made| made.dts < cut_ms + if made.video { 0 } else { alone_ms });
-        let mut messages = self.play(START_MS, made, &mut cutter);
+        let mut messages = self.play(START_MS, made, &mut clock);
         let gone = START_MS + cut_ms + alone_ms;
         let back = gone + away_ms;
         let mut due = (away_ms >= 2000).then_some(gone + 2000);
         while let Some(now) = due.filter(|now| *now <= back) {
             let mut stamps = Vec::new();
-            cutter.hold(MediaTime::from_millis(now), now, &mut stamps);
-            messages.extend(stamps.into_iter().map(Message::Stamp));
-            due = cutter.next_hold().map(|next| next.millis() + 1);
+            let until = MediaTime::from_millis(now);
+            clock.cutter.hold(until, now, &mut stamps);
+            messages.extend(clock.stamp(stamps));
+            due = clock.cutter.next_hold().map(|next| next.millis() + 1);
         }
-        cutter.resume(false);
-        messages.extend(self.play(back, self.made(), &mut cutter));
+        clock.cutter.resume(false);
+        clock.open = false;
+        messages.extend(self.play(back, self.made(), &mut clock));
         messages
     }
 
-    fn play(&self, start_ms: u64, made: Vec<Made>, cutter: &mut Cutter) -> Vec<Message> {
+    fn play(&self, start_ms: u64, made: Vec<Made>, clock: &mut Clock) -> Vec<Message> {
         let mut messages = Vec::new();
         for made in made {
             let mut stamps = Vec::new();
             let at = |ms: u64| MediaTime::from_millis(start_ms + ms);
-            let wire_ms = u32::try_from((start_ms + made.dts) & 0xffff_ffff).unwrap();
+            let now = start_ms + made.dts;
+            let wire_ms = u32::try_from(now & 0xffff_ffff).unwrap();
             if made.video {
                 let frame = VideoFrame {
                     dts: at(made.dts),
                     pts: at(made.pts),
                     key: made.key,
                 };
-                cutter.video(frame, start_ms + made.dts, &mut stamps);
+                clock.cutter.video(frame, now, &mut stamps);
             } else {
-                cutter.audio(at(made.pts), start_ms + made.dts, &mut stamps);
+                clock.cutter.audio(at(made.pts), now, &mut stamps);
             }
-            messages.extend(stamps.into_iter().map(Message::Stamp));
+            messages.extend(clock.stamp(stamps));
+            if !clock.open {
+                continue;
+            }
             messages.push(if made.video {
                 Message::Video {
                     codec: VideoCodec::Avc,
@@ -173,6 +215,7 @@ impl Show {
                     bytes: payload(b"picture", made.number),
                 }
             } else {
+                clock.sound.frame(at(made.pts));
                 Message::Audio {
                     codec: SoundCodec::Aac,
                     wire_ms,
@@ -186,22 +229,22 @@ impl Show {
     fn made(&self) -> Vec<Made> {
         let mut made = self.pictures();
         if let Some(rate) = self.audio_rate {
-            let at = |n: u64| {
-                self.audio_phase_us / 1000
-                    + (n * 1024 * 1000 + (self.audio_phase_us % 1000) * rate / 1000) / rate
-            };
+            let fast = u64::try_from(1_000_000 + self.audio_drift_ppm).unwrap();
+            let us = |n: u64| n * 1024 * 1_000_000 / rate * 1_000_000 / fast;
+            let at = |n: u64| (self.audio_phase_us + us(n)) / 1000;
             let sounds = (0..).map(|n| (n, at(n)));
             made.extend(sounds.take_while(|(_, ms)| *ms < self.seconds * 1000).map(
                 |(number, ms)| Made {
                     dts: ms,
                     pts: ms,
+                    came: i64::try_from(ms).unwrap() + self.audio_late_ms,
                     video: false,
                     key: true,
                     number,
                 },
             ));
         }
-        made.sort_by_key(|made| (made.dts, !made.video));
+        made.sort_by_key(|made| (made.came, !made.video));
         made
     }
 
@@ -218,6 +261,7 @@ impl Show {
             made.extend((0..).zip(shown).map(|(n, display)| Made {
                 dts: ms(first + n),
                 pts: ms(first + display + delay),
+                came: i64::try_from(ms(first + n)).unwrap(),
                 video: true,
                 key: n == 0,
                 number: first + n,
@@ -249,7 +293,7 @@ fn payload(kind: &[u8], number: u64) -> Bytes {
 }
 
 /// Stamps in `messages`, with their places.
-pub(crate) fn stamps(messages: &[Message]) -> Vec<(usize, live::stamp::Stamp)> {
+pub(crate) fn stamps(messages: &[Message]) -> Vec<(usize, Stamp)> {
     let stamp = |(index, message): (usize, &Message)| {
         let Message::Stamp(stamp) = message else {
             return None;

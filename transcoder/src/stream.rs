@@ -269,6 +269,7 @@ impl Stream {
             start: stamp.pts,
             gap: stamp.kind == StampKind::Hold,
             held: stamp.kind == StampKind::Hold,
+            sound: stamp.sound,
         };
         let room = (self.metadata.frame_rate, self.allowance);
         let same = |run: &Run| {

@@ -31,6 +31,7 @@ fn stamp(kind: StampKind, at: u64) -> Slot {
             utc_ms: at,
             k_ms: 2_000,
             td: 3,
+            sound: None,
         }),
         headers: Arc::default(),
         arrived: at,

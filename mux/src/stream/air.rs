@@ -84,6 +84,7 @@ impl Stream {
         let generation = self.headers.generation();
         if publisher.headers.numbered(generation) != *self.headers {
             self.headers = Arc::new(publisher.headers.numbered(generation.saturating_add(1)));
+            self.sound.configure(self.headers.aac_rate());
         }
     }
 

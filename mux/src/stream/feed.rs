@@ -12,7 +12,7 @@ use rtmp::flv::TrackSet;
 use super::{Arrival, Event, State, Stream};
 use crate::{
     election::PublisherId,
-    media::{MAIN, Media},
+    media::{self, MAIN, Media},
     ring::{Entry, Frame, Slot},
     timeline::MediaKind,
 };
@@ -65,6 +65,9 @@ impl Stream {
         self.cutter
             .audio(MediaTime::from_millis(at), arrival.now, &mut self.stamps);
         self.push_stamps(arrival.now);
+        if self.open && media::is_main_aac(arrival.payload) {
+            self.sound.frame(MediaTime::from_millis(at));
+        }
         let sound_alone = !self.shows_pictures() && !self.headers.has_video();
         self.push_frame(arrival, MediaKind::Audio, at, sound_alone);
     }
@@ -117,7 +120,11 @@ impl Stream {
                 }
                 StampKind::Hold => self.counters.holds += 1,
             }
-            self.push(Entry::Stamp(*stamp), now, false);
+            let stamp = Stamp {
+                sound: self.sound.newest(),
+                ..*stamp
+            };
+            self.push(Entry::Stamp(stamp), now, false);
         }
         if !stamps.is_empty() {
             let numbers = self.cutter.last_numbers();

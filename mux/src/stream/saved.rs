@@ -5,7 +5,10 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use live::cutter::{Cutter, LastNumbers};
+use live::{
+    cutter::{Cutter, LastNumbers},
+    sound_grid::SoundGrid,
+};
 use rtmp::flv::TrackSet;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +26,7 @@ use crate::{
 pub(crate) struct SavedStream {
     head: Seq,
     cutter: Cutter,
+    sound: SoundGrid,
     timeline: Timeline,
     election: Election,
     publishers: Vec<Publisher>,
@@ -42,6 +46,7 @@ impl Stream {
             settings: _,
             ring,
             cutter,
+            sound,
             timeline,
             election,
             publishers,
@@ -58,6 +63,7 @@ impl Stream {
         SavedStream {
             head: ring.head(),
             cutter: cutter.clone(),
+            sound: *sound,
             timeline: timeline.clone(),
             election: election.clone(),
             publishers: publishers.clone(),
@@ -115,6 +121,7 @@ impl Stream {
             settings,
             ring: Ring::starting_at(saved.head, settings.ring),
             cutter: saved.cutter,
+            sound: saved.sound,
             timeline: saved.timeline,
             election: saved.election,
             publishers: saved.publishers,

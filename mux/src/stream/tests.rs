@@ -13,6 +13,7 @@ use crate::{
 mod backup;
 mod commands;
 mod four_hours;
+mod sound;
 mod tracks;
 
 /// Some Saturday in 2026.

@@ -81,12 +81,17 @@ pub struct AacConfig {
     pub sample_rate: u32,
     /// channelConfiguration: 1 to 6 are that many channels, 7 is eight, 0 is told in-band.
     pub channel_configuration: u8,
+    /// Samples of a frame, at the core coder's rate: 1024, or 960 as some broadcasts have it.
+    pub frame_length: u16,
 }
 
 const SBR: u32 = 5;
 const PS: u32 = 29;
 
 impl AacConfig {
+    /// Object type of LC.
+    pub const LC: u8 = 2;
+
     /// Parses the body of an AAC sequence header.
     pub fn parse(config: &[u8]) -> Result<Self, TagError> {
         let mut bits = Bits::new(config);
@@ -99,6 +104,8 @@ impl AacConfig {
             let _extension_rate = self::sample_rate(&mut bits)?;
             object_type = self::object_type(&mut bits)?;
         }
+        // What comes first in a GASpecificConfig (4.4.1); a configuration that is cut off there leaves it out.
+        let is_short = bits.number(1) == Some(1);
         let narrow = |value| u8::try_from(value).map_err(|_| TagError::Undefined);
         let (object_type, channel_configuration) = (narrow(object_type)?, narrow(channels)?);
         Ok(Self {
@@ -106,6 +113,7 @@ impl AacConfig {
             extension,
             sample_rate,
             channel_configuration,
+            frame_length: if is_short { 960 } else { 1024 },
         })
     }
 }

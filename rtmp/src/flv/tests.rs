@@ -183,11 +183,13 @@ fn aac_configuration() {
             extension: bytes.first().filter(|byte| *byte >> 3 == 5).map(|_| 5),
             sample_rate,
             channel_configuration,
+            frame_length: if bytes == [0x11, 0x94] { 960 } else { 1024 },
         };
         assert_eq!(AacConfig::parse(bytes), Ok(expected), "{bytes:x?}");
     };
     check(&[0x12, 0x10], 2, 44100, 2);
     check(&[0x11, 0x90], 2, 48000, 2);
+    check(&[0x11, 0x94], 2, 48000, 2); // 960 samples a frame
     check(&[0x11, 0x90, 0x56, 0xE5, 0x00], 2, 48000, 2); // as ffmpeg writes it, with a sync extension
     check(&[0x2B, 0x92, 0x08, 0x00], 2, 22050, 2); // SBR, signalled explicitly
     check(&[0x17, 0x80, 0x5D, 0xC0, 0x10], 2, 48000, 2); // the rate in full

@@ -1,6 +1,8 @@
 //! [pure] An AAC track, from its AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1).
 
 use bytes::Bytes;
+use live::sound_grid::SoundPlace;
+use rtmp::flv::AacConfig;
 
 /// An AAC track that can be packaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,9 @@ pub enum AacTrackError {
     /// AAC, but none that players take with 1024 samples a frame.
     #[error("AAC object type {0} is not supported; set the encoder to AAC-LC")]
     ObjectType(u8),
+    /// AAC-LC in frames of another length.
+    #[error("AAC with {0} samples a frame is not supported; set the encoder to 1024")]
+    FrameLength(u16),
 }
 
 impl AacTrack {
@@ -28,9 +33,8 @@ impl AacTrack {
     pub const FRAME: u32 = 1024;
     /// Longest configuration kept; its length is one byte in the esds box.
     pub const MAX_BYTES: usize = 64;
-    const RATES: std::ops::RangeInclusive<u32> = 7_350..=96_000;
     /// LC, which SBR (HE-AAC) and PS (HE-AAC v2) extend: browsers decode no other.
-    const LC: u8 = 2;
+    const LC: u8 = AacConfig::LC;
 
     /// Samples per second of what is encoded here, of any sound.
     pub const ENCODED_RATE: u32 = 48_000;
@@ -51,12 +55,15 @@ impl AacTrack {
     /// From the configuration, which becomes part of the initialization section as it is.
     pub fn parse(config: &Bytes) -> Result<Self, AacTrackError> {
         let parsed = (config.len() <= Self::MAX_BYTES)
-            .then(|| rtmp::flv::AacConfig::parse(config).ok())
+            .then(|| AacConfig::parse(config).ok())
             .flatten()
-            .filter(|parsed| Self::RATES.contains(&parsed.sample_rate))
+            .filter(|parsed| SoundPlace::RATES.contains(&parsed.sample_rate))
             .ok_or(AacTrackError::Record)?;
         if parsed.object_type != Self::LC {
             return Err(AacTrackError::ObjectType(parsed.object_type));
+        }
+        if u32::from(parsed.frame_length) != Self::FRAME {
+            return Err(AacTrackError::FrameLength(parsed.frame_length));
         }
         Ok(Self {
             config: config.clone(),

@@ -109,8 +109,10 @@ impl SoundTrack {
     pub fn parse(codec: SoundCodec, config: &Bytes) -> Result<Self, SoundTrackError> {
         let config = match codec {
             SoundCodec::Aac => match AacTrack::parse(config) {
-                // Main and LTP are decoded, but not by browsers.
-                Err(AacTrackError::ObjectType(1 | 4)) => Some(config.clone()),
+                // Main, LTP and short frames are decoded, but not by browsers.
+                Err(AacTrackError::ObjectType(1 | 4) | AacTrackError::FrameLength(_)) => {
+                    Some(config.clone())
+                }
                 track => return Ok(Self::Aac(track?)),
             },
             SoundCodec::Opus => {

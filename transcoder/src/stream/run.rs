@@ -311,7 +311,7 @@ impl Run {
             if let (Event::Sample { pts, bytes, .. }, Some(audio)) = (event, &mut self.audio)
                 && let Ok(sample) = Sample::new(pts, pts, true, bytes)
             {
-                audio.push(sample);
+                audio.push_encoded(sample);
             }
             return Ok(());
         }

@@ -4,24 +4,31 @@
 //! when decoding of the video has passed it, or sound is half a second ahead of it. The first frame at or after a
 //! boundary opens the segment.
 //!
-//! Wire times are whole milliseconds, so a frame's place on the grid is found anew in each segment from its first few
-//! frames, and from there frames count on. Across a boundary nothing is remembered but where the last frame ended, and
-//! that matters only after the sound has jumped: a transcoder that joins late finds the same places. A frame that is more than one frame away from its place starts the count anew; where frames are
-//! missing there is silence, since players stop at a hole in the sound. So there is while the stream is held.
+//! Where a frame lies is counted by mux's own rule ([`SoundGrid`]), from what each stamp says of it: a transcoder that
+//! joins late finds the same places. A mux that says nothing has the count started anew with each stamp. Where frames
+//! are missing there is silence, a segment's last moments included, since players stop at a hole in the sound: `tfdt` has
+//! none, whatever came. So a sound card whose clock has fallen a whole frame behind costs one frame of silence, and one
+//! that is a whole frame ahead loses one frame. While the stream is held there is silence as well. Only of a codec
+//! without a silent frame ([`AacTrack::silent_frame`]) are the holes left as they are.
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-use live::MediaTime;
+use live::{
+    MediaTime,
+    sound_grid::{SoundGrid, SoundPlace},
+};
 
 use crate::{
     boundary::Boundary,
     codec::AacTrack,
-    fmp4::{MediaKind, audio_init},
-    part::{Lengths, PartCutter, PartTarget},
+    fmp4::audio_init,
+    part::{Lengths, PartTarget},
     sample::Sample,
     window::Window,
 };
+use segment::Segment;
+
+mod segment;
 
 /// The `audio` rendition.
 #[derive(Debug, Clone)]
@@ -31,39 +38,17 @@ pub struct AudioTrack {
     codec: AacTrack,
     /// Takes effect at the next boundary; until then what comes cannot be published.
     next_codec: Option<AacTrack>,
-    /// Frames that a boundary may still come before.
-    pending: VecDeque<Sample>,
+    grid: SoundGrid,
+    /// Frames that a boundary may still come before, and their places.
+    pending: VecDeque<(u64, Sample)>,
     /// Boundaries that the sound has not reached. At most two.
     ahead: VecDeque<Boundary>,
-    open: Option<Open>,
+    open: Option<Segment>,
     /// Where the newest published frame ends, in samples of the present rate: no frame begins before.
     floor: u64,
-    /// Presentation time of the newest frame taken.
+    /// Presentation time of the newest frame that mux had.
     newest: Option<MediaTime>,
     dropped: u64,
-}
-
-#[derive(Debug, Clone)]
-struct Open {
-    boundary: Boundary,
-    codec: AacTrack,
-    lengths: Lengths,
-    floor: u64,
-    state: State,
-}
-
-#[derive(Debug, Clone)]
-enum State {
-    /// Not enough frames yet to find their place.
-    Seeking(Vec<Sample>),
-    /// The next frame's place is known.
-    Placed {
-        cutter: PartCutter,
-        first: u64,
-        next: u64,
-    },
-    /// Nothing will be published.
-    Gap,
 }
 
 impl AudioTrack {
@@ -74,20 +59,23 @@ impl AudioTrack {
     const GONE_AFTER: u64 = 2 * MediaTime::HZ;
     /// Frames that wait for the video: three seconds at 96 kHz.
     const MAX_PENDING: usize = 300;
-    /// Frames that find the place on the grid. The pattern of rounding to milliseconds repeats every 3 frames at 48 kHz;
-    /// at 44.1 kHz six come within a quarter of a millisecond of its least.
-    const SEEK: usize = 6;
     /// Whole segments that the sound may be behind the stamps; then what is missing will not come.
     const BEHIND: u64 = 2;
+    /// Sound that comes before its stamp belongs to the segment before, up to so far behind the boundary: two frames at
+    /// 44.1 kHz, where publishers that sort sound and picture by time have one at most. Ticks.
+    const EARLY: u64 = MediaTime::HZ / 20;
 
     /// A track without segments.
     pub fn new(mut window: Window, parts: PartTarget, codec: AacTrack) -> Self {
         window.configure(audio_init(&codec), codec.sample_rate());
+        let mut grid = SoundGrid::default();
+        grid.configure(Some(codec.sample_rate()));
         Self {
             window,
             parts,
             codec,
             next_codec: None,
+            grid,
             pending: VecDeque::new(),
             ahead: VecDeque::new(),
             open: None,
@@ -101,43 +89,62 @@ impl AudioTrack {
     pub fn configure(&mut self, codec: AacTrack) {
         if *self.next_codec.as_ref().unwrap_or(&self.codec) != codec {
             self.commit_until(None);
+            self.grid.configure(Some(codec.sample_rate()));
             self.next_codec = Some(codec);
         }
     }
 
     /// A stamp.
     pub fn boundary(&mut self, boundary: Boundary) {
+        self.grid.set(boundary.sound);
+        self.newest = self
+            .newest
+            .max(boundary.sound.as_ref().map(SoundPlace::pts));
+        self.ahead.push_back(boundary);
+        // Boundaries that are still to come lie behind this one.
+        self.commit_until(Some(boundary.start));
         while let Some(open) = &self.open
-            && boundary.msn.0 >= open.boundary.msn.0.saturating_add(Self::BEHIND)
+            && boundary.msn.0 >= open.boundary().msn.0.saturating_add(Self::BEHIND)
         {
-            self.advance();
+            self.advance(None);
+        }
+        if let Some(open) = &mut self.open {
+            // So it is in a transcoder whose sound was behind already; both do the same.
+            open.begin_without_frame();
         }
         if boundary.gap || self.next_codec.is_some() {
             // All sound before a hold, or of the old configuration, is here already.
             self.commit_until(None);
-            self.ahead.push_back(boundary);
-            while !self.ahead.is_empty() {
-                self.advance();
-            }
-        } else if self.open.is_none() && self.ahead.is_empty() {
-            self.begin(boundary);
-        } else {
-            self.ahead.push_back(boundary);
+            self.advance_all();
+        } else if self.open.is_none() {
+            self.advance(None);
         }
     }
 
-    /// A frame. Those that go back in time are dropped.
+    /// A frame of the publisher's. Those that go back in time are dropped, and those that are too many.
     pub fn push(&mut self, sample: Sample) {
-        if self.newest.is_some_and(|newest| sample.pts <= newest) {
-            self.dropped += 1;
-            return;
+        let rises = self.newest.is_none_or(|newest| sample.pts > newest);
+        match rises.then(|| self.grid.frame(sample.pts)).flatten() {
+            Some(place) => self.take(place, sample),
+            None => self.dropped += 1,
         }
+    }
+
+    /// A frame that was encoded here, its time exact.
+    pub fn push_encoded(&mut self, sample: Sample) {
+        if self.newest.is_none_or(|newest| sample.pts > newest) {
+            let position = sample.pts.samples(self.codec.sample_rate());
+            self.take(SoundGrid::nearest(position), sample);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    fn take(&mut self, place: u64, sample: Sample) {
         self.newest = Some(sample.pts);
-        self.pending.push_back(sample);
-        let alone = self.newest.map_or(0, |newest| newest.ticks());
-        self.commit_until(Some(MediaTime::from_ticks(
-            alone.saturating_sub(Self::ALONE_AFTER),
-        )));
+        let alone = sample.pts.ticks().saturating_sub(Self::ALONE_AFTER);
+        self.pending.push_back((place, sample));
+        self.commit_until(Some(MediaTime::from_ticks(alone)));
         if self.pending.len() > Self::MAX_PENDING {
             self.pending.pop_front();
             self.dropped += 1;
@@ -155,131 +162,108 @@ impl AudioTrack {
 
     /// There is no sound up to here, and none will come.
     fn silence_until(&mut self, time: MediaTime) {
-        while self.ahead.front().is_some_and(|next| next.start <= time) {
-            self.advance();
+        while self.ahead.front().is_some_and(|next| next.start < time) {
+            self.advance(None);
         }
-        if let Some(open) = &mut self.open
-            && open.boundary.start < time
-            && open.codec.silent_frame().is_some()
-        {
-            open.place(&mut self.window);
-            let position = position_of(time, open.codec.sample_rate());
-            open.fill_until(position, &mut self.window);
+        if let Some(open) = &mut self.open {
+            open.silence_until(time, &mut self.window);
         }
     }
 
     /// Places the pending frames up to `limit`; all of them without.
     fn commit_until(&mut self, limit: Option<MediaTime>) {
-        while let Some(sample) = self.pending.front()
+        while let Some((_, sample)) = self.pending.front()
             && limit.is_none_or(|limit| sample.pts <= limit)
         {
-            if let Some(sample) = self.pending.pop_front() {
-                self.commit(sample);
+            if let Some((place, sample)) = self.pending.pop_front() {
+                let taken = self.commit(place, &sample);
+                self.dropped += u64::from(!taken);
             }
         }
     }
 
-    fn commit(&mut self, sample: Sample) {
-        while self
-            .ahead
-            .front()
-            .is_some_and(|next| next.start <= sample.pts)
+    /// `false` when it is of no use.
+    fn commit(&mut self, place: u64, sample: &Sample) -> bool {
+        while let Some(next) = self.ahead.front()
+            && Self::first_of(next) <= sample.pts
         {
-            self.advance();
+            self.advance(Some(place));
         }
         let Some(open) = &mut self.open else {
-            self.dropped += 1;
-            return;
+            return false;
         };
-        if sample.pts < open.boundary.start || open.boundary.held || self.next_codec.is_some() {
-            self.dropped += 1;
-            return;
-        }
-        if let State::Seeking(head) = &mut open.state {
-            head.push(sample);
-            if head.len() >= Self::SEEK {
-                open.place(&mut self.window);
-            }
-        } else {
-            open.push(&sample, &mut self.window);
+        sample.pts >= Self::first_of(open.boundary())
+            && self.next_codec.is_none()
+            && open.push(place, sample, &mut self.window)
+    }
+
+    /// From when on sound belongs to the segment. Whoever joins with its stamp does not have what came before it.
+    fn first_of(boundary: &Boundary) -> MediaTime {
+        let early = boundary.sound.as_ref().map(SoundPlace::pts);
+        let early = early.filter(|pts| pts.since(boundary.start) <= Self::EARLY);
+        early.map_or(boundary.start, |pts| boundary.start.max(pts.plus_ticks(1)))
+    }
+
+    fn advance_all(&mut self) {
+        while !self.ahead.is_empty() {
+            self.advance(None);
         }
     }
 
-    /// Goes on to the next boundary.
-    fn advance(&mut self) {
-        let next = self.ahead.pop_front();
-        let end = match (&next, &self.open) {
-            (Some(next), _) => next.start,
-            (None, Some(open)) => open.boundary.start,
-            (None, None) => return,
+    /// Goes on to the next boundary, whose first frame lies at `place`, as far as that is known. The open segment lasts
+    /// until the next begins.
+    fn advance(&mut self, place: Option<u64>) {
+        let Some(next) = self.ahead.pop_front() else {
+            return;
         };
-        self.close(end, next.is_some_and(|next| next.held));
-        if let Some(next) = next {
-            self.begin(next);
-        }
-    }
-
-    fn begin(&mut self, boundary: Boundary) {
+        let latest = self.latest(&next);
         if let Some(codec) = self.next_codec.take() {
+            self.close(latest - SoundGrid::FRAME, next.start);
             self.window
                 .configure(audio_init(&codec), codec.sample_rate());
             self.codec = codec;
             self.floor = 0;
+            return self.begin(next, None);
         }
-        let silent = boundary.held && self.codec.silent_frame().is_some();
-        let gap = boundary.gap && !silent;
-        self.window.begin(Boundary { gap, ..boundary });
-        self.open = Some(Open {
-            boundary,
-            codec: self.codec.clone(),
-            lengths: Lengths::new(self.parts, self.codec.sample_rate()),
-            floor: self.floor,
-            state: if gap {
-                State::Gap
-            } else {
-                State::Seeking(Vec::new())
-            },
-        });
+        let place = place.filter(|_| !next.gap).unwrap_or(latest).min(latest);
+        let follows = self.open.is_some();
+        self.close(place, next.start);
+        self.begin(next, follows.then_some(place));
     }
 
-    /// Silence follows in a segment of its own, or the open one is silent: it is joined without a hole.
-    fn close(&mut self, end: MediaTime, silence: bool) {
-        let Some(mut open) = self.open.take() else {
-            return;
-        };
-        open.place(&mut self.window);
-        let end_position = position_of(end, open.codec.sample_rate());
-        if silence || open.boundary.held {
-            open.silence(end_position.next_multiple_of(Open::FRAME), &mut self.window);
-        } else {
-            open.fill_until(end_position, &mut self.window);
+    /// Where a segment begins at the latest: its first frame may lie up to a frame behind its own time.
+    fn latest(&self, boundary: &Boundary) -> u64 {
+        let first = Self::first_of(boundary).samples(self.codec.sample_rate());
+        first.next_multiple_of(SoundGrid::FRAME) + SoundGrid::FRAME
+    }
+
+    /// The segment begins at `place`, or with its first frame.
+    fn begin(&mut self, boundary: Boundary, place: Option<u64>) {
+        let latest = self.latest(&boundary);
+        let lengths = Lengths::new(self.parts, self.codec.sample_rate());
+        let mut segment = Segment::new(boundary, &self.codec, lengths, (self.floor, latest));
+        let gap = segment.is_gap();
+        self.window.begin(Boundary { gap, ..boundary });
+        if let Some(place) = place {
+            segment.begin_at(place);
         }
-        match open.state {
-            State::Placed {
-                cutter,
-                first,
-                next,
-            } if next > first => {
-                let mut parts = Vec::new();
-                cutter.finish(next, &mut parts);
-                let start = time_of(first, open.codec.sample_rate());
-                for part in parts {
-                    self.window.part(start, part);
-                }
-                self.window.close(next - first);
-                self.floor = next;
-            }
-            State::Placed { .. } | State::Seeking(_) | State::Gap => self.window.give_up(end),
+        self.open = Some(segment);
+    }
+
+    /// The open segment lasts until `place`; `end` if there is none of it.
+    fn close(&mut self, place: u64, end: MediaTime) {
+        if let Some(open) = self.open.take() {
+            let end = open.close(place, end, &mut self.window);
+            self.floor = self.floor.max(end);
         }
     }
 
     /// The session ends here.
     pub fn finish(&mut self, end: MediaTime) {
         self.commit_until(None);
-        while !self.ahead.is_empty() {
-            self.advance();
-        }
-        self.close(end, false);
+        self.advance_all();
+        let place = SoundGrid::nearest(end.samples(self.codec.sample_rate()));
+        self.close(place, end);
     }
 
     /// The decoder configuration in use.
@@ -287,7 +271,7 @@ impl AudioTrack {
         &self.codec
     }
 
-    /// Frames that were not published: too late, out of order, or between two configurations.
+    /// Frames that were not published: too late, too many, out of order, or between two configurations.
     pub const fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -301,119 +285,4 @@ impl AudioTrack {
     pub const fn window_mut(&mut self) -> &mut Window {
         &mut self.window
     }
-}
-
-impl Open {
-    /// One frame, in samples.
-    const FRAME: u64 = AacTrack::FRAME as u64;
-    /// Longest hole that is filled: no segment is longer than a mux may make it (10 s).
-    const MAX_FILL_SECONDS: u64 = 12;
-
-    /// Finds the place of the frames so far: that of the least late, counted back to the first. Without any the
-    /// boundary itself is the place.
-    fn place(&mut self, window: &mut Window) {
-        let rate = self.codec.sample_rate();
-        let State::Seeking(head) = &mut self.state else {
-            return;
-        };
-        let head = std::mem::take(head);
-        let start = position_of(self.boundary.start, rate).next_multiple_of(Self::FRAME);
-        let least = (0_u64..)
-            .zip(&head)
-            .map(|(n, sample)| position_of(sample.pts, rate).saturating_sub(n * Self::FRAME))
-            .min();
-        let place = least.map_or(start, on_grid);
-        let late = place > start + Self::FRAME && self.codec.silent_frame().is_some();
-        let first = if late { start } else { place }.max(self.floor);
-        self.state = State::Placed {
-            cutter: PartCutter::new(MediaKind::Audio, self.lengths, self.boundary.msn, first),
-            first,
-            next: first,
-        };
-        for sample in head {
-            self.push(&sample, window);
-        }
-    }
-
-    fn push(&mut self, sample: &Sample, window: &mut Window) {
-        let position = position_of(sample.pts, self.codec.sample_rate());
-        let State::Placed { next, .. } = &self.state else {
-            return;
-        };
-        if position + Self::FRAME < *next {
-            // More frames than fit the time: this one is too many.
-            return;
-        }
-        if position > *next + Self::FRAME {
-            self.fill_until(position, window);
-            if let State::Placed { next, .. } = &mut self.state {
-                *next = on_grid(position).max(*next);
-            }
-        }
-        self.append(sample.bytes().clone(), window);
-    }
-
-    /// Silence up to the place nearest to `position`, when more than a frame is missing.
-    fn fill_until(&mut self, position: u64, window: &mut Window) {
-        let State::Placed { next, .. } = &self.state else {
-            return;
-        };
-        if position > *next + Self::FRAME {
-            self.silence(on_grid(position), window);
-        }
-    }
-
-    /// Silence up to `place`, when it is not too much.
-    fn silence(&mut self, place: u64, window: &mut Window) {
-        let State::Placed { next, .. } = &self.state else {
-            return;
-        };
-        let missing = place.saturating_sub(*next) / Self::FRAME;
-        let most = Self::MAX_FILL_SECONDS * u64::from(self.codec.sample_rate()) / Self::FRAME;
-        let Some(silence) = self.codec.silent_frame() else {
-            return;
-        };
-        if missing <= most {
-            for _ in 0..missing {
-                self.append(Bytes::from_static(silence), window);
-            }
-        }
-    }
-
-    /// A frame at the next place.
-    fn append(&mut self, frame: Bytes, window: &mut Window) {
-        let State::Placed {
-            cutter,
-            first,
-            next,
-        } = &mut self.state
-        else {
-            return;
-        };
-        let mut parts = Vec::new();
-        cutter.push(*next, 0, true, frame, &mut parts);
-        *next += Self::FRAME;
-        cutter.edge(*next, &mut parts);
-        let start = time_of(*first, self.codec.sample_rate());
-        for part in parts {
-            window.part(start, part);
-        }
-    }
-}
-
-/// The place on the grid nearest to `position`.
-const fn on_grid(position: u64) -> u64 {
-    (position + Open::FRAME / 2) / Open::FRAME * Open::FRAME
-}
-
-/// The moment as a count of samples since the epoch.
-fn position_of(pts: MediaTime, rate: u32) -> u64 {
-    let samples = u128::from(pts.ticks()) * u128::from(rate) / u128::from(MediaTime::HZ);
-    u64::try_from(samples).unwrap_or(u64::MAX)
-}
-
-/// The inverse of [`position_of`], to a tick.
-fn time_of(position: u64, rate: u32) -> MediaTime {
-    let ticks = u128::from(position) * u128::from(MediaTime::HZ) / u128::from(rate.max(1));
-    MediaTime::from_ticks(u64::try_from(ticks).unwrap_or(u64::MAX))
 }

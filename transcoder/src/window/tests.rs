@@ -61,6 +61,7 @@ impl Dvr {
             start: MediaTime::from_millis(self.next * 2000),
             gap: false,
             held: false,
+            sound: None,
         });
         (0..4).for_each(|index| self.part(index));
         self.window.close(180_000);

@@ -169,7 +169,7 @@ fn sound_that_comes_late_joins_and_sound_that_vanishes_is_silence() {
     assert_presentation(&mut late.stream);
 
     let (mut gone, ..) = change(&Kind::usual(), &silent, false);
-    assert_continuous(&mut gone.stream, Rendition::Audio, 1024);
+    assert_continuous(&mut gone.stream, Rendition::Audio);
     let position = |rendition| gone.stream.position(rendition).unwrap().open.0;
     let behind = position(Rendition::Source) - position(Rendition::Audio);
     assert!(behind <= 1, "silence is {behind} segments late");
@@ -201,7 +201,7 @@ fn sound_alone_plays() {
         });
         assert_playlists(&mut stage.stream, &mut before);
     }
-    assert_continuous(&mut stage.stream, Rendition::Audio, 1024);
+    assert_continuous(&mut stage.stream, Rendition::Audio);
     let text = stage.stream.multivariant().unwrap();
     let parsed = Multivariant::parse(&text.whole()).unwrap();
     let uris: Vec<_> = parsed.variants.iter().map(|v| v.uri.as_str()).collect();

@@ -1,5 +1,7 @@
 //! What viewers see and hear while nobody publishes.
 
+use live::playlist::Segment;
+
 use super::*;
 use crate::{
     show::{AVCC, slate},
@@ -59,8 +61,8 @@ fn a_held_stream_shows_its_slate_in_silence_and_goes_on_without_a_discontinuity(
     assert_eq!(gaps(&mut stage, RUNG, &messages), []);
     assert_eq!(gaps(&mut stage, Rendition::Audio, &messages), []);
     assert_eq!(gaps(&mut stage, Rendition::Source, &messages), holds);
-    assert_continuous(&mut stage.stream, RUNG, 0);
-    assert_continuous(&mut stage.stream, Rendition::Audio, 1024);
+    assert_continuous(&mut stage.stream, RUNG);
+    assert_continuous(&mut stage.stream, Rendition::Audio);
     for rendition in ALL {
         let list = playlist(&mut stage.stream, rendition).unwrap();
         assert!(list.segments.iter().all(|s| !s.head.discontinuity));
@@ -195,7 +197,7 @@ fn without_a_slate_a_hold_is_a_gap_and_silence() {
     let holds = holds(&messages);
     assert_eq!(gaps(&mut stage, RUNG, &messages), holds);
     assert_eq!(gaps(&mut stage, Rendition::Audio, &messages), []);
-    assert_continuous(&mut stage.stream, RUNG, 0);
+    assert_continuous(&mut stage.stream, RUNG);
 }
 
 #[test]
@@ -233,7 +235,7 @@ fn a_picture_that_is_lost_before_the_sound_gives_way_to_the_slate() {
     let messages = show.interrupted(8_500, 900, 5_000);
     let mut stage = held(&show, settings(), &messages);
     assert_eq!(gaps(&mut stage, RUNG, &messages), []);
-    assert_continuous(&mut stage.stream, RUNG, 0);
+    assert_continuous(&mut stage.stream, RUNG);
     assert_parts_add_up(&mut stage, RUNG);
 }
 
@@ -252,10 +254,15 @@ proptest! {
         let messages = show.interrupted(cut, 0, away);
         let mut stage = held(&show, Settings { parts, ..settings() }, &messages);
         prop_assert_eq!(gaps(&mut stage, RUNG, &messages), []);
-        assert_continuous(&mut stage.stream, RUNG, 0);
+        assert_continuous(&mut stage.stream, RUNG);
         if show.audio_rate.is_some() {
-            prop_assert_eq!(gaps(&mut stage, Rendition::Audio, &messages), []);
-            assert_continuous(&mut stage.stream, Rendition::Audio, 1024);
+            // The publisher may be back so soon after a hold's stamp that no frame of silence lies between.
+            let missing = gaps(&mut stage, Rendition::Audio, &messages);
+            let list = playlist(&mut stage.stream, Rendition::Audio).unwrap();
+            let is_long = |segment: &Segment| segment.duration.units() > 10_000;
+            let mut long = list.numbered().filter(|(_, segment)| is_long(segment));
+            prop_assert!(long.all(|(msn, _)| !missing.contains(&msn)));
+            assert_continuous(&mut stage.stream, Rendition::Audio);
         }
     }
 }
