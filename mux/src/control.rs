@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use crate::{
+    announcement::Announcement,
     events::{Events, Kind, Subscription},
     status,
     stream::Command,
@@ -83,6 +84,9 @@ const PUSHES: [Order<bool>; 2] = [
     },
 ];
 
+/// An order with a body: something is said beside the media.
+const METADATA: &str = "/streams/{stream}/metadata";
+
 /// Adds all of it.
 pub(crate) fn add_routes(chassis: &Chassis, streams: &Arc<Streams>, events: &Events) {
     let document = document();
@@ -95,6 +99,10 @@ pub(crate) fn add_routes(chassis: &Chassis, streams: &Arc<Streams>, events: &Eve
             ready(command(&streams, &events, &call, &order))
         });
     }
+    let (said, told) = (Arc::clone(streams), events.clone());
+    chassis.route(Method::Post, METADATA, move |call| {
+        ready(announce(&said, &told, &call))
+    });
     for order in PUSHES {
         let (streams, events) = (Arc::clone(streams), events.clone());
         chassis.route(Method::Post, order.path, move |call| {
@@ -138,6 +146,29 @@ fn command(
     } else {
         Reply::accepted(answer)
     })
+}
+
+fn announce(streams: &Streams, events: &Events, call: &Call) -> Result<Reply, Refusal> {
+    let stream = stream_of(streams, call)?;
+    let said = Announcement::parse(call.body()).map_err(|error| {
+        let advice = "send an object such as {\"title\": \"So What\", \"artist\": \"Miles Davis\"}; see /openapi.json";
+        Refusal::bad_request(error.to_string(), advice)
+    })?;
+    let range = stream.announce(&said).map_err(|error| {
+        let advice = "give it another id or class, or say it later; footlight-mux status shows how the stream stands";
+        Refusal::conflict(error.to_string(), advice)
+    })?;
+    let text = "an operator says something beside the media";
+    let (id, line) = (range.id().as_str(), range.to_string());
+    let fields = json!({ "command": "metadata", "id": id, "who": "admin" });
+    tell(events, stream, "metadata", text, fields);
+    Ok(Reply::ok(json!({
+        "stream": stream.name().as_str(),
+        "command": "metadata",
+        "id": id,
+        "start_ms": range.start().unix_millis(),
+        "date_range": line,
+    })))
 }
 
 fn push(

@@ -287,6 +287,16 @@ impl Cursor {
                     });
                 }
             }
+            Entry::Telling { at, payload } => {
+                if self.audience == Audience::Transcoder {
+                    let timestamp = self.timestamp(*at);
+                    items.push(Item::Message {
+                        kind: MediaKind::Data,
+                        timestamp,
+                        payload: payload.clone(),
+                    });
+                }
+            }
             Entry::End(session) => {
                 self.held = None;
                 self.base = None;

@@ -5,6 +5,7 @@
 //! (`connection`, `output`, `wire`, `streams`) own sockets and locks, `clock` the time, `numbers` the disk.
 
 mod admission;
+mod announcement;
 mod backoff;
 mod budget;
 mod clock;

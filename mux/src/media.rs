@@ -4,7 +4,10 @@
 //! messages that bear the names of our own segment clock, which a publisher could use to fake it.
 
 use bytes::{Bytes, BytesMut};
-use live::stamp::{ON_END, ON_HOLD, ON_SEGMENT};
+use live::{
+    stamp::{ON_END, ON_HOLD, ON_SEGMENT},
+    telling::ON_DATE_RANGE,
+};
 use rtmp::{
     Message, MessageKind,
     flv::{self, Class, Codec, Tag, TagError, Track, TrackSet},
@@ -51,7 +54,7 @@ pub(crate) enum MediaError {
     #[error("{0}")]
     Tag(#[from] TagError),
     /// It spoke in the name of the segment clock.
-    #[error("a publisher may not send {ON_SEGMENT}, {ON_HOLD} or {ON_END}")]
+    #[error("a publisher may not send {ON_SEGMENT}, {ON_HOLD}, {ON_END} or {ON_DATE_RANGE}")]
     Stamp,
 }
 
@@ -164,7 +167,7 @@ fn sort_data(payload: Bytes) -> Result<Media, MediaError> {
             payload
         }));
     }
-    if [ON_SEGMENT, ON_HOLD, ON_END]
+    if [ON_SEGMENT, ON_HOLD, ON_END, ON_DATE_RANGE]
         .iter()
         .any(|name| is_named(inner, name))
     {
@@ -221,6 +224,7 @@ mod tests {
             &b"\x02\x00\x09onSegment\x03"[..],
             b"\x02\x00\x06onHold\x03",
             b"\x02\x00\x05onEnd\x03",
+            b"\x02\x00\x0bonDateRange\x03",
             b"\x0c\x00\x00\x00\x09onSegment\x03",
             b"\x02\x00\x0d@setDataFrame\x02\x00\x09onSegment\x03",
         ] {

@@ -74,6 +74,13 @@ pub(crate) enum Entry {
     Frame(Frame),
     /// A segment begins; for transcoders.
     Stamp(Stamp),
+    /// Something is so from now on or for a while, beside the media; for transcoders.
+    Telling {
+        /// Absolute time of its place among the media, milliseconds.
+        at: u64,
+        /// The message's body.
+        payload: Bytes,
+    },
     /// The session is over.
     End(SessionId),
 }
@@ -94,7 +101,9 @@ pub(crate) struct Slot {
 impl Slot {
     fn cost(&self) -> usize {
         match &self.entry {
-            Entry::Frame(frame) => SLOT_COST.saturating_add(frame.payload.len()),
+            Entry::Frame(Frame { payload, .. }) | Entry::Telling { payload, .. } => {
+                SLOT_COST.saturating_add(payload.len())
+            }
             Entry::Stamp(_) | Entry::End(_) => SLOT_COST,
         }
     }
@@ -102,7 +111,7 @@ impl Slot {
     /// Absolute time of the entry, milliseconds; an end has none.
     fn at(&self) -> Option<u64> {
         match &self.entry {
-            Entry::Frame(frame) => Some(frame.at),
+            Entry::Frame(Frame { at, .. }) | Entry::Telling { at, .. } => Some(*at),
             Entry::Stamp(stamp) => Some(stamp.pts.millis()),
             Entry::End(_) => None,
         }
@@ -228,13 +237,13 @@ impl Ring {
                 self.is_held = stamp.kind == StampKind::Hold;
             }
             Entry::End(_) => self.is_held = false,
-            Entry::Frame(_) => {}
+            Entry::Frame(_) | Entry::Telling { .. } => {}
         }
         self.newest_at = self.newest_at.max(slot.at().unwrap_or_default());
         self.bytes = self.bytes.saturating_add(slot.cost());
         let begun_by = match &slot.entry {
             Entry::Frame(frame) if frame.kind == MediaKind::Video => self.picture(seq, frame),
-            Entry::Frame(_) | Entry::Stamp(_) | Entry::End(_) => ANYBODY,
+            Entry::Frame(_) | Entry::Stamp(_) | Entry::Telling { .. } | Entry::End(_) => ANYBODY,
         };
         self.slots.push_back((slot, begun_by));
         while self.slots.len() > 1 && self.is_over() {

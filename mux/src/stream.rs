@@ -28,6 +28,7 @@ use crate::{
 };
 
 mod air;
+mod announce;
 mod command;
 mod feed;
 mod hold;
@@ -36,10 +37,13 @@ mod report;
 mod saved;
 mod telling;
 
+pub(crate) use announce::AnnounceError;
 pub(crate) use command::{Command, CommandError};
 pub(crate) use publisher::{Publisher, Who};
 pub(crate) use report::{CloseCause, Counters, Event, State};
 pub(crate) use saved::SavedStream;
+
+use announce::Announced;
 
 /// What a stream is told by the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,8 @@ pub(crate) struct Stream {
     open: bool,
     /// ... and the tracks of which a keyframe has passed since the main one's: their pictures are let through too.
     pictures: TrackSet,
+    /// What an operator says beside the media.
+    announced: Announced,
     /// Wall clock of the newest media of the publisher on the air, or of the session's end.
     since: u64,
     rate: Rate,
@@ -95,6 +101,7 @@ impl Stream {
             state: State::Idle,
             open: false,
             pictures: TrackSet::default(),
+            announced: Announced::default(),
             since: 0,
             rate: Rate::default(),
             counters: Counters::default(),

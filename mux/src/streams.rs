@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use live::{StreamName, cutter::LastNumbers};
+use live::{StreamName, cutter::LastNumbers, playlist::DateRange};
 use rtmp::Message;
 use serde_json::{Value, json};
 use tokio::{
@@ -20,6 +20,7 @@ use tokio::{
 use tracing::{debug, info};
 
 use crate::{
+    announcement::Announcement,
     budget::{Budget, Share, Spent, on_air},
     clock::WallClock,
     consumer::ConsumerStats,
@@ -32,7 +33,9 @@ use crate::{
     push::{Order, Pushes},
     ring::Seq,
     rows::Rows,
-    stream::{CloseCause, Command, CommandError, Event, Settings, State, Stream, Who},
+    stream::{
+        AnnounceError, CloseCause, Command, CommandError, Event, Settings, State, Stream, Who,
+    },
     wake::Wake,
 };
 
@@ -254,6 +257,11 @@ impl SharedStream {
     /// Carries an operator's command out.
     pub(crate) fn command(&self, command: Command) -> Result<(), CommandError> {
         self.act(|inner, now| inner.stream.command(command, now))
+    }
+
+    /// Says something beside the media.
+    pub(crate) fn announce(&self, announcement: &Announcement) -> Result<DateRange, AnnounceError> {
+        self.act(|inner, now| inner.stream.announce(announcement, now))
     }
 
     /// Keeps the stream's deadlines, for ever.

@@ -50,6 +50,7 @@ enum Record {
     },
     Stamp(About, Stamp),
     End(About, SessionId),
+    Telling(About, u64),
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -158,6 +159,7 @@ impl Log {
                 self.put(&record, &frame.payload, new)
             }
             Entry::Stamp(stamp) => self.put(&Record::Stamp(about, *stamp), &[], new),
+            Entry::Telling { at, payload } => self.put(&Record::Telling(about, *at), payload, new),
             Entry::End(session) => self.put(&Record::End(about, *session), &[], new),
         }
     }
@@ -215,6 +217,7 @@ impl Record {
             Self::Frame { about, kind, at } => (about, Entry::Frame(Frame { kind, at, payload })),
             Self::Stamp(about, stamp) => (about, Entry::Stamp(stamp)),
             Self::End(about, session) => (about, Entry::End(session)),
+            Self::Telling(about, at) => (about, Entry::Telling { at, payload }),
         };
         let headers = known
             .iter()

@@ -9,7 +9,7 @@ use live::{
 };
 use rtmp::flv::TrackSet;
 
-use super::{Arrival, Event, State, Stream};
+use super::{Arrival, Event, State, Stream, announce::REPEAT};
 use crate::{
     election::PublisherId,
     media::{self, MAIN, Media},
@@ -107,6 +107,7 @@ impl Stream {
             payload: arrival.payload.clone(),
         };
         self.push(Entry::Frame(frame), arrival.now, join);
+        self.announce_again(arrival.now);
     }
 
     pub(super) fn push_stamps(&mut self, now: u64) {
@@ -117,6 +118,8 @@ impl Stream {
                     self.open = true;
                     self.state = State::Live;
                     self.counters.segments += 1;
+                    // After the keyframe, which stands right behind its stamp.
+                    self.announced.due |= stamp.msn.0.is_multiple_of(REPEAT);
                 }
                 StampKind::Hold => self.counters.holds += 1,
             }

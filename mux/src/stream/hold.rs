@@ -98,6 +98,7 @@ impl Stream {
         }
         self.election.silence();
         self.election.resume();
+        self.fall_silent();
         self.shut();
         self.cool_all();
         self.since = now;

@@ -12,7 +12,7 @@ use live::{
 use rtmp::flv::TrackSet;
 use serde::{Deserialize, Serialize};
 
-use super::{Counters, Publisher, Settings, State, Stream};
+use super::{Announced, Counters, Publisher, Settings, State, Stream, announce::SavedAnnounced};
 use crate::{
     election::{Election, PublisherId},
     headers::Headers,
@@ -34,6 +34,7 @@ pub(crate) struct SavedStream {
     state: State,
     open: bool,
     pictures: TrackSet,
+    announced: SavedAnnounced,
     since: u64,
     rate: Rate,
     counters: Counters,
@@ -54,6 +55,7 @@ impl Stream {
             state,
             open,
             pictures,
+            announced,
             since,
             rate,
             counters,
@@ -71,6 +73,7 @@ impl Stream {
             state: *state,
             open: *open,
             pictures: *pictures,
+            announced: announced.save(),
             since: *since,
             rate: *rate,
             counters: *counters,
@@ -129,6 +132,7 @@ impl Stream {
             state: saved.state,
             open: saved.open,
             pictures: saved.pictures,
+            announced: Announced::restore(&saved.announced),
             since: saved.since,
             rate: saved.rate,
             counters: saved.counters,

@@ -10,6 +10,7 @@ use crate::{
     timeline::{MediaKind, TooFast},
 };
 
+mod announce;
 mod backup;
 mod commands;
 mod four_hours;

@@ -231,7 +231,7 @@ impl Index {
     fn lay(&mut self, (seq, begun_by): (Seq, Seq), slot: &Slot, laid: &mut Vec<u8>) {
         let frame = match &slot.entry {
             Entry::Frame(frame) => frame,
-            Entry::Stamp(_) => return,
+            Entry::Stamp(_) | Entry::Telling { .. } => return,
             Entry::End(_) => {
                 self.over = true;
                 return;

@@ -40,6 +40,13 @@ fn is_same(a: &Slot, b: &Slot) -> bool {
         (Entry::Frame(a), Entry::Frame(b)) => {
             (a.kind, a.at, &a.payload) == (b.kind, b.at, &b.payload)
         }
+        (
+            Entry::Telling { at, payload },
+            Entry::Telling {
+                at: b_at,
+                payload: b,
+            },
+        ) => (at, payload) == (b_at, b),
         _ => false,
     };
     entries && a.headers == b.headers && (a.arrived, a.join) == (b.arrived, b.join)
@@ -72,13 +79,15 @@ proptest! {
         for (number, act) in (0_u64..).zip(acts) {
             match act {
                 Act::Push(size, join) => {
-                    let frame = Frame {
-                        kind: MediaKind::Video,
-                        at: number * 40,
-                        payload: vec![u8::try_from(number % 256).unwrap(); size].into(),
+                    let (at, payload) = (number * 40, vec![u8::try_from(number % 256).unwrap(); size].into());
+                    let entry = if size % 3 == 0 {
+                        Entry::Telling { at, payload }
+                    } else {
+                        let kind = MediaKind::Video;
+                        Entry::Frame(Frame { kind, at, payload })
                     };
                     ring.push(Slot {
-                        entry: Entry::Frame(frame),
+                        entry,
                         headers: headers(generation),
                         arrived: number * 40 + 7,
                         join,
