@@ -9,7 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::ACCEPT_ENCODING,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{ACCEPT_ENCODING, CACHE_CONTROL},
     request::Parts,
 };
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
@@ -19,7 +20,9 @@ use crate::{
     attendance::Attendance,
     connection::{BodyUsage, Usage},
     entry::{Answer, Failure, Reader},
-    fill::{Found, Objects},
+    fill::Found,
+    follow::{Come, Followers},
+    freshness::Class,
     metrics::{Metrics, Outcome},
     now, page,
     page::Framing,
@@ -32,7 +35,7 @@ use crate::{
 
 /// Everything an answer may need. Shared by all connections.
 pub(crate) struct Answers {
-    objects: Arc<Objects>,
+    followers: Arc<Followers>,
     cors: Cors,
     viewers: ViewerIds,
     attendance: Attendance,
@@ -40,15 +43,15 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// Answers from `objects`, readable by the pages that `cors` allows.
+    /// Answers from what `followers` hold or fetch, readable by the pages that `cors` allows.
     pub(crate) fn new(
-        objects: Arc<Objects>,
+        followers: Arc<Followers>,
         cors: Cors,
         attendance: Attendance,
         metrics: Metrics,
     ) -> Self {
         Self {
-            objects,
+            followers,
             cors,
             viewers: ViewerIds::default(),
             attendance,
@@ -124,10 +127,17 @@ impl Answers {
         parts: &Parts,
         usage: &Arc<Usage>,
     ) -> (Response<Body>, Outcome) {
-        let (waiter, found) = self.objects.find(key);
-        let answer = {
-            let _waiting = (found != Found::Hit).then(|| self.metrics.waiting());
-            waiter.answer(now).await
+        let (answer, found) = match self.followers.find(key) {
+            Come::Never(status) => return (never(key, status), Outcome::Refused),
+            Come::Entry(waiter, Found::Hit) => (waiter.answer(now).await, Found::Hit),
+            Come::Entry(waiter, found) => {
+                let _waiting = self.metrics.waiting();
+                (waiter.answer(now).await, found)
+            }
+            Come::Awaited(awaited) => {
+                let _waiting = self.metrics.waiting();
+                (awaited.answer(now).await, Found::Waiting)
+            }
         };
         let answer = match answer {
             Ok(answer) => answer,
@@ -168,8 +178,7 @@ impl Answers {
                 Some(gzip) => Some(gzip.len() as u64),
                 None => answer.head.length,
             },
-            cache_control: answer
-                .class()
+            cache_control: Class::of(key)
                 .cache_control(answer.head.status, answer.target_duration()),
             age: now().saturating_duration_since(answer.head.at),
             cache_status,
@@ -276,6 +285,16 @@ fn between(bytes: &Bytes, start: u64, end: Option<u64>) -> Bytes {
 
 fn failed(failure: Failure) -> Response<Body> {
     response::bare(failure.status()).map(|()| Body::empty())
+}
+
+/// What was asked for is not and will not be, as far as the playlist tells.
+fn never(key: &Key, status: StatusCode) -> Response<Body> {
+    let mut response = response::bare(status).map(|()| Body::empty());
+    let counts = Class::of(key).cache_control(status, Duration::ZERO);
+    if let Ok(counts) = HeaderValue::from_str(&counts) {
+        response.headers_mut().insert(CACHE_CONTROL, counts);
+    }
+    response
 }
 
 fn refuse(refusal: Refusal) -> Response<Body> {

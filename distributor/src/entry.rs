@@ -194,7 +194,7 @@ impl Entry {
     }
 
     /// All of it; none before it is complete.
-    fn whole(&self) -> Option<Bytes> {
+    pub(crate) fn whole(&self) -> Option<Bytes> {
         let state = self.state.borrow();
         state.end.and_then(|end| end.result.ok())?;
         let whole = state.pieces.first().map(|(_, piece)| piece.clone());

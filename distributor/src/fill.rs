@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     cache::Cache,
-    entry::{Failure, Head, OBJECT_MAX, Viewer, Writer},
+    entry::{Entry, Failure, Head, OBJECT_MAX, Viewer, Writer},
     freshness::Class,
     metrics::Metrics,
     now,
@@ -30,6 +30,9 @@ const FETCHES_MAX: (usize, usize) = (256, 64);
 /// Playlists and parts that origins may hold at once, each a connection; counted apart, so that waiting ones never keep
 /// segments out. A stream needs four for each rendition: the next part, and the playlist whole and as both deltas.
 const HELD_MAX: (usize, usize) = (512, 64);
+/// Objects that are followed, whatever they are: the live edge of every rendition that is watched, as it is when the
+/// first viewer comes. Counted apart, so that no viewer's request keeps them out.
+const FOLLOWED_MAX: (usize, usize) = (1024, 256);
 
 /// All objects of all streams: those in memory and those that must be fetched.
 pub(crate) struct Objects {
@@ -39,6 +42,7 @@ pub(crate) struct Objects {
     names: Vec<String>,
     fetches: Slots,
     held: Slots,
+    followed: Slots,
     chassis: Chassis,
     metrics: Metrics,
 }
@@ -71,6 +75,7 @@ impl Objects {
             names,
             fetches: Slots::new(FETCHES_MAX.0, FETCHES_MAX.1),
             held: Slots::new(HELD_MAX.0, HELD_MAX.1),
+            followed: Slots::new(FOLLOWED_MAX.0, FOLLOWED_MAX.1),
             chassis,
             metrics,
         })
@@ -79,20 +84,31 @@ impl Objects {
     /// One more viewer of the entry for `key`, which is being filled if it is not there.
     pub(crate) fn find(self: &Arc<Self>, key: &Key) -> (Viewer, Found) {
         let (entry, writer) = self.cache.find(key, now());
-        let over = entry.is_over();
-        let viewer = Viewer::of(entry);
         let found = match writer {
-            Some(writer) => {
-                let (objects, key) = (self.clone(), key.clone());
-                self.chassis.spawn("fetch", async move {
-                    objects.fill_unless_stopped(&key, writer).await
-                });
-                Found::Filling
-            }
-            None if over => Found::Hit,
+            Some(_) => Found::Filling,
+            None if entry.is_over() => Found::Hit,
             None => Found::Waiting,
         };
+        // A viewer before the fetch begins, so that a drain does not take it for abandoned.
+        let viewer = Viewer::of(entry);
+        self.start(key, writer, false);
         (viewer, found)
+    }
+
+    /// The entry for `key`, which is being filled if it is not there, and stays until it is released or forgotten.
+    pub(crate) fn keep(self: &Arc<Self>, key: &Key) -> Arc<Entry> {
+        let (entry, writer) = self.cache.keep(key, now());
+        self.start(key, writer, true);
+        entry
+    }
+
+    fn start(self: &Arc<Self>, key: &Key, writer: Option<Writer>, followed: bool) {
+        if let Some(writer) = writer {
+            let (objects, key) = (self.clone(), key.clone());
+            self.chassis.spawn("fetch", async move {
+                objects.fill_unless_stopped(&key, writer, followed).await;
+            });
+        }
     }
 
     /// What is in memory.
@@ -106,23 +122,23 @@ impl Objects {
     }
 
     /// During a drain a fetch ends when its last viewer has gone.
-    async fn fill_unless_stopped(&self, key: &Key, writer: Writer) {
+    async fn fill_unless_stopped(&self, key: &Key, writer: Writer, followed: bool) {
         let entry = writer.entry().clone();
         let stopped = async {
             self.chassis.shutdown().triggered().await;
             entry.abandoned().await;
         };
         tokio::select! {
-            () = self.fill(key, writer) => {}
+            () = self.fill(key, writer, followed) => {}
             () = stopped => {}
         }
     }
 
-    async fn fill(&self, key: &Key, writer: Writer) {
-        let room = if Class::of(key).is_held() {
-            &self.held
-        } else {
-            &self.fetches
+    async fn fill(&self, key: &Key, writer: Writer, followed: bool) {
+        let room = match (followed, Class::of(key).is_held()) {
+            (true, _) => &self.followed,
+            (false, true) => &self.held,
+            (false, false) => &self.fetches,
         };
         let Some(_slot) = room.take(key.stream()) else {
             writer.fail(Failure::Busy, now());

@@ -2,9 +2,11 @@
 //!
 //! A request is routed (`route`); its object is looked up in memory (`cache`) or fetched once for all who want it
 //! (`fill`, from the origin that `origin` chooses, by `upstream`); and everyone, the first viewer too, reads it as it
-//! arrives (`entry`). Of all that viewers do, one request for each object reaches a transcoder, and none for what is not in the grammar.
+//! arrives (`entry`). What is watched is followed (`follow`), so that it is there before anybody asks. Of all that viewers
+//! do, one request for each object reaches a transcoder, and none for what is not in the grammar.
 //!
-//! Pure: `route`, `audience`, `freshness`, `response`, `presentation`, `viewer`, `origin`, `slots`, `pace`, `redirect`, `page`, `config`.
+//! Pure: `route`, `audience`, `freshness`, `response`, `presentation`, `viewer`, `window`, `follow`, `origin`, `slots`, `pace`,
+//! `redirect`, `page`, `config`.
 //! Shells: the rest.
 
 use std::{sync::Arc, time::Instant};
@@ -24,6 +26,7 @@ mod cache;
 mod connection;
 mod entry;
 mod fill;
+mod follow;
 mod freshness;
 mod metrics;
 mod origin;
@@ -37,6 +40,7 @@ mod route;
 mod slots;
 mod upstream;
 mod viewer;
+mod window;
 
 pub mod config;
 
@@ -46,6 +50,7 @@ use cache::Cache;
 use config::{Config, Origin, Raw};
 use connection::Server;
 use fill::Objects;
+use follow::Followers;
 use metrics::Metrics;
 use origin::Origins;
 use response::Cors;
@@ -112,8 +117,9 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
     let objects = objects(&config, chassis, &metrics);
     let attendance = Attendance::default();
     chassis.register(|registry| registry.register_collector(Box::new(attendance.clone())));
+    let followers = Followers::new(objects.clone(), chassis.clone(), metrics.clone());
     let answers = Answers::new(
-        objects.clone(),
+        followers.clone(),
         Cors::new(config.cors.clone()),
         attendance.clone(),
         metrics.clone(),
@@ -143,7 +149,7 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
     report(
         chassis,
         &config,
-        objects,
+        (objects, followers),
         (metrics, attendance),
         shown.clone(),
     );
@@ -183,7 +189,7 @@ fn objects(config: &Config, chassis: &Chassis, metrics: &Metrics) -> Arc<Objects
 fn report(
     chassis: &Chassis,
     config: &Config,
-    objects: Arc<Objects>,
+    (objects, followers): (Arc<Objects>, Arc<Followers>),
     (metrics, attendance): (Metrics, Attendance),
     shown: Shown,
 ) {
@@ -201,14 +207,20 @@ fn report(
             .collect();
         let streams = known.streams().map(|(stream, origin)| (stream.to_string(), name(origin).into()));
         let cache = objects.cache();
+        let followed = followers.status().into_iter().map(|(stream, renditions)| {
+            let renditions: Vec<Value> = renditions.iter().map(|one| one.to_string().into()).collect();
+            (stream.to_string(), renditions.into())
+        });
         json!({
             "origins": origins,
             "audience": attendance.report(),
             "sent_bytes": metrics.sent_so_far(),
             "waiters": metrics.waiters(),
             "stalled": metrics.stalls(),
+            "edge_misses": metrics.edge_misses(),
             "certificate_expiry": shown.expires(),
             "streams": Value::Object(streams.collect()),
+            "followed": Value::Object(followed.collect()),
             "cache": { "bytes": cache.bytes(), "entries": cache.entries(), "capacity": cache.capacity() },
         })
     });

@@ -71,6 +71,9 @@ pub(crate) struct Metrics {
     waiters: Gauge,
     handshakes: Family<Label, Counter>,
     stalled: Counter,
+    followed: Gauge,
+    ahead: Counter,
+    edge_misses: Counter,
 }
 
 impl Metrics {
@@ -115,6 +118,21 @@ impl Metrics {
                 "connections_stalled",
                 "Connections closed because their viewer took too little",
                 m.stalled.clone(),
+            );
+            registry.register(
+                "followed",
+                "Renditions that are watched and followed now",
+                m.followed.clone(),
+            );
+            registry.register(
+                "fetched_ahead",
+                "Objects fetched as they appeared, before any viewer asked",
+                m.ahead.clone(),
+            );
+            registry.register(
+                "edge_misses",
+                "Requests for what a followed playlist names that had to be fetched first",
+                m.edge_misses.clone(),
             );
         });
         metrics
@@ -175,6 +193,27 @@ impl Metrics {
         self.stalled.get()
     }
 
+    /// A rendition is followed until the guard is dropped.
+    pub(crate) fn following(&self) -> Waiting {
+        self.followed.inc();
+        Waiting(self.followed.clone())
+    }
+
+    /// An object is fetched before anybody asked for it.
+    pub(crate) fn ahead(&self) {
+        self.ahead.inc();
+    }
+
+    /// A viewer was quicker than that.
+    pub(crate) fn edge_miss(&self) {
+        self.edge_misses.inc();
+    }
+
+    /// How often so far.
+    pub(crate) fn edge_misses(&self) -> u64 {
+        self.edge_misses.get()
+    }
+
     /// A handshake came to nothing.
     pub(crate) fn handshake_failed(&self, why: &'static str) {
         self.handshakes.get_or_create(&[("class", why)]).inc();
@@ -186,7 +225,7 @@ impl Metrics {
     }
 }
 
-/// One waiting request.
+/// One of what a gauge counts.
 #[derive(Debug)]
 pub(crate) struct Waiting(Gauge);
 

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use http::{Method, StatusCode};
-use live::{Directives, Object, ObjectPath, ShowObject, StreamName};
+use live::{Directives, Msn, Object, ObjectPath, PartIndex, ShowObject, Skip, StreamName};
 
 use crate::viewer::ViewerId;
 
@@ -81,6 +81,16 @@ impl Key {
     /// Which object it is.
     pub(crate) const fn object(&self) -> Object {
         self.path.object
+    }
+
+    /// What a playlist is to have before it is sent.
+    pub(crate) const fn block(&self) -> Option<(Msn, Option<PartIndex>)> {
+        self.directives.block
+    }
+
+    /// Whether a delta update will do.
+    pub(crate) const fn skip(&self) -> Option<Skip> {
+        self.directives.skip
     }
 
     /// Whether the origin holds the answer back until what is asked for exists.

@@ -12,7 +12,7 @@ use live::StreamName;
 use tokio::sync::watch;
 
 use super::{Entry, Failure, Head, State};
-use crate::{freshness::Class, presentation::Template};
+use crate::presentation::Template;
 
 /// One who wants what an entry holds. While there is one, the entry is not abandoned.
 #[derive(Debug)]
@@ -92,11 +92,6 @@ impl Answer {
     /// What a viewer's copy of a multivariant playlist is written from.
     pub(crate) fn template(&self, stream: &StreamName) -> Option<&Template> {
         self.viewer.entry.template(stream)
-    }
-
-    /// Its class, for how long it counts.
-    pub(crate) fn class(&self) -> Class {
-        self.viewer.entry.class
     }
 
     /// Its target duration, for how long it counts.

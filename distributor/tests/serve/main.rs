@@ -5,6 +5,7 @@
 mod audience;
 mod crowd;
 mod failover;
+mod follow;
 mod hostile;
 mod memory;
 mod stage;
