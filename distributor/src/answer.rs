@@ -160,7 +160,7 @@ impl Answers {
             let response = self.presentation(template, viewer, &conditions, (age, cache_status));
             return (response, outcome);
         }
-        let is_text = key.object().is_playlist() && answer.head.status == StatusCode::OK;
+        let is_text = key.object().is_text() && answer.head.status == StatusCode::OK;
         let gzip = if is_text && takes_gzip(&parts.headers) {
             answer.gzip()
         } else {

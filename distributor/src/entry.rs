@@ -106,9 +106,7 @@ impl Entry {
         previous: Option<&Arc<Self>>,
         now: Instant,
     ) -> (Arc<Self>, Writer) {
-        let previous = previous
-            .filter(|_| class == Class::Playlist)
-            .and_then(Self::good);
+        let previous = previous.filter(|_| class.is_renewed()).and_then(Self::good);
         let state = watch::Sender::new(State {
             previous,
             ..State::default()
@@ -177,8 +175,8 @@ impl Entry {
         } else {
             arrived.max(declared)
         };
-        // A playlist is there compressed too, which is about a tenth.
-        let own = if self.class.is_playlist() {
+        // Text is there compressed too, which is about a tenth.
+        let own = if self.class.is_sent_whole() {
             own.saturating_add(own / 8)
         } else {
             own

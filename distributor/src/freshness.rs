@@ -16,6 +16,10 @@ pub(crate) const TARGET_DURATION_ASSUMED: Duration = Duration::from_secs(6);
 const TARGET_DURATION_MAX: Duration = Duration::from_secs(60);
 /// A plain playlist is asked for anew after this: one part of nominal length, so nobody sees it a part too late.
 const PLAYLIST: Duration = Duration::from_millis(500);
+/// Pictures are taken every ten seconds: with a player's own cache none is seen much later than the next is there.
+const PICTURE: Duration = Duration::from_secs(5);
+/// An old picture of the show is better than none, for as long as somebody may wait for the show.
+const PICTURE_USEFUL: Duration = Duration::from_secs(600);
 /// A part that is not there yet may be there one part later.
 const MISSING: Duration = Duration::from_millis(500);
 /// A show that has not started is looked for this often, however many wait for it.
@@ -37,6 +41,8 @@ pub(crate) enum Class {
     Blocking,
     /// A playlist as it is now; it changes under the same name.
     Playlist,
+    /// So do the poster and the storyboard's index, every ten seconds.
+    Picture,
 }
 
 impl Class {
@@ -49,19 +55,26 @@ impl Class {
             | Object::Sheet(_)
             | Object::Show(_, ShowObject::Init(..) | ShowObject::Segment(..)) => Self::Immutable,
             Object::Media(_) | Object::IFrames(_) if key.is_blocking() => Self::Blocking,
-            // Pictures that change are kept and go stale as playlists do.
-            Object::Media(_)
-            | Object::Multivariant
-            | Object::IFrames(_)
-            | Object::Poster
-            | Object::Storyboard
-            | Object::Show(..) => Self::Playlist,
+            Object::Poster | Object::Storyboard => Self::Picture,
+            Object::Media(_) | Object::Multivariant | Object::IFrames(_) | Object::Show(..) => {
+                Self::Playlist
+            }
         }
     }
 
     /// Whether it is a playlist.
     pub(crate) const fn is_playlist(self) -> bool {
         matches!(self, Self::Blocking | Self::Playlist)
+    }
+
+    /// Whether it changes under the same name: the one before may do when there is no newer.
+    pub(crate) const fn is_renewed(self) -> bool {
+        matches!(self, Self::Playlist | Self::Picture)
+    }
+
+    /// Whether it is answered with only when it is all there, so that it is never half of one.
+    pub(crate) const fn is_sent_whole(self) -> bool {
+        self.is_playlist() || self.is_renewed()
     }
 
     /// Whether an origin may hold the request back until the object is there.
@@ -75,19 +88,21 @@ impl Class {
             (StatusCode::OK, Self::Immutable | Self::Part) => IMMUTABLE,
             (StatusCode::OK, Self::Blocking) => td * 6,
             (StatusCode::OK, Self::Playlist) => PLAYLIST,
-            (StatusCode::NOT_FOUND, Self::Blocking | Self::Playlist) => MISSING_PLAYLIST,
+            (StatusCode::OK, Self::Picture) => PICTURE,
+            (StatusCode::NOT_FOUND, class) if class.is_sent_whole() => MISSING_PLAYLIST,
             (status, _) if status.is_client_error() => MISSING,
             _ => FAILED,
         }
     }
 
-    /// Until what age a playlist is still worth more than an error, when no origin can be reached. An older one would
+    /// Until what age what changes is still worth more than an error, when no origin can be reached. An older one would
     /// only keep a player from looking elsewhere.
     pub(crate) fn useful(self, td: Duration) -> Duration {
         match self {
             Self::Immutable | Self::Part => Duration::MAX,
             Self::Blocking => Duration::ZERO,
             Self::Playlist => td * 3 / 2,
+            Self::Picture => PICTURE_USEFUL,
         }
     }
 
@@ -127,6 +142,7 @@ impl Class {
                 "public, max-age=3600, immutable".to_owned()
             }
             (StatusCode::OK, Self::Blocking) => format!("public, max-age={}", (td * 6).as_secs()),
+            (StatusCode::OK, Self::Picture) => format!("public, max-age={}", PICTURE.as_secs()),
             (StatusCode::OK, Self::Playlist) | (StatusCode::NOT_FOUND, _) => {
                 "public, max-age=1".to_owned()
             }
@@ -153,7 +169,7 @@ mod tests {
 
     #[test]
     fn each_class_has_its_times() {
-        use Class::{Blocking, Immutable, Part, Playlist};
+        use Class::{Blocking, Immutable, Part, Picture, Playlist};
         let ms = Duration::from_millis;
         for (class, status, kept, cache_control) in [
             (
@@ -166,6 +182,8 @@ mod tests {
             (Part, 404, ms(500), "public, max-age=1"),
             (Blocking, 200, ms(18_000), "public, max-age=18"),
             (Playlist, 200, ms(500), "public, max-age=1"),
+            (Picture, 200, ms(5000), "public, max-age=5"),
+            (Picture, 404, ms(1000), "public, max-age=1"),
             (Immutable, 404, ms(500), "public, max-age=1"),
             (Blocking, 404, ms(1000), "public, max-age=1"),
             (Playlist, 404, ms(1000), "public, max-age=1"),
@@ -212,7 +230,8 @@ mod tests {
             class("/live/a/480p/iframes.m3u8", "_HLS_msn=4"),
             Class::Blocking
         );
-        assert_eq!(class("/live/a/poster.jpg", ""), Class::Playlist);
+        assert_eq!(class("/live/a/poster.jpg", ""), Class::Picture);
+        assert_eq!(class("/live/a/storyboard.vtt", ""), Class::Picture);
         assert_eq!(class("/live/a/storyboard-1.jpg", ""), Class::Immutable);
         assert_eq!(class("/live/a/vod/1/index.m3u8", ""), Class::Playlist);
         assert_eq!(class("/live/a/vod/1/480p/1.m4s", ""), Class::Immutable);

@@ -40,7 +40,7 @@ pub enum Object {
     Poster,
     /// `storyboard.vtt`, which pictures lie where on the sheets, by time.
     Storyboard,
-    /// `storyboard-{number}.jpg`, a sheet of small pictures. Immutable.
+    /// `storyboard-{number}.jpg`, a sheet of small pictures; the number is of its bytes. Immutable.
     Sheet(u64),
     /// `vod/{session}/…`, an object of a recorded show.
     Show(SessionId, ShowObject),
@@ -79,13 +79,14 @@ impl Object {
         }
     }
 
-    /// Whether it is a playlist: text that is worth compressing.
-    pub const fn is_playlist(self) -> bool {
+    /// Whether it is text, which is worth compressing.
+    pub const fn is_text(self) -> bool {
         matches!(
             self,
             Self::Multivariant
                 | Self::Media(_)
                 | Self::IFrames(_)
+                | Self::Storyboard
                 | Self::Show(_, ShowObject::Multivariant | ShowObject::Media(_))
         )
     }
@@ -225,6 +226,11 @@ impl InitHash {
                 .take(8)
                 .fold(0, |hash, byte| hash << 8 | u64::from(*byte)),
         )
+    }
+
+    /// The same 64 bits as a number.
+    pub const fn number(self) -> u64 {
+        self.0
     }
 }
 

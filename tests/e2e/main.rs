@@ -15,6 +15,7 @@ mod health;
 mod hostile;
 mod obs;
 mod onebox;
+mod pictures;
 mod reconnect;
 mod recorded;
 mod redundancy;

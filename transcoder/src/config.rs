@@ -23,6 +23,7 @@ mod archive;
 pub(crate) mod encoder;
 mod ladder;
 mod origin;
+mod pictures;
 mod recording;
 mod slate;
 mod stream;
@@ -35,6 +36,7 @@ use encoder::RawEncoder;
 use ladder::RawLadder;
 use origin::RawOrigin;
 pub use origin::{Origin, Tls};
+use pictures::RawPictures;
 use recording::RawRecording;
 use slate::RawSlate;
 use stream::RawStream;
@@ -58,6 +60,7 @@ pub struct Raw {
     archive: RawArchive,
     recording: RawRecording,
     slate: RawSlate,
+    pictures: RawPictures,
     stream: Vec<RawStream>,
     admin: AdminSection,
     log: LogSection,
@@ -96,6 +99,7 @@ impl Default for Raw {
             archive: RawArchive::default(),
             recording: RawRecording::default(),
             slate: RawSlate::default(),
+            pictures: RawPictures::default(),
             stream: Vec::new(),
             admin: AdminSection::on_port(ADMIN_PORT),
             log: LogSection::default(),
@@ -170,6 +174,7 @@ impl Raw {
             audio_bps: ladder.audio_bps,
             record: self.recording.record,
             slate: self.slate.resolve("slate", problems),
+            pictures: self.pictures.enabled,
         };
         let named = stream::resolve(self, &others, problems);
         Some(Config {

@@ -174,7 +174,11 @@ async fn listen(
             } => {
                 pictures.insert(*rendition, caps.clone());
             }
-            Event::Sample { .. } | Event::Used { .. } => {}
+            Event::NoPictures { reason } => warn!(
+                stream = %published.name(), reason,
+                "there is no poster and no storyboard from now on; the show goes on"
+            ),
+            Event::Picture(_) | Event::Sample { .. } | Event::Used { .. } => {}
         }
         let of = pictures_of.filter(|(_, plan)| {
             matches!(event, Event::Config { .. }) && pictures.len() == plan.rungs.len()

@@ -114,6 +114,7 @@ impl Examiner {
             width: track.width(),
             height: track.height(),
             rungs,
+            pictures: false,
         };
         let mut examiner = Self {
             program: program.to_owned(),
@@ -206,6 +207,7 @@ impl Examiner {
                 bitrate_bps: 1_000_000,
                 halved: false,
             }],
+            pictures: false,
         };
         let recipe = Recipe::pictures();
         let sheet = self.run(&recipe, &plan, &inputs, Self::PATIENCE).await;

@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod multivariant;
 pub mod origin;
 pub mod part;
+pub mod pictures;
 mod probe_command;
 pub mod recording;
 pub mod sample;

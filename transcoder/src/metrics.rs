@@ -164,6 +164,12 @@ fn encode_streams(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading]) -> 
     )?;
     counters(
         encoder,
+        "pictures",
+        "Pictures taken for the poster and the storyboard",
+        per_stream(|s| s.pictures),
+    )?;
+    counters(
+        encoder,
         "dropped_frames",
         "Frames that came twice, too late, out of order or without a stamp",
         per_stream(|s| s.dropped_frames),

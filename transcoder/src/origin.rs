@@ -187,13 +187,24 @@ impl Origin {
             Err(_) => Directives::default(),
         };
         let response = match (path.object, wanted(path.object, directives)) {
-            (Object::Multivariant, _) => match published.look(|stream| stream.offered()) {
-                Some(text) => {
-                    let packed = self.packed(&text, gzip).await;
-                    response::playlist(path.object, &text, Freshness::Playlist, packed)
-                }
-                None => refusal(StatusCode::NOT_FOUND),
-            },
+            (Object::Multivariant, _) => {
+                let index = published.look(|stream| stream.offered());
+                self.text(path.object, index, Freshness::Playlist, gzip)
+                    .await
+            }
+            (Object::Storyboard, _) => {
+                let board = published.look(|stream| stream.storyboard());
+                self.text(path.object, board, Freshness::Picture, gzip)
+                    .await
+            }
+            (Object::Poster, _) => {
+                let poster = published.look(|stream| stream.poster());
+                response::file(path.object, poster, Freshness::Picture)
+            }
+            (Object::Sheet(name), _) => {
+                let sheet = published.look(|stream| stream.sheet(name));
+                response::file(path.object, sheet, Freshness::Immutable)
+            }
             (object, Some(wanted)) => {
                 let outcome = self.outcome(&published, wanted).await;
                 if let Outcome::Saved(session, length, tag, stays) = outcome {
@@ -229,8 +240,7 @@ impl Origin {
                     Some(_) => Freshness::Blocking(target),
                     None => Freshness::Playlist,
                 };
-                let packed = self.packed(&text, gzip).await;
-                response::playlist(object, &text, freshness, packed)
+                self.text(object, Some(text), freshness, gzip).await
             }
             Outcome::Media(bytes, tag, stays) => {
                 success(object, bytes, tag, Freshness::Media(stays))
@@ -239,6 +249,21 @@ impl Origin {
             Outcome::TooFar => refusal(StatusCode::BAD_REQUEST),
             Outcome::NotYet => refusal(StatusCode::SERVICE_UNAVAILABLE),
         }
+    }
+
+    /// What changes under its name; 404 while there is none.
+    async fn text(
+        &self,
+        object: Object,
+        text: Option<Text>,
+        freshness: Freshness,
+        gzip: bool,
+    ) -> Response<Body> {
+        let Some(text) = text else {
+            return refusal(StatusCode::NOT_FOUND);
+        };
+        let packed = self.packed(&text, gzip).await;
+        response::playlist(object, &text, freshness, packed)
     }
 
     /// The text compressed, for those who take `gzip`.

@@ -45,6 +45,7 @@ pub(crate) fn settings() -> Settings {
         audio_bps: 160_000,
         record: false,
         slate: Card::BuiltIn,
+        pictures: true,
     }
 }
 

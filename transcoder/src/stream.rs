@@ -7,8 +7,10 @@
 mod encoded;
 mod encoder;
 mod former;
+mod memory;
 mod message;
 mod offer;
+mod pictures;
 mod run;
 mod settings;
 mod slate;

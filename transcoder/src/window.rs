@@ -128,13 +128,10 @@ impl Text {
     }
 }
 
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self {
-            tag: InitHash::of(text.as_bytes()),
-            pieces: vec![text.into()],
-            gzip: Arc::default(),
-        }
+impl<T: Into<Bytes>> From<T> for Text {
+    fn from(text: T) -> Self {
+        let text = text.into();
+        Self::new((vec![text.clone()], InitHash::of(&text)))
     }
 }
 

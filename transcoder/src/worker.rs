@@ -15,7 +15,7 @@
 use bytes::Bytes;
 use live::{MediaTime, Rendition};
 
-use crate::codec::VideoCodec;
+use crate::{codec::VideoCodec, pictures::Snapshot};
 
 mod child;
 mod coded;
@@ -59,6 +59,8 @@ pub struct Plan {
     pub height: u16,
     /// The encoded rungs, in any order.
     pub rungs: Vec<RungPlan>,
+    /// Whether pictures are taken of the show, from the smallest rung.
+    pub pictures: bool,
 }
 
 /// One encoded rung of a [`Plan`].
@@ -149,6 +151,13 @@ pub enum Event {
         key: bool,
         /// NAL units behind 4-byte lengths.
         bytes: Bytes,
+    },
+    /// A picture of the show: one in ten seconds, if the plan wants them.
+    Picture(Snapshot),
+    /// There will be no pictures, though the plan wants them; all else goes on.
+    NoPictures {
+        /// For the operator: one line, no control characters.
+        reason: String,
     },
     /// The box is too slow for all that is planned, or is so no longer. The daemon's own end of the worker says it.
     Paced {

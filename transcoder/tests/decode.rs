@@ -162,6 +162,7 @@ fn publish(messages: &[Message]) -> Stream {
         audio_bps: 160_000,
         record: false,
         slate: transcoder::slate::Card::Nothing,
+        pictures: false,
     }));
     for message in messages {
         stream.feed(message.clone(), &mut Vec::new()).unwrap();

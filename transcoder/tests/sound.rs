@@ -102,6 +102,7 @@ async fn encoded(codec: SoundCodec, published: &Published) -> Vec<(u64, Bytes)> 
             Event::Sample { pts, bytes, .. } => frames.push((pts.ticks() * 8 / 15, bytes)),
             Event::Failed { reason } => panic!("{codec}: {reason}"),
             Event::Paced { .. } => unreachable!("sound has no pace"),
+            Event::Picture(_) | Event::NoPictures { .. } => unreachable!("sound is not seen"),
             Event::Used { .. } => {}
         }
     }

@@ -19,6 +19,8 @@ use transcoder::worker::{
 
 #[path = "worker/load.rs"]
 mod load;
+#[path = "worker/pictures.rs"]
+mod pictures;
 #[path = "worker/show.rs"]
 mod show;
 #[path = "worker/slate.rs"]
@@ -331,6 +333,7 @@ fn note(rungs: &mut BTreeMap<Rendition, Rung>, event: Event) {
             rung.samples.push((pts, key, bytes));
         }
         Event::Used { .. } => {}
+        Event::Picture(_) | Event::NoPictures { .. } => panic!("nobody wants pictures"),
         Event::Paced { .. } => panic!("nobody is in a hurry"),
         Event::Failed { reason } => panic!("{reason}"),
     }
@@ -350,6 +353,7 @@ fn plan(show: &Show) -> Plan {
         width: show.size.0,
         height: show.size.1,
         rungs: vec![rung(P180, 320, 180, 200_000), rung(P360, 640, 360, 600_000)],
+        pictures: false,
     }
 }
 
@@ -384,6 +388,10 @@ impl Scene {
     }
 
     fn spawn(&self, show: &Show) -> (Feed, Output) {
-        Process::spawn_program(&self.script, &recipe(), &plan(show)).unwrap()
+        self.spawn_by(&plan(show))
+    }
+
+    fn spawn_by(&self, plan: &Plan) -> (Feed, Output) {
+        Process::spawn_program(&self.script, &recipe(), plan).unwrap()
     }
 }

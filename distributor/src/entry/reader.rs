@@ -31,7 +31,7 @@ impl Viewer {
     /// Waits until there is an answer: media from its first byte on, a playlist when it is whole, so that it is never
     /// sent as half of one. A fill that failed before that falls back on a playlist that is still useful.
     pub(crate) async fn answer(mut self, now: impl Fn() -> Instant) -> Result<Answer, Failure> {
-        let whole = self.entry.class.is_playlist();
+        let whole = self.entry.class.is_sent_whole();
         let ready = |state: &State| state.end.is_some() || (!whole && state.head.is_some());
         let result = match self.state.wait_for(ready).await.as_deref() {
             Ok(State { end: Some(end), .. }) if end.result.is_err() => end.result.map(|()| None),

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use live::{StreamName, daemon::config::Problems};
 use serde::{Deserialize, Serialize};
 
-use super::{Raw, ladder::LadderOverride, slate::SlateOverride, window::WindowOverride};
+use super::{
+    Raw, ladder::LadderOverride, pictures::PicturesOverride, slate::SlateOverride,
+    window::WindowOverride,
+};
 use crate::stream::Settings;
 
 /// Most of them: more than the streams that a box takes at once, as not all are on air together.
@@ -23,6 +26,8 @@ pub(super) struct RawStream {
     slate: SlateOverride,
     #[serde(default)]
     window: WindowOverride,
+    #[serde(default)]
+    pictures: PicturesOverride,
 }
 
 /// The settings of the streams that are named, each `others` but for what it has otherwise.
@@ -67,6 +72,7 @@ impl RawStream {
             window_ms: (self.window)
                 .length_ms(&format!("{at}.window"), problems)
                 .unwrap_or(others.window_ms),
+            pictures: self.pictures.enabled.unwrap_or(others.pictures),
             ..others.clone()
         }
     }

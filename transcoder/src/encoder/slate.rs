@@ -133,7 +133,10 @@ async fn hear(mut output: Output) -> Result<Slate, String> {
                 pictures.push((pts.ticks(), key, bytes));
             }
             Event::Failed { reason } => return Err(reason),
-            Event::Paced { .. } | Event::Used { .. } => {}
+            Event::Picture(_)
+            | Event::NoPictures { .. }
+            | Event::Paced { .. }
+            | Event::Used { .. } => {}
         }
         if bytes_heard > Slate::MAX_BYTES || pictures.len() > Slate::MAX_PICTURES {
             break;

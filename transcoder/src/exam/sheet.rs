@@ -104,7 +104,10 @@ impl Sheet {
                 answers.came = Some((first, at));
             }
             // Paces only of a worker in a hurry.
-            Event::Paced { .. } | Event::Used { .. } => {}
+            Event::Picture(_)
+            | Event::NoPictures { .. }
+            | Event::Paced { .. }
+            | Event::Used { .. } => {}
             Event::Failed { reason } => self.failed = Some(reason),
         }
     }

@@ -125,6 +125,8 @@ pub(super) enum Freshness {
     Blocking(u32),
     /// A playlist as it is now.
     Playlist,
+    /// A picture that another takes the place of every ten seconds.
+    Picture,
 }
 
 impl Freshness {
@@ -137,6 +139,7 @@ impl Freshness {
             Self::Media(seconds) => of(format!("public, max-age={seconds}, immutable")),
             Self::Blocking(target) => of(format!("public, max-age={}", u64::from(target) * 6)),
             Self::Playlist => HeaderValue::from_static("public, max-age=1"),
+            Self::Picture => HeaderValue::from_static("public, max-age=5"),
         }
     }
 }
@@ -220,7 +223,15 @@ impl Range {
     }
 }
 
-/// 200 with a playlist, `packed` with gzip for those who take it. The two forms have a tag each (RFC 9110 §8.8.3.3).
+/// 200 with a picture's file; 404 without one.
+pub(super) fn file(object: Object, file: Option<Text>, freshness: Freshness) -> Response<Body> {
+    match file {
+        Some(file) => success(object, file.pieces, file.tag, freshness),
+        None => refusal(StatusCode::NOT_FOUND),
+    }
+}
+
+/// 200 with a playlist or the storyboard, `packed` with gzip for those who take it. The two forms have a tag each (RFC 9110 §8.8.3.3).
 pub(super) fn playlist(
     object: Object,
     text: &Text,

@@ -39,7 +39,11 @@ impl Published {
         let fault = match event {
             Event::Failed { reason } => Some(reason.clone()),
             Event::Config { .. } => None,
-            Event::Sample { .. } | Event::Paced { .. } | Event::Used { .. } => return,
+            Event::Sample { .. }
+            | Event::Picture(_)
+            | Event::NoPictures { .. }
+            | Event::Paced { .. }
+            | Event::Used { .. } => return,
         };
         let news = if generation == *self.sound.borrow() {
             live.faults.sound_encoder(fault)

@@ -13,6 +13,7 @@ use crate::{
     codec::{SoundTrack, VideoCodec, VideoTrack},
     fmp4::{VIDEO_TIMESCALE, video_init},
     ladder,
+    pictures::Pictures,
     sample::Sample,
     track::{AudioTrack, Fed, RungTrack, SourceTrack},
     window::{Limits, Text, Window, Written},
@@ -46,6 +47,7 @@ pub(super) struct Run {
     pub(super) audio: Option<AudioTrack>,
     pub(super) rungs: BTreeMap<Rendition, Encoded>,
     pub(super) encoder: Option<Encoder>,
+    pub(super) pictures: Pictures,
     /// That of sound which players do not take.
     pub(super) sound: Sound,
     /// What the box had no room for.
@@ -90,6 +92,7 @@ impl Run {
             audio: None,
             rungs: BTreeMap::new(),
             encoder: None,
+            pictures: Pictures::new(limits.length_ms),
             sound: Sound::default(),
             cut: Cut::Nothing,
             cost: 0,
@@ -214,6 +217,7 @@ impl Run {
                 width: video.width(),
                 height: video.height(),
                 rungs,
+                pictures: self.settings.pictures,
             };
             self.encoder = Some(Encoder::new(*generation));
             actions.push(Action::Start(*generation, plan));
@@ -352,7 +356,8 @@ impl Run {
                     rung.set(pace);
                 }
             }
-            Event::Used { .. } | Event::Failed { .. } => {}
+            Event::Picture(snapshot) => self.pictures.take(snapshot),
+            Event::NoPictures { .. } | Event::Used { .. } | Event::Failed { .. } => {}
         }
         Ok(())
     }
@@ -376,23 +381,6 @@ impl Run {
         for window in self.windows_mut() {
             window.end();
         }
-    }
-
-    /// Bytes of media held.
-    pub(super) fn bytes(&self) -> usize {
-        self.windows().map(|(_, window)| window.bytes()).sum()
-    }
-
-    /// Holds no more than `memory` bytes of media; the largest window gives first. `false` when that is not to be had.
-    pub(super) fn fit(&mut self, memory: usize) -> bool {
-        while self.bytes() > memory {
-            let mut windows: Vec<&mut Window> = self.windows_mut().collect();
-            windows.sort_by_key(|window| std::cmp::Reverse(window.bytes()));
-            if !windows.into_iter().any(Window::evict) {
-                return false;
-            }
-        }
-        true
     }
 
     /// What happened to the segments, rendition by rendition, each told once.

@@ -25,6 +25,8 @@ pub struct Settings {
     pub record: bool,
     /// What its rungs show while nobody publishes.
     pub slate: Card,
+    /// Whether there are a poster and a storyboard of its shows.
+    pub pictures: bool,
 }
 
 /// For every stream there may be.

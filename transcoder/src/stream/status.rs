@@ -37,6 +37,10 @@ pub struct StreamStatus {
     pub unfit_date_ranges: u64,
     /// EXT-X-DATERANGE that the playlists may list.
     pub date_ranges: usize,
+    /// Pictures taken for the poster and the storyboard.
+    pub pictures: u64,
+    /// Milliseconds since the poster was on air; none without a poster.
+    pub poster_age_ms: Option<u64>,
     /// Best first.
     pub renditions: Vec<RenditionStatus>,
 }
@@ -118,6 +122,8 @@ impl Stream {
             stale_stamps: self.counts.stamps,
             unfit_date_ranges: self.counts.ranges,
             date_ranges: run.ranges.iter().count(),
+            pictures: run.pictures.taken(),
+            poster_age_ms: run.poster_age_ms(),
             renditions: run.windows().map(|(r, w)| rendition(run, r, w)).collect(),
         })
     }

@@ -58,6 +58,8 @@ pub(super) struct Graph {
     pub(super) rungs: Vec<RungPlan>,
     /// Elements that get every second picture only.
     pub(super) halved: Vec<String>,
+    /// The element that pictures of the show are taken from, if they are wanted: it gets all of the smallest rung.
+    pub(super) camera: Option<String>,
 }
 
 impl Graph {
@@ -97,10 +99,12 @@ impl Graph {
             description.push_str(&queue(&format!("\nscaled{n}."), halving.at_encoder(n)));
             description.push_str(&encoder(recipe, n, rung));
         }
+        let smallest = rungs.len().saturating_sub(1);
         Ok(Self {
             description,
             rungs,
             halved,
+            camera: plan.pictures.then(|| format!("scaled{smallest}")),
         })
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use live::{MediaTime, Rendition};
 
 use super::{Event, Plan};
+use crate::pictures::Shutter;
 
 /// What a worker said that it must not say. Its fault; it is stopped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,8 @@ pub(super) enum Disorder {
         last: MediaTime,
         pts: MediaTime,
     },
+    #[error("the worker sent a picture that was not asked for, too early, or is none")]
+    Picture,
 }
 
 #[derive(Debug)]
@@ -35,11 +38,18 @@ struct Rung {
 
 /// The state of one worker's talk.
 #[derive(Debug)]
-pub(super) struct Order(BTreeMap<Rendition, Rung>);
+pub(super) struct Order {
+    rungs: BTreeMap<Rendition, Rung>,
+    /// When pictures are due, if they were asked for.
+    pictures: Option<Shutter>,
+}
 
 impl Order {
     pub(super) fn new(plan: &Plan) -> Self {
-        Self::of(&plan.rungs)
+        Self {
+            pictures: plan.pictures.then(Shutter::default),
+            ..Self::of(&plan.rungs)
+        }
     }
 
     /// Of a worker for these rungs.
@@ -52,7 +62,10 @@ impl Order {
             };
             (rung.rendition, state)
         };
-        Self(rungs.iter().map(rung).collect())
+        Self {
+            rungs: rungs.iter().map(rung).collect(),
+            pictures: None,
+        }
     }
 
     /// Of a worker for sound.
@@ -62,13 +75,28 @@ impl Order {
             configured: false,
             last: None,
         };
-        Self([(Rendition::Audio, state)].into())
+        Self {
+            rungs: [(Rendition::Audio, state)].into(),
+            pictures: None,
+        }
     }
 
     /// Takes the next event, or says what is wrong with it.
     pub(super) fn check(&mut self, event: &Event) -> Result<(), Disorder> {
         match *event {
-            Event::Failed { .. } | Event::Paced { .. } | Event::Used { .. } => Ok(()),
+            Event::Failed { .. }
+            | Event::NoPictures { .. }
+            | Event::Paced { .. }
+            | Event::Used { .. } => Ok(()),
+            Event::Picture(ref snapshot) => {
+                let due = self
+                    .pictures
+                    .as_mut()
+                    .is_some_and(|it| it.takes(snapshot.at));
+                (due && snapshot.is_sound())
+                    .then_some(())
+                    .ok_or(Disorder::Picture)
+            }
             Event::Config {
                 rendition,
                 width,
@@ -106,7 +134,7 @@ impl Order {
     }
 
     fn rung(&mut self, rendition: Rendition) -> Result<&mut Rung, Disorder> {
-        self.0
+        self.rungs
             .get_mut(&rendition)
             .ok_or(Disorder::Unplanned(rendition))
     }

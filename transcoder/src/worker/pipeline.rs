@@ -24,6 +24,7 @@ use super::{
     protocol::FromWorker,
 };
 
+mod pictures;
 mod sound;
 pub(super) mod still;
 
@@ -55,6 +56,9 @@ impl Pipeline {
             let gate = SharedGate::new(Mutex::new(Gate::half()));
             halve(&element(&pipeline, name)?, &gate)?;
             gates.push(gate);
+        }
+        if let (Some(camera), Some(smallest)) = (&graph.camera, graph.rungs.last()) {
+            pictures::take(&element(&pipeline, camera)?, smallest, voice)?;
         }
         pipeline.set_state(gst::State::Playing).map_err(failed)?;
         Ok(Self {

@@ -6,6 +6,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod picture;
 mod recipe;
 mod still;
 
@@ -22,7 +23,7 @@ use super::{
 use crate::codec::{ForeignSound, SoundCodec, VideoCodec};
 
 /// Changes with any change in the shape of a message.
-pub(super) const VERSION: u8 = 8;
+pub(super) const VERSION: u8 = 9;
 /// Longest frame in bytes, without its length. The largest picture there is (8K, intra, best quality) is below 10 MB.
 pub(super) const MAX_FRAME: usize = 16 << 20;
 /// Longest run of coded bytes in a message: what a frame has beside its fixed fields.
@@ -46,6 +47,8 @@ const HELLO: u8 = 16;
 const CONFIG: u8 = 17;
 const SAMPLE: u8 = 18;
 const FAILED: u8 = 19;
+const PICTURE: u8 = 20;
+const NO_PICTURES: u8 = 21;
 
 /// Why bytes are no message. The other end is broken or hostile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -141,6 +144,7 @@ impl ToWorker {
         fields.put_u8(codec_code(plan.codec));
         fields.put_u16(plan.width);
         fields.put_u16(plan.height);
+        fields.put_u8(plan.pictures.into());
         fields.put_u8(u8::try_from(plan.rungs.len()).ok()?);
         for rung in &plan.rungs {
             fields.put_u16(rendition_code(rung.rendition));
@@ -247,6 +251,7 @@ fn parse_plan(mut frame: Bytes) -> Result<(Recipe, Plan), ProtocolError> {
     let codec = codec(&mut frame)?;
     let width = frame.try_get_u16()?;
     let height = frame.try_get_u16()?;
+    let pictures = flag(&mut frame)?;
     let count = usize::from(frame.try_get_u8()?);
     if count > MAX_RUNGS {
         return Err(ProtocolError::Range);
@@ -267,6 +272,7 @@ fn parse_plan(mut frame: Bytes) -> Result<(Recipe, Plan), ProtocolError> {
         width,
         height,
         rungs,
+        pictures,
     };
     Ok((recipe, plan))
 }
@@ -320,10 +326,9 @@ impl FromWorker {
                 Frame::new(&fields, bytes)
             }
             Self::Event(Event::Paced { .. } | Event::Used { .. }) => None,
-            Self::Event(Event::Failed { mut reason }) => {
-                reason.truncate(reason.floor_char_boundary(MAX_REASON));
-                Frame::new(&[FAILED], reason.into())
-            }
+            Self::Event(Event::Picture(snapshot)) => picture::frame(&snapshot),
+            Self::Event(Event::NoPictures { reason }) => said(NO_PICTURES, reason),
+            Self::Event(Event::Failed { reason }) => said(FAILED, reason),
         }
     }
 
@@ -349,14 +354,26 @@ impl FromWorker {
                 key: flag(&mut frame)?,
                 bytes: run(frame, 1, MAX_PAYLOAD)?,
             },
+            PICTURE => Event::Picture(picture::parse(frame)?),
+            NO_PICTURES => Event::NoPictures {
+                reason: reason(frame)?,
+            },
             FAILED => Event::Failed {
-                reason: String::from_utf8(run(frame, 0, MAX_REASON)?.into())
-                    .map_err(|_| ProtocolError::Range)?,
+                reason: reason(frame)?,
             },
             kind => return Err(ProtocolError::Kind(kind)),
         };
         Ok(Self::Event(event))
     }
+}
+
+fn said(kind: u8, mut reason: String) -> Option<Frame> {
+    reason.truncate(reason.floor_char_boundary(MAX_REASON));
+    Frame::new(&[kind], reason.into())
+}
+
+fn reason(frame: Bytes) -> Result<String, ProtocolError> {
+    String::from_utf8(run(frame, 0, MAX_REASON)?.into()).map_err(|_| ProtocolError::Range)
 }
 
 /// A rendition in two bytes: an encoded rung is its height, and no height is below 16.

@@ -73,7 +73,10 @@ async fn on_a_slow_box_the_largest_rung_gives_way_and_the_smallest_keeps_up() {
                     let age = show.frames[fed - 1].pts.since(pts) / 90;
                     oldest = oldest.max(age);
                 }
-                Event::Config { .. } | Event::Used { .. } => {}
+                Event::Config { .. }
+                | Event::Picture(_)
+                | Event::NoPictures { .. }
+                | Event::Used { .. } => {}
                 Event::Failed { reason } => panic!("{reason}"),
             },
         }

@@ -35,18 +35,23 @@ pub(crate) struct Frame {
 impl Show {
     /// Keys at `keys_ms` from the first picture, and nowhere else.
     pub(crate) fn make(name: &str, size: &str, fps: u32, seconds: u32, keys_ms: &[u64]) -> Self {
+        let picture =
+            format!("testsrc2=size={size}:rate={fps}:duration={seconds},noise=alls=12:allf=t");
+        Self::film(name, &picture, size, keys_ms)
+    }
+
+    /// The same of another picture, as ffmpeg's lavfi has it.
+    pub(crate) fn film(name: &str, picture: &str, size: &str, keys_ms: &[u64]) -> Self {
         let file = directory(name).join("show.flv");
         let keys: Vec<String> = keys_ms
             .iter()
             .map(|ms| format!("{}.{:03}", ms / 1000, ms % 1000))
             .collect();
-        let picture =
-            format!("testsrc2=size={size}:rate={fps}:duration={seconds},noise=alls=12:allf=t");
         ffmpeg(&[
             "-f",
             "lavfi",
             "-i",
-            &picture,
+            picture,
             "-pix_fmt",
             "yuv420p",
             "-threads",
@@ -176,6 +181,25 @@ pub(crate) fn picture(name: &str, colour: &str, size: &str) -> Vec<u8> {
     let source = format!("color={colour}:size={size}");
     ffmpeg(&["-f", "lavfi", "-i", &source, "-frames:v", "1", path(&file)]);
     std::fs::read(file).unwrap()
+}
+
+/// A JPEG file's size, and the colours of its pixels, row by row.
+pub(crate) fn developed(name: &str, file: &[u8]) -> ((u16, u16), Vec<[u8; 3]>) {
+    let dir = directory(name);
+    let (jpeg, raw) = (dir.join("picture.jpg"), dir.join("picture.ppm"));
+    std::fs::write(&jpeg, file).unwrap();
+    ffmpeg(&["-xerror", "-i", path(&jpeg), path(&raw)]);
+    let raw = std::fs::read(raw).unwrap();
+    // P6, the sides, the lightest value: a line each.
+    let mut lines = raw.splitn(4, |byte| *byte == b'\n');
+    let sides = lines.nth(1).unwrap();
+    let mut sides = std::str::from_utf8(sides).unwrap().split(' ');
+    let mut side = || sides.next().unwrap().parse::<u16>().unwrap();
+    let pixels = lines.nth(1).unwrap().chunks_exact(3);
+    (
+        (side(), side()),
+        pixels.map(|p| [p[0], p[1], p[2]]).collect(),
+    )
 }
 
 /// The size of the pictures, and their planes.

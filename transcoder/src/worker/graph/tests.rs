@@ -21,6 +21,7 @@ fn plan(rungs: Vec<RungPlan>) -> Plan {
         width: 1920,
         height: 1080,
         rungs,
+        pictures: false,
     }
 }
 

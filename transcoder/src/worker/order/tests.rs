@@ -1,7 +1,10 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::worker::RungPlan;
+use crate::{
+    pictures::{Size, Snapshot},
+    worker::RungPlan,
+};
 
 const P480: Rendition = Rendition::Encoded(480);
 const P360: Rendition = Rendition::Encoded(360);
@@ -20,6 +23,7 @@ fn order() -> Order {
         width: 1280,
         height: 720,
         rungs: vec![rung(P480, 854, 480), rung(P360, 640, 360)],
+        pictures: true,
     })
 }
 
@@ -95,4 +99,36 @@ fn whatever_could_not_be_packaged_is_refused() {
             })
         );
     }
+}
+
+#[test]
+fn pictures_come_where_they_are_due_and_are_what_they_say() {
+    let picture = |ms: u64| {
+        let at = MediaTime::from_millis(1_795_000_000_000 + ms);
+        let file = Bytes::from_static(b"\xff\xd8\xff\xe0");
+        Event::Picture(Snapshot {
+            at,
+            first: at,
+            poster: file.clone(),
+            tile: Size {
+                width: 160,
+                height: 90,
+            },
+            sheet: file,
+        })
+    };
+    let mut order = order();
+    assert_eq!(order.check(&picture(4_000)), Ok(()));
+    assert_eq!(order.check(&picture(10_000)), Ok(()));
+    assert_eq!(order.check(&picture(19_999)), Err(Disorder::Picture));
+    let Event::Picture(good) = picture(20_000) else {
+        unreachable!("it is made above")
+    };
+    let page = Event::Picture(Snapshot {
+        poster: Bytes::from_static(b"<html>"),
+        ..good
+    });
+    assert_eq!(order.check(&page), Err(Disorder::Picture));
+    let mut unasked = Order::of_sound();
+    assert_eq!(unasked.check(&picture(0)), Err(Disorder::Picture));
 }

@@ -18,6 +18,7 @@ async fn a_worker_that_takes_frames_and_gives_none_is_given_up() {
             width: 0,
             height: 0,
             rungs: Vec::new(),
+            pictures: false,
         }),
         events,
         load: queue.load(),

@@ -3,6 +3,7 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
+use crate::pictures::{Size, Snapshot};
 
 fn wire(frame: Frame) -> BytesMut {
     let mut bytes = BytesMut::from(&frame.head[..]);
@@ -39,13 +40,14 @@ fn plans() -> impl Strategy<Value = Plan> {
     );
     let rungs = vec(rung, 0..=MAX_RUNGS);
     let codec = proptest::sample::select(vec![VideoCodec::Avc, VideoCodec::Hevc, VideoCodec::Av1]);
-    (codec, payloads(), any::<u16>(), any::<u16>(), rungs).prop_map(
-        |(codec, codec_config, width, height, rungs)| Plan {
+    (codec, payloads(), any::<[u16; 2]>(), rungs, any::<bool>()).prop_map(
+        |(codec, codec_config, [width, height], rungs, pictures)| Plan {
             codec,
             codec_config,
             width,
             height,
             rungs,
+            pictures,
         },
     )
 }
@@ -88,6 +90,23 @@ fn inputs() -> impl Strategy<Value = Input> {
     ]
 }
 
+fn snapshots() -> impl Strategy<Value = Event> {
+    let files = [payloads(), payloads()];
+    let none = ".{0,50}".prop_map(|reason| Event::NoPictures { reason });
+    let some = (times(), times(), any::<[u16; 2]>(), files).prop_map(
+        |(at, first, [width, height], [poster, sheet])| {
+            Event::Picture(Snapshot {
+                at,
+                first,
+                poster,
+                tile: Size { width, height },
+                sheet,
+            })
+        },
+    );
+    prop_oneof![none, some]
+}
+
 fn from_worker() -> impl Strategy<Value = FromWorker> {
     let config = (
         renditions(),
@@ -116,7 +135,7 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
     let failed = ".{0,50}".prop_map(|reason| Event::Failed { reason });
     prop_oneof![
         any::<bool>().prop_map(|isolated| FromWorker::Hello { isolated }),
-        prop_oneof![config, sample, failed].prop_map(FromWorker::Event),
+        prop_oneof![config, sample, failed, snapshots()].prop_map(FromWorker::Event),
     ]
 }
 
