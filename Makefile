@@ -64,6 +64,12 @@ tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
 	@cd tests/browser && npm ci --no-audit --no-fund --silent
 	@touch $@
 
+# An S3 server.
+tests/bucket/node_modules/.package-lock.json: tests/bucket/package-lock.json
+	$(call say,installing an S3 server for the tests)
+	@cd tests/bucket && npm ci --no-audit --no-fund --silent
+	@touch $@
+
 # A validator that is not ours, with a lock file and a target directory of its own.
 target/cmaf/debug/cmaf: tests/cmaf/Cargo.toml tests/cmaf/Cargo.lock tests/cmaf/src/main.rs
 	$(call say,building the validator of CMAF)
@@ -94,13 +100,13 @@ check: ## formatting, lints, licences
 SEED := 20261121
 
 # One selection of packages for both, so that cargo builds once; with the tests it builds the daemons they start.
-unit: page tests/browser/node_modules/.package-lock.json ## unit and property tests, and every fuzz corpus
+unit: page tests/browser/node_modules/.package-lock.json tests/bucket/node_modules/.package-lock.json ## unit and property tests, and every fuzz corpus
 	$(call say,unit and property tests)
 	@PROPTEST_RNG_SEED=$(SEED) cargo nextest run --workspace -E 'not package(tests)'
 	@cd distributor/page && npm test --silent
 	@cd tests/browser && npm test --silent
 
-explore: ## the property tests on inputs that nobody has tried, ROUNDS=10 times
+explore: tests/bucket/node_modules/.package-lock.json ## the property tests on inputs that nobody has tried, ROUNDS=10 times
 	@for round in $$(seq $(or $(ROUNDS),10)); do cargo nextest run --workspace --no-fail-fast -E 'not package(tests)' || exit 1; done
 
 e2e: page tests/browser/node_modules/.package-lock.json target/cmaf/debug/cmaf ## the three real daemons, a real encoder, a real browser

@@ -30,6 +30,8 @@ pub mod sample;
 #[cfg(test)]
 mod show;
 pub mod slate;
+#[cfg(test)]
+mod small_disk;
 pub mod store;
 pub mod stream;
 pub mod track;

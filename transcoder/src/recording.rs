@@ -1,50 +1,57 @@
 //! Recordings: what the streams tell of their segments goes through one bounded queue to one writer.
 //!
 //! The archive keeps what players may still ask for and syncs nothing; a recording is kept, in a place of its own, and
-//! must be whole after a crash: hence two writers. A stream never waits for the disk: what does not fit the queue is a GAP in the recording and counted. One session is
-//! one show, whatever connections it came by; a show that a crash cut off is finished at the next start, and goes on if
-//! its session does.
+//! must be whole after a crash: hence two writers. A stream never waits for the disk: what does not fit the queue is a
+//! GAP in the recording and counted. One session is one show, whatever connections it came by; a show that a crash cut
+//! off is finished at the next start, and goes on if its session does.
 
 use std::{
     collections::BTreeMap,
-    io,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
-use live::{InitHash, SessionId, StreamName, daemon::Chassis, playlist::Multivariant};
+use live::{InitHash, SessionId, StreamName, daemon::Chassis};
 use tokio::{
     sync::Notify,
     sync::mpsc::{Receiver, Sender, channel},
     task::spawn_blocking,
+    time::sleep,
 };
-use tracing::{debug, info, warn};
+use tracing::warn;
 
 use crate::{
     archive::{Closed, Event, Place},
     stream::Stream,
 };
 pub use bucket::Bucket;
+use clearing::Clearing;
 pub use figures::{Figures, Now, ShowFigures};
 use films::Films;
 use guard::Guard;
+pub use keep::Keep;
 pub use shelf::{Opened, Shelf};
-use taking::{Outcome, Taking, finish, is_over};
 use upload::Upload;
+use writer::Writer;
 
 mod bucket;
+mod clearing;
 mod figures;
 mod film;
 mod films;
 mod guard;
 mod journal;
+mod keep;
 mod shelf;
+mod state;
 mod taking;
 mod upload;
 mod vod;
+mod writer;
 
 /// What is recorded where, and what becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,12 +62,16 @@ pub struct Terms {
     pub film: bool,
     /// Where it is brought then.
     pub bucket: Option<Bucket>,
+    /// What is kept at most.
+    pub keep: Keep,
 }
 
 /// What waits for the disk at most: a minute of eight streams with five renditions.
 const QUEUE: usize = 2048;
 /// Bytes that may wait at most: half a minute of a hundred megabits a second. Most of them are in the windows too.
 const QUEUE_BYTES: usize = 384 << 20;
+/// Shows whose end could not be written: it is tried again so often.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// What the writer is told.
 #[derive(Debug)]
@@ -105,6 +116,7 @@ impl Recorder {
             place,
             film,
             bucket,
+            keep,
         } = terms;
         let (over, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (queue, told) = channel(QUEUE);
@@ -117,6 +129,7 @@ impl Recorder {
             shelf: Shelf::new(place.directory),
             guard: Guard::new(place.stop_at_free),
             shows: BTreeMap::new(),
+            endless: BTreeMap::new(),
             figures: recorder.figures.clone(),
             over: if film { over.clone() } else { made.clone() },
         };
@@ -129,8 +142,23 @@ impl Recorder {
                 over,
                 made: made.clone(),
             };
-            // Detached: all three end at the shutdown, and the chassis drains them.
+            // Detached: all end at the shutdown, and the chassis drains them.
             drop(chassis.spawn("films", films.run(shutdown.clone())));
+        }
+        let keep = match &bucket {
+            Some(bucket) if !bucket.keep_local => Keep::NOTHING,
+            _ => keep,
+        };
+        if keep.is_bounded() {
+            let clearing = Clearing {
+                shelf: writer.shelf.clone(),
+                keep,
+                films: film,
+                uploads: bucket.is_some(),
+                figures: recorder.figures.clone(),
+                known: BTreeMap::new(),
+            };
+            drop(chassis.spawn("clearing", clearing.run(shutdown.clone())));
         }
         if let Some(bucket) = bucket {
             let shelf = writer.shelf.clone();
@@ -239,151 +267,23 @@ async fn run(
     loop {
         let next = tokio::select! {
             biased;
-            next = told.recv() => next,
+            next = told.recv() => next.map(Some),
             () = stop.as_mut() => None,
+            () = sleep(AGAIN), if !writer.endless.is_empty() => Some(None),
         };
         let Some(next) = next else { return };
-        waiting.fetch_sub(next.bytes(), Ordering::Relaxed);
+        let bytes = next.as_ref().map_or(0, Told::bytes);
+        waiting.fetch_sub(bytes, Ordering::Relaxed);
         let blocked = spawn_blocking(move || {
-            writer.take(next);
+            match next {
+                Some(told) => writer.take(told),
+                None => writer.finish_again(),
+            }
             writer
         });
         // A panic is counted; nothing is recorded any more.
         let Ok(again) = blocked.await else { return };
         writer = again;
-    }
-}
-
-/// Owns the files.
-#[derive(Debug)]
-struct Writer {
-    shelf: Shelf,
-    guard: Guard,
-    shows: BTreeMap<StreamName, (SessionId, Taking)>,
-    figures: Arc<Figures>,
-    /// A show is over.
-    over: Arc<Notify>,
-}
-
-impl Writer {
-    /// Finishes what a crash or a restart cut off.
-    fn repair(&mut self) {
-        let shows = match self.shelf.shows() {
-            Ok(shows) => shows,
-            Err(error) => return self.failed(&error),
-        };
-        for (stream, session) in shows {
-            let directory = self.shelf.show(&stream, session);
-            if let Ok(false) = is_over(&directory) {
-                self.finish(&stream, session);
-            }
-        }
-    }
-
-    fn take(&mut self, told: Told) {
-        let Told {
-            stream,
-            session,
-            what,
-        } = told;
-        let known = self.shows.get(&stream).map(|(known, _)| *known);
-        match what {
-            What::Closed {
-                closed,
-                target_duration,
-            } => {
-                if let Some(other) = known.filter(|known| *known != session) {
-                    self.over(&stream, other);
-                }
-                self.segment(&stream, session, &closed, target_duration);
-            }
-            What::Index(text) => {
-                let show = self.shows.get_mut(&stream);
-                if let Some((_, show)) = show.filter(|(known, _)| *known == session)
-                    && let Ok(index) = Multivariant::parse(&text)
-                    && let Err(error) = show.index(index)
-                {
-                    self.failed(&error);
-                }
-            }
-            What::Over if known == Some(session) => self.over(&stream, session),
-            What::Over => {}
-        }
-    }
-
-    fn segment(
-        &mut self,
-        stream: &StreamName,
-        session: SessionId,
-        closed: &Closed,
-        target_duration: u32,
-    ) {
-        let may = self.may_write();
-        let (_, show) = self.shows.entry(stream.clone()).or_insert_with(|| {
-            info!(%stream, %session, "a recording begins");
-            let directory = self.shelf.show(stream, session);
-            (session, Taking::new(directory, target_duration))
-        });
-        let (outcome, written) = show.segment(closed, may);
-        match outcome {
-            Outcome::Kept(bytes) => self.figures.kept(stream, session, Some(bytes)),
-            Outcome::Gap => self.figures.kept(stream, session, None),
-            Outcome::Left(reason) => debug!(%stream, msn = %closed.msn, %reason, "not recorded"),
-        }
-        match written {
-            Ok(()) if may => {
-                if self.figures.fault(None) {
-                    info!("recordings are written again");
-                }
-            }
-            Ok(()) => {}
-            Err(error) => self.failed(&error),
-        }
-    }
-
-    fn may_write(&mut self) -> bool {
-        // If that cannot be told the write itself will say what is wrong.
-        let Ok(free) = self.shelf.free() else {
-            return true;
-        };
-        self.figures.free(free);
-        let may = self.guard.look(free);
-        if let Some(stopped) = self.guard.stopped() {
-            let words = stopped.to_string();
-            if self.figures.now().fault.is_none() {
-                warn!("a recording stops: {words}");
-            }
-            self.figures.fault(Some(words));
-        }
-        may
-    }
-
-    fn over(&mut self, stream: &StreamName, session: SessionId) {
-        self.shows.remove(stream);
-        self.figures.over(stream);
-        self.finish(stream, session);
-        // Not so after a restart: what it cut off may go on.
-        self.over.notify_one();
-    }
-
-    fn finish(&mut self, stream: &StreamName, session: SessionId) {
-        let directory = self.shelf.show(stream, session);
-        match finish(&directory) {
-            Ok(recorded) if recorded.is_empty() => {
-                info!(%stream, %session, "nothing was recorded of a show");
-            }
-            Ok(_) => info!(%stream, %session, "a recording is complete"),
-            // It is finished at the next start.
-            Err(error) => self.failed(&error),
-        }
-    }
-
-    fn failed(&self, error: &io::Error) {
-        self.figures.failures.inc();
-        let words = format!("recordings cannot be written: {error}; the show goes on unrecorded");
-        if self.figures.fault(Some(words.clone())) {
-            warn!("{words}");
-        }
     }
 }
 

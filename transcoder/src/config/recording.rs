@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     archive::Place,
-    recording::{Bucket, Terms},
+    recording::{Bucket, Keep, Terms},
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -17,7 +17,38 @@ pub(super) struct RawRecording {
     directory: PathBuf,
     stop_at_free: ByteSize,
     file: bool,
+    #[serde(skip_serializing_if = "RawKeep::is_for_ever")]
+    keep: RawKeep,
     upload: Option<RawUpload>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawKeep {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    days: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<ByteSize>,
+}
+
+impl RawKeep {
+    fn is_for_ever(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn resolve(self, problems: &mut Problems<'_>) -> Keep {
+        if let Some(days) = self.days {
+            problems.within("recording.keep.days", days, 1..=36_500);
+        }
+        if let Some(size) = self.size {
+            let bounds = ByteSize::from_mib(1 << 10)..=ByteSize::from_mib(1 << 30);
+            problems.within("recording.keep.size", size, bounds);
+        }
+        Keep {
+            days: self.days,
+            bytes: self.size.map(ByteSize::get),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,6 +82,7 @@ impl Default for RawRecording {
             directory: "/var/lib/footlight/recordings".into(),
             stop_at_free: ByteSize::from_mib(2048),
             file: true,
+            keep: RawKeep::default(),
             upload: None,
         }
     }
@@ -74,6 +106,7 @@ impl RawRecording {
                 stop_at_free: self.stop_at_free.get(),
             },
             film: self.file,
+            keep: self.keep.resolve(problems),
             bucket: match bucket {
                 Some(bucket) => Some(bucket?),
                 None => None,

@@ -101,6 +101,43 @@ fn encoders_are_named_once_each() {
 }
 
 #[test]
+fn what_is_kept_and_who_may_fetch_is_said_whole_or_refused_by_its_key() {
+    let text = format!("{SAMPLE}\n").replacen(
+        "[recording]",
+        "[recording]\nkeep = { days = 90, size = \"500GiB\" }",
+        1,
+    );
+    let (_, config) = parse(&text).unwrap();
+    let keep = config.recordings.keep;
+    assert_eq!((keep.days, keep.bytes), (Some(90), Some(500 << 30)));
+    for (text, told) in [
+        (
+            "[recording]\nkeep = { days = 0 }",
+            "recording.keep.days: 0 is outside 1 to 36500",
+        ),
+        (
+            "[recording]\nkeep = { size = \"1MiB\" }",
+            "recording.keep.size: 1MiB is outside 1GiB to 1048576GiB",
+        ),
+        (
+            "[recording]\nkeep = { day = 1 }",
+            "recording.keep.day: unknown key; did you mean days?",
+        ),
+        (
+            "[origin]\ncertificate = \"/nowhere\"\nkey = \"/nowhere\"",
+            "origin.certificate: /nowhere cannot be read",
+        ),
+        (
+            "[origin]\nclient_ca = \"/nowhere\"",
+            "origin.client_ca: needs TLS",
+        ),
+    ] {
+        let error = parse(&format!("{text}\n")).unwrap_err().to_string();
+        assert!(error.contains(told), "{told:?} is not in:\n{error}");
+    }
+}
+
+#[test]
 fn the_secret_is_needed_and_never_shown() {
     let error = parse("").unwrap_err().to_string();
     assert!(error.contains("cluster.secret: is missing"), "{error}");

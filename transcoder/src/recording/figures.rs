@@ -27,6 +27,7 @@ pub struct Figures {
     pub(super) uploads: Counter,
     pub(super) upload_bytes: Counter,
     pub(super) upload_failures: Counter,
+    pub(super) removed: Counter,
     waiting: Gauge,
     now: Mutex<Now>,
 }
@@ -113,6 +114,11 @@ impl Figures {
             self.waiting.clone(),
         );
         registry.register(
+            "recording_removed",
+            "Shows that were not kept any longer",
+            self.removed.clone(),
+        );
+        registry.register(
             "recording_free_bytes",
             "Bytes free on the recordings' disk",
             self.free.clone(),
@@ -164,8 +170,9 @@ impl Figures {
         self.lock().waiting_for_upload = shows;
     }
 
-    pub(super) fn uploaded(&self) {
-        self.uploads.inc();
+    /// A try went well; `whole` when the show is all there.
+    pub(super) fn uploaded(&self, whole: bool) {
+        self.uploads.inc_by(whole.into());
         self.lock().upload_fault = None;
     }
 

@@ -19,7 +19,7 @@ use live::{
 
 use super::{
     shelf::{remove, temporary, write_whole},
-    taking::playlists,
+    state::playlists,
 };
 use crate::fmp4::{
     FilmTrack, Fragment, MediaKind, film_head,

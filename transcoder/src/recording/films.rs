@@ -25,7 +25,7 @@ use super::{
     figures::Figures,
     film::{self, Film, FilmError},
     shelf::Shelf,
-    taking::is_over,
+    state::{edition, is_over},
 };
 
 /// After a start, and from time to time: a show that a restart cut off has gone on by then if it ever does.
@@ -105,7 +105,8 @@ impl Films {
 
     async fn make(&self, directory: &Path) -> Result<u64, FilmError> {
         let own = directory.to_owned();
-        let mut film = blocking(move || Film::begin(&own)).await?;
+        let begin = move || Ok((edition(&own)?, Film::begin(&own)?));
+        let (told, mut film) = blocking(begin).await?;
         loop {
             let (shelf, stop_at_free) = (self.shelf.clone(), self.stop_at_free);
             let started = Instant::now();
@@ -122,8 +123,12 @@ impl Films {
             }
             sleep(started.elapsed().min(REST)).await;
         }
-        let own = directory.to_owned();
-        blocking(move || film.finish(is_over(&own)?)).await
+        let (own, shelf) = (directory.to_owned(), self.shelf.clone());
+        blocking(move || {
+            let _hand = shelf.hand();
+            film.finish(is_over(&own)? && edition(&own)? == told)
+        })
+        .await
     }
 }
 

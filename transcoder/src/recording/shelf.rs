@@ -9,6 +9,7 @@ use std::{
     io::{self, Seek, SeekFrom, Write},
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
@@ -16,10 +17,16 @@ use live::{InitHash, SessionId, ShowObject, StreamName};
 
 /// Ending of a file that is not whole.
 const TEMPORARY: &str = ".tmp";
+/// Ending of a show's directory that is being removed.
+const GONE: &str = "gone";
 
-/// The directory of all recordings.
+/// The directory of all recordings. Clones are one shelf.
 #[derive(Debug, Clone)]
-pub struct Shelf(PathBuf);
+pub struct Shelf {
+    directory: PathBuf,
+    /// Held while a show is written to, called complete or taken away.
+    hand: Arc<Mutex<()>>,
+}
 
 /// A file of a show.
 #[derive(Debug)]
@@ -34,13 +41,23 @@ pub struct Opened {
 
 impl Shelf {
     /// Recordings are below `directory`.
-    pub const fn new(directory: PathBuf) -> Self {
-        Self(directory)
+    pub fn new(directory: PathBuf) -> Self {
+        Self {
+            directory,
+            hand: Arc::default(),
+        }
+    }
+
+    /// While it is held nobody else changes what a show is.
+    pub(super) fn hand(&self) -> MutexGuard<'_, ()> {
+        self.hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A show's own directory.
     pub fn show(&self, stream: &StreamName, session: SessionId) -> PathBuf {
-        self.0.join(stream.as_str()).join(session.to_string())
+        self.directory
+            .join(stream.as_str())
+            .join(session.to_string())
     }
 
     /// Opens an object of a show; `None` when it is not there.
@@ -71,11 +88,11 @@ impl Shelf {
     /// All shows, the oldest of each stream first. What is no show is passed over.
     pub fn shows(&self) -> io::Result<Vec<(StreamName, SessionId)>> {
         let mut shows = Vec::new();
-        for stream in names(&self.0)? {
+        for stream in names(&self.directory)? {
             let Ok(name) = stream.parse::<StreamName>() else {
                 continue;
             };
-            let sessions = names(&self.0.join(&stream))?;
+            let sessions = names(&self.directory.join(&stream))?;
             let sessions = sessions.iter().filter_map(|session| {
                 let number: u64 = session.parse().ok()?;
                 (number.to_string() == *session).then_some(SessionId(number))
@@ -86,10 +103,55 @@ impl Shelf {
         Ok(shows)
     }
 
+    /// Whether the stream has had another session since.
+    pub(super) fn has_later(&self, stream: &StreamName, session: SessionId) -> io::Result<bool> {
+        let sessions = names(&self.directory.join(stream.as_str()))?;
+        let mut numbers = sessions.iter().filter_map(|name| name.parse::<u64>().ok());
+        Ok(numbers.any(|number| number > session.0))
+    }
+
+    /// Takes a show away, all of it at one moment, if it `may` go. Says whether it did.
+    pub(super) fn take_away(
+        &self,
+        stream: &StreamName,
+        session: SessionId,
+        may: impl FnOnce(&Path) -> io::Result<bool>,
+    ) -> io::Result<bool> {
+        let show = self.show(stream, session);
+        let gone = show.with_extension(GONE);
+        let hand = self.hand();
+        if !may(&show)? {
+            return Ok(false);
+        }
+        fs::rename(&show, &gone)?;
+        drop(hand);
+        fs::remove_dir_all(&gone)?;
+        Ok(true)
+    }
+
+    /// Removes what was being taken away when the daemon ended.
+    pub(super) fn sweep(&self) -> io::Result<()> {
+        for stream in names(&self.directory)? {
+            if stream.parse::<StreamName>().is_err() {
+                continue;
+            }
+            let directory = self.directory.join(stream);
+            for name in names(&directory)? {
+                let number = name
+                    .strip_suffix(GONE)
+                    .and_then(|name| name.strip_suffix('.'));
+                if number.is_some_and(|number| number.parse::<u64>().is_ok()) {
+                    fs::remove_dir_all(directory.join(name))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Bytes that may still be written to the directory's disk, which is made if it is not there.
     pub fn free(&self) -> io::Result<u64> {
-        fs::create_dir_all(&self.0)?;
-        let about = nix::sys::statvfs::statvfs(&self.0)?;
+        fs::create_dir_all(&self.directory)?;
+        let about = nix::sys::statvfs::statvfs(&self.directory)?;
         Ok(about
             .blocks_available()
             .saturating_mul(about.fragment_size()))

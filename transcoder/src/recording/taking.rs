@@ -17,9 +17,9 @@ use live::{
 
 use super::{
     film,
-    journal::{Addition, Journal, JournalError, VERSION_AT, intact, is_finished},
+    journal::{Addition, Journal, JournalError, VERSION_AT, intact},
     shelf::{append, is_temporary, names, overwrite, remove, write_whole},
-    upload,
+    state::{ENDED, UPLOADED, playlists},
     vod::{self, Recorded, Sizes},
 };
 use crate::archive::Closed;
@@ -108,7 +108,7 @@ impl Taking {
         fs::create_dir_all(self.directory.join(rendition.to_string()))?;
         let left = fs::read(&path).unwrap_or_default();
         // What was made of it until now does not hold any more.
-        for name in [&ShowObject::File.to_string(), film::FAILED, upload::MARK] {
+        for name in [&ShowObject::File.to_string(), film::FAILED, UPLOADED, ENDED] {
             remove(&self.directory.join(name))?;
         }
         let (journal, text) = Journal::reopen(rendition, &left)
@@ -173,16 +173,6 @@ impl Playlist {
     }
 }
 
-/// Whether a show is over and its playlists say so.
-pub(super) fn is_over(directory: &Path) -> io::Result<bool> {
-    for (_, path) in playlists(directory)? {
-        if !is_finished(&fs::read(path)?) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 /// Ends a show's recording: playlists aligned and with EXT-X-ENDLIST, the index with measured rates, leftovers removed.
 /// A show of which nothing was kept is removed. Doing it twice does no harm.
 pub(super) fn finish(directory: &Path) -> io::Result<Vec<Recorded>> {
@@ -215,20 +205,6 @@ pub(super) fn finish(directory: &Path) -> io::Result<Vec<Recorded>> {
         write_whole(&index, &[text.into()])?;
     }
     Ok(recorded)
-}
-
-/// The renditions that have a playlist.
-pub(super) fn playlists(directory: &Path) -> io::Result<Vec<(Rendition, PathBuf)>> {
-    let mut found = Vec::new();
-    for name in names(directory)? {
-        if let Ok(rendition) = name.parse::<Rendition>() {
-            let path = directory.join(ShowObject::Media(rendition).to_string());
-            if path.exists() {
-                found.push((rendition, path));
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// The segments of a rendition; what is not whole is removed.

@@ -7,8 +7,12 @@ use std::{
 
 use live::{
     MediaTime, Msn, Object, Rendition, ShowObject,
-    playlist::{MediaPlaylist, check, check::Rule, version_of},
+    playlist::{MediaPlaylist, Multivariant, check, check::Rule, version_of},
 };
+
+mod bucket;
+mod clearing;
+mod full;
 
 use super::*;
 use crate::{
@@ -56,6 +60,7 @@ fn writer(directory: &Path) -> (Recorder, Receiver<Told>, Writer) {
         shelf: Shelf::new(directory.to_owned()),
         guard: Guard::new(1),
         shows: BTreeMap::new(),
+        endless: BTreeMap::new(),
         figures: recorder.figures.clone(),
         over: Arc::default(),
     };

@@ -26,11 +26,9 @@ use super::{
     figures::Figures,
     film,
     shelf::{Shelf, names, write_whole},
-    taking::{is_over, playlists},
+    state::{UPLOADED, edition, is_over, playlists},
 };
 
-/// In a show's directory once all of it is in the bucket.
-pub(super) const MARK: &str = "uploaded";
 /// What is read and sent at a time. S3 takes 10,000 pieces, so files up to 80 GB.
 const PIECE: usize = 8 << 20;
 /// Between two tries, at first and at most; each time twice as long.
@@ -57,7 +55,7 @@ pub(super) enum UploadError {
 pub(super) struct Upload {
     shelf: Shelf,
     bucket: Bucket,
-    store: object_store::aws::AmazonS3,
+    pub(super) store: object_store::aws::AmazonS3,
     figures: Arc<Figures>,
     /// Films are made: shows may be complete.
     made: Arc<Notify>,
@@ -123,10 +121,12 @@ impl Upload {
                 continue;
             };
             match self.show(&stream, session).await {
-                Ok(()) => {
+                Ok(whole) => {
                     pause = RETRY.0;
-                    self.figures.uploaded();
-                    info!(%stream, %session, "a recording is in the bucket");
+                    self.figures.uploaded(whole);
+                    if whole {
+                        info!(%stream, %session, "a recording is in the bucket");
+                    }
                 }
                 Err(error) => {
                     let words = format!("{stream} {session}: {error}");
@@ -148,7 +148,7 @@ impl Upload {
             shows.retain(|(stream, session)| {
                 let directory = shelf.show(stream, *session);
                 let lacks_film = films && !film::is_settled(&directory);
-                !directory.join(MARK).exists()
+                !directory.join(UPLOADED).exists()
                     && !lacks_film
                     && !playlists(&directory).unwrap_or_default().is_empty()
                     && is_over(&directory).unwrap_or(false)
@@ -158,25 +158,42 @@ impl Upload {
         spawn_blocking(find).await.unwrap_or_default()
     }
 
-    async fn show(&self, stream: &StreamName, session: SessionId) -> Result<(), UploadError> {
+    /// Whether all of it is there; else it has gone on meanwhile, and comes again once it is over.
+    pub(super) async fn show(
+        &self,
+        stream: &StreamName,
+        session: SessionId,
+    ) -> Result<bool, UploadError> {
         let directory = self.shelf.show(stream, session);
         let own = directory.clone();
-        let objects = blocking(move || objects(&own)).await?;
-        for object in objects {
+        let told = blocking(move || edition(&own)).await?;
+        let sent = self.objects(stream, session).await;
+        let (shelf, complete) = (self.shelf.clone(), sent.is_ok());
+        let same = blocking(move || {
+            let _hand = shelf.hand();
+            let same = is_over(&directory)? && edition(&directory)? == told;
+            if same && complete {
+                write_whole(&directory.join(UPLOADED), &[])?;
+            }
+            Ok(same)
+        });
+        match same.await? {
+            true => sent.map(|()| true),
+            // What was missing or did not fit was of another edition.
+            false => Ok(false),
+        }
+    }
+
+    async fn objects(&self, stream: &StreamName, session: SessionId) -> Result<(), UploadError> {
+        let directory = self.shelf.show(stream, session);
+        let own = directory.clone();
+        for object in blocking(move || objects(&own)).await? {
             let path = directory.join(object.to_string());
             let key = self.bucket.key(stream, session, object);
             let kind = Object::Show(session, object).content_type();
             self.file(path, key.into(), kind).await?;
         }
-        let keep = self.bucket.keep_local;
-        blocking(move || {
-            write_whole(&directory.join(MARK), &[])?;
-            match keep {
-                true => Ok(()),
-                false => std::fs::remove_dir_all(&directory),
-            }
-        })
-        .await
+        Ok(())
     }
 
     async fn file(

@@ -2,6 +2,7 @@ use bytes::Bytes;
 use live::{Dsn, InitHash, MediaTime, Msn, Rendition, playlist::Seconds};
 
 use super::*;
+use crate::small_disk::SmallDisk;
 
 struct Directory(Place);
 
@@ -121,4 +122,35 @@ fn what_cannot_be_written_leaves_nothing_behind() {
     let error = write(place, &name(7), &closed()).unwrap_err().to_string();
     assert!(error.contains("7.m4s cannot be written"), "{error}");
     assert!(!target.with_extension("new").exists());
+}
+
+#[test]
+fn a_disk_that_is_full_to_the_last_page_keeps_what_it_has_and_takes_more_once_there_is_room() {
+    let Some(disk) = SmallDisk::mount("archive-full", 64) else {
+        return;
+    };
+    let place = Place {
+        directory: disk.path().to_owned(),
+        stop_at_free: 0,
+    };
+    let large = Closed {
+        parts: vec![vec![7; 10_000].into(), vec![8; 10_000].into()],
+        ..closed()
+    };
+    assert_eq!(write(&place, &name(6), &large).unwrap(), 20_000);
+    for pages in 0..5 {
+        disk.fill(pages);
+        let error = write(&place, &name(7), &large).unwrap_err().to_string();
+        assert!(error.contains("No space left"), "{pages}: {error}");
+        let files = fs::read_dir(place.segment(&name(7)).parent().unwrap()).unwrap();
+        assert_eq!(files.count(), 2, "the segment before and its section");
+    }
+    disk.clear();
+    assert_eq!(write(&place, &name(7), &large).unwrap(), 20_000);
+    for msn in [6, 7] {
+        assert_eq!(
+            fs::read(place.segment(&name(msn))).unwrap(),
+            large.parts.concat()
+        );
+    }
 }
