@@ -18,6 +18,11 @@ use live::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use upstream::UpstreamSection;
+pub(crate) use upstream::UpstreamTls;
+
+mod upstream;
+
 /// What may be written in `/etc/footlight/distributor.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +36,9 @@ pub struct Raw {
     pub cluster: ClusterSection,
     /// `[[transcoder]]`
     pub transcoder: Vec<TranscoderSection>,
+    /// `[upstream]`
+    #[serde(default)]
+    pub upstream: UpstreamSection,
     /// `[cors]`
     #[serde(default)]
     pub cors: CorsSection,
@@ -161,6 +169,7 @@ pub struct Config {
     pub(crate) certificate: Certificate,
     pub(crate) token: Token,
     pub(crate) origins: Vec<Origin>,
+    pub(crate) upstream: Option<UpstreamTls>,
     pub(crate) cors: Vec<HeaderValue>,
     pub(crate) memory: u64,
 }
@@ -184,6 +193,7 @@ impl Config {
         let certificate = files.load("https", problems);
         let token = token(&raw.cluster, problems);
         let origins = origins(&raw.transcoder, problems);
+        let upstream = raw.upstream.resolve(problems);
         let cors = cors(&raw.cors, problems);
         Some(Self {
             settings,
@@ -192,14 +202,20 @@ impl Config {
             certificate: certificate?,
             token: token?,
             origins,
+            upstream,
             cors,
             memory: raw.cache.memory.get(),
         })
     }
 
-    /// Whether only the certificate differs between two configurations of which one is in use.
+    /// Whether only certificates differ between two configurations of which one is in use.
     pub(crate) fn is_served_alike(&self, other: &Self) -> bool {
+        let tls = |upstream: &Option<UpstreamTls>| {
+            let upstream = upstream.clone();
+            upstream.map(|tls| (tls.roots, tls.certificate.is_some()))
+        };
         self.token.matches(other.token.expose())
+            && tls(&self.upstream) == tls(&other.upstream)
             && (
                 &self.https,
                 &self.http,

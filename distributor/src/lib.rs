@@ -11,11 +11,13 @@
 
 use std::{sync::Arc, time::Instant};
 
+use http::uri::Scheme;
 use live::daemon::{
     Chassis, ConnectionLimit, Daemon, Process, StartError,
     config::{Problems, Settings},
-    tls::{self, Shown},
+    tls::{self, Roots, Shown},
 };
+use rustls::ClientConfig;
 use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
 
@@ -65,6 +67,8 @@ const PLAIN_MAX: usize = 1024;
 /// The running daemon.
 pub struct Distributor {
     shown: Shown,
+    /// Shown to the transcoders.
+    own: Option<Shown>,
     /// What it was started with, to tell what a reload cannot change.
     config: Config,
 }
@@ -91,11 +95,19 @@ impl Daemon for Distributor {
 
     async fn reload(&mut self, config: Config) -> Result<(), String> {
         self.shown.replace(config.certificate.clone());
+        let renewed = config.upstream.as_ref();
+        if let Some((own, renewed)) = self
+            .own
+            .as_ref()
+            .zip(renewed.and_then(|tls| tls.certificate.clone()))
+        {
+            own.replace(renewed);
+        }
         if config.is_served_alike(&self.config) {
             Ok(())
         } else {
             Err(
-                "the certificate was read again, but not the other changes: they need a restart"
+                "certificates were read again, but not the other changes: they need a restart"
                     .to_owned(),
             )
         }
@@ -114,7 +126,8 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         "certificate",
         shown.clone().keep(Process, chassis.shutdown().clone()),
     );
-    let objects = objects(&config, chassis, &metrics);
+    let (own, client) = client(&config, chassis)?;
+    let objects = objects(&config, client, chassis, &metrics);
     let attendance = Attendance::default();
     chassis.register(|registry| registry.register_collector(Box::new(attendance.clone())));
     let followers = Followers::new(objects.clone(), chassis.clone(), metrics.clone());
@@ -153,10 +166,30 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         (metrics, attendance),
         shown.clone(),
     );
-    Ok(Distributor { shown, config })
+    Ok(Distributor { shown, own, config })
 }
 
-fn objects(config: &Config, chassis: &Chassis, metrics: &Metrics) -> Arc<Objects> {
+/// What transcoders are shown, and how they are asked by TLS.
+fn client(config: &Config, chassis: &Chassis) -> Result<(Option<Shown>, ClientConfig), StartError> {
+    let upstream = config.upstream.as_ref();
+    let own = upstream.and_then(|tls| tls.certificate.clone());
+    let own = own.map(Shown::new);
+    if let Some(own) = &own {
+        let keep = own.clone().keep(Process, chassis.shutdown().clone());
+        chassis.spawn_essential("upstream certificate", keep);
+    }
+    let roots = upstream.map_or_else(Roots::none, |tls| tls.roots.clone());
+    let client = tls::client_config(roots, own.clone())
+        .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;
+    Ok((own, client))
+}
+
+fn objects(
+    config: &Config,
+    client: ClientConfig,
+    chassis: &Chassis,
+    metrics: &Metrics,
+) -> Arc<Objects> {
     let cache = Cache::new(config.memory);
     Metrics::watch(chassis, &cache);
     let authorities = config
@@ -164,7 +197,11 @@ fn objects(config: &Config, chassis: &Chassis, metrics: &Metrics) -> Arc<Objects
         .iter()
         .map(|origin| origin.authority.clone())
         .collect();
-    let upstream = Upstream::new(authorities, &config.token);
+    let scheme = match config.upstream {
+        Some(_) => Scheme::HTTPS,
+        None => Scheme::HTTP,
+    };
+    let upstream = Upstream::new(authorities, &config.token, (scheme, client));
     let members = config
         .origins
         .iter()

@@ -1,4 +1,5 @@
-//! Asks an origin for an object over HTTP/1.1: kept-alive connections, the cluster's token, a deadline on everything.
+//! Asks an origin for an object over HTTP/1.1, by TLS where that is configured: kept-alive connections, the cluster's
+//! token, a deadline on everything.
 //!
 //! What an origin may say is narrow: a status, a length, an ETag and bytes as they are. All else it sends (CORS,
 //! cookies, its name) ends here.
@@ -9,15 +10,17 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
     header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG},
-    uri::InvalidUri,
+    uri::{InvalidUri, Scheme},
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use live::cluster::Token;
+use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use crate::{origin::Answer, route::Key};
@@ -42,7 +45,8 @@ const ETAG_MAX: usize = 128;
 /// The client side towards all origins.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    client: Client<HttpConnector, Empty<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    scheme: Scheme,
     /// By index in the configuration.
     authorities: Vec<String>,
     bearer: HeaderValue,
@@ -79,6 +83,11 @@ pub(crate) enum UpstreamError {
     /// Nothing came in time.
     #[error("it did not answer within {0:?}")]
     Late(Duration),
+    /// The two do not accept each other's certificates. The operator's fault.
+    #[error(
+        "TLS fails: {0}; see [upstream] in this box's configuration and [origin] in the origin's"
+    )]
+    Tls(String),
     /// No connection, or one that broke off.
     #[error("it cannot be reached: {0}")]
     Unreachable(String),
@@ -93,21 +102,31 @@ impl UpstreamError {
         match self {
             Self::Missing => Answer::Missing,
             Self::Refused | Self::Withheld => Answer::Refused,
-            Self::Unauthorized | Self::Unreachable(_) => Answer::Unreachable,
+            Self::Unauthorized | Self::Tls(_) | Self::Unreachable(_) => Answer::Unreachable,
             Self::Status(_) | Self::Late(_) | Self::Broken(_) => Answer::Failed,
         }
     }
 }
 
 impl Upstream {
-    /// Towards `authorities` (`host:port` each), with `token`.
-    pub(crate) fn new(authorities: Vec<String>, token: &Token) -> Self {
+    /// Towards `authorities` (`host:port` each), with `token`; in the clear or by TLS.
+    pub(crate) fn new(
+        authorities: Vec<String>,
+        token: &Token,
+        (scheme, tls): (Scheme, ClientConfig),
+    ) -> Self {
         let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT));
         connector.set_keepalive(Some(ALIVE_AFTER));
         connector.set_keepalive_interval(Some(ALIVE_EVERY));
         connector.set_keepalive_retries(Some(ALIVE_PROBES));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_AFTER)
@@ -121,6 +140,7 @@ impl Upstream {
         bearer.set_sensitive(true);
         Self {
             client,
+            scheme,
             authorities,
             bearer,
         }
@@ -165,12 +185,15 @@ impl Upstream {
             Err(error) if !error.is_connect() => self.client.request(request()?).await,
             sent => sent,
         };
-        sent.map_err(|error| UpstreamError::Unreachable(causes(&error)))
+        sent.map_err(|error| match tls_error(&error) {
+            Some(error) => UpstreamError::Tls(error.to_string()),
+            None => UpstreamError::Unreachable(causes(&error)),
+        })
     }
 
     fn request(&self, origin: usize, key: &Key) -> Result<Request<Empty<Bytes>>, InvalidUri> {
         let authority = self.authorities.get(origin).map_or("", String::as_str);
-        let uri: Uri = format!("http://{authority}{key}").parse()?;
+        let uri: Uri = format!("{}://{authority}{key}", self.scheme).parse()?;
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = uri;
         request
@@ -210,6 +233,22 @@ fn etag(headers: &HeaderMap) -> Option<HeaderValue> {
         .get(ETAG)
         .filter(|etag| etag.len() <= ETAG_MAX)
         .cloned()
+}
+
+/// What TLS says of an error that it has caused.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref() {
+            return Some(found);
+        }
+        // An error of the system's is transparent: what it holds is not among its causes.
+        next = match cause.downcast_ref::<std::io::Error>() {
+            Some(error) => error.get_ref().map(|held| held as _),
+            None => cause.source(),
+        };
+    }
+    None
 }
 
 /// An error with what it was caused by, in one line.

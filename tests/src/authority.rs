@@ -1,4 +1,4 @@
-//! A certificate authority for one run, and its one certificate, for `localhost`.
+//! A certificate authority for one run, and its one certificate, for `localhost`, as a server and as a client.
 
 use anyhow::Result;
 use rcgen::{
@@ -31,7 +31,10 @@ impl Authority {
 
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
         let mut params = CertificateParams::new(names)?;
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         params
             .distinguished_name
             .push(DnType::CommonName, "localhost");

@@ -39,6 +39,11 @@ pub struct Plan {
     pub hold: &'static str,
     /// Whether shows are recorded, in `{name}-recordings` of each transcoder.
     pub record: bool,
+    /// Whether distributor and transcoders talk by TLS and want each other's certificates. The distributor's lie in
+    /// `upstream.pem` and `upstream-key.pem`.
+    pub tls: bool,
+    /// More lines for the transcoders' configuration: whole sections.
+    pub transcoder_extra: &'static str,
 }
 
 impl Default for Plan {
@@ -52,6 +57,8 @@ impl Default for Plan {
             exam: false,
             hold: "5m",
             record: false,
+            tls: false,
+            transcoder_extra: "",
         }
     }
 }
@@ -68,6 +75,10 @@ pub(crate) struct Member {
 pub(crate) const SECRET: &str = "cluster-secret";
 pub(crate) const CERTIFICATE: &str = "certificate.pem";
 pub(crate) const KEY: &str = "key.pem";
+/// Name of the authority's certificate.
+pub(crate) const ROOT: &str = "authority.pem";
+/// What the distributor shows to transcoders, in [`Plan::tls`].
+pub(crate) const UPSTREAM: [&str; 2] = ["upstream.pem", "upstream-key.pem"];
 
 /// Sections that all three have: admin listener, and the cluster secret in `directory`.
 fn chassis(admin: u16, directory: &Path) -> String {
@@ -122,16 +133,23 @@ pub(crate) fn transcoder(plan: &Plan, directory: &Path, name: &str) -> String {
         }
         false => "[encoder]\norder = [\"x264\", \"openh264\"]\nexam = false\n\n".to_owned(),
     };
+    let [certificate, key, root] =
+        [CERTIFICATE, KEY, ROOT].map(|name| quote(&directory.join(name)));
+    let tls = match plan.tls {
+        true => format!("certificate = {certificate}\nkey = {key}\nclient_ca = {root}\n"),
+        false => String::new(),
+    };
     format!(
-        "[rtmp]\nlisten = \"127.0.0.1:{}\"\n\n[origin]\nlisten = \"127.0.0.1:{}\"\n\n\
+        "[rtmp]\nlisten = \"127.0.0.1:{}\"\n\n[origin]\nlisten = \"127.0.0.1:{}\"\n{tls}\n\
          [archive]\ndirectory = {}\nstop_at_free = \"64MiB\"\n\n\
-         [recording]\nrecord = {}\ndirectory = {}\nstop_at_free = \"64MiB\"\n\n{}{encoder}[ladder]\nrungs = [{}]\n",
+         [recording]\nrecord = {}\ndirectory = {}\nstop_at_free = \"64MiB\"\n\n{}{encoder}{}[ladder]\nrungs = [{}]\n",
         plan.ports.transcoder_rtmp,
         plan.ports.origin,
         quote(&directory.join(format!("{name}-archive"))),
         plan.record,
         quote(&directory.join(format!("{name}-recordings"))),
         chassis(plan.ports.transcoder_admin, directory),
+        plan.transcoder_extra,
         rungs.join(", "),
     )
 }
@@ -145,6 +163,12 @@ pub(crate) fn distributor(plan: &Plan, directory: &Path, members: &[Member]) -> 
         plan.ports.http,
         chassis(plan.ports.distributor_admin, directory),
     );
+    if plan.tls {
+        let [certificate, key] = UPSTREAM.map(|name| quote(&directory.join(name)));
+        let root = quote(&directory.join(ROOT));
+        let tls = format!("[upstream]\nca = {root}\ncertificate = {certificate}\nkey = {key}\n\n");
+        out.push_str(&tls);
+    }
     for member in members {
         section(
             &mut out,

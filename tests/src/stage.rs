@@ -6,11 +6,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     Authority, Clip, Daemon, Encoder, Plan, Program, RunDirectory, Stream, Viewer,
-    configuration::{self, CERTIFICATE, KEY, Member, SECRET},
+    configuration::{self, CERTIFICATE, KEY, Member, ROOT, SECRET, UPSTREAM},
 };
-
-/// Name of the authority's certificate in the run directory.
-const ROOT: &str = "authority.pem";
 
 /// Dropping it kills everything and, if a test is failing, shows the logs.
 #[derive(Debug)]
@@ -36,6 +33,9 @@ impl Stage {
         directory.write(ROOT, &authority.root)?;
         directory.write(CERTIFICATE, &authority.certificate)?;
         directory.write(KEY, &authority.key)?;
+        let [shown, own] = UPSTREAM;
+        directory.write(shown, &authority.certificate)?;
+        directory.write(own, &authority.key)?;
         directory.write(SECRET, secret()?)?;
         fs::create_dir(path.join("mux-state"))?;
 

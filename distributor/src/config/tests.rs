@@ -112,6 +112,32 @@ fn each_mistake_is_told_by_its_key() {
 }
 
 #[test]
+fn tls_towards_the_transcoders_is_whole_or_refused_by_its_key() {
+    let both = "certificate = \"/etc/footlight/certificate.pem\"\nkey = \"/etc/footlight/key.pem\"";
+    let ca = "ca = \"/etc/footlight/certificate.pem\"";
+    let section = |lines: &str| SAMPLE.replacen("[upstream]", &format!("[upstream]\n{lines}"), 1);
+    let (_, config) = resolve(&section(ca)).unwrap();
+    assert!(config.upstream.unwrap().certificate.is_none());
+    let (_, config) = resolve(&section(&format!("{ca}\n{both}"))).unwrap();
+    assert!(config.upstream.unwrap().certificate.is_some());
+    for (lines, expected) in [
+        (both, "upstream.ca: is missing"),
+        ("ca = \"/nowhere\"", "upstream.ca: /nowhere cannot be read"),
+        (
+            "ca = \"/etc/footlight/key.pem\"",
+            "upstream.ca: holds no PEM certificate",
+        ),
+        ("key = \"/nowhere\"", "upstream.certificate: is missing"),
+        (
+            "certificate = \"/nowhere\"\nkey = \"/etc/footlight/key.pem\"",
+            "upstream.certificate: /nowhere cannot be read",
+        ),
+    ] {
+        refused("[upstream]", &format!("[upstream]\n{lines}"), expected);
+    }
+}
+
+#[test]
 fn a_page_is_named_as_a_browser_names_it() {
     for good in [
         "https://venue.example",

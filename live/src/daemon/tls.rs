@@ -18,7 +18,7 @@ use prometheus_client::{
     metrics::gauge::ConstGauge,
 };
 use rustls::{
-    RootCertStore, ServerConfig, SupportedProtocolVersion,
+    ServerConfig, SupportedProtocolVersion,
     crypto::aws_lc_rs,
     server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::CertifiedKey,
@@ -33,6 +33,9 @@ use super::{
     config::{Problems, Sources},
 };
 
+pub use client::{Roots, client_config};
+
+mod client;
 mod expiry;
 
 /// How often the files are looked at: a renewal has weeks, an operator who waits for it a few seconds.
@@ -252,10 +255,7 @@ impl Authority {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
-            roots.add(certificate.ok()?).ok()?;
-        }
+        let roots = client::roots(text)?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
         verifier.build().ok().map(Self)

@@ -125,7 +125,7 @@ fn shake(authority: Option<Authority>) -> (Result<(), rustls::Error>, Result<(),
     let (chain, key) = made("origin.example");
     let shown = Shown::new(parse(&chain, &key).unwrap());
     let server = server_config_for(shown, &[], authority).unwrap();
-    let mut roots = RootCertStore::empty();
+    let mut roots = rustls::RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_slice(chain.as_bytes()).unwrap())
         .unwrap();
