@@ -45,7 +45,7 @@ impl Default for Allowance {
 }
 
 /// What of a ladder there was no room for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Cut {
     /// Nothing.
     #[default]

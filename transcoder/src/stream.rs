@@ -11,6 +11,7 @@ mod memory;
 mod message;
 mod offer;
 mod pictures;
+mod room;
 mod run;
 mod settings;
 mod slate;
@@ -284,6 +285,7 @@ impl Stream {
                     self.counts.stamps += u64::from(run.open != boundary);
                     return;
                 }
+                run.use_room(&boundary, room);
                 run.start_encoder(&mut self.generation, room, actions);
                 run.stamp(boundary, actions);
             }

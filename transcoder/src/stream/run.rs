@@ -7,12 +7,11 @@ use live::{MediaTime, Rendition, SessionId, playlist::DateRanges};
 
 use super::{Action, FeedError, Settings, encoded::Encoded, encoder::Encoder, sound::Sound};
 use crate::{
-    admission::{self, Allowance, Cut},
+    admission::{Allowance, Cut},
     archive::News,
     boundary::{Boundary, Recent, missed},
     codec::{SoundTrack, VideoCodec, VideoTrack},
     fmp4::{VIDEO_TIMESCALE, video_init},
-    ladder,
     pictures::Pictures,
     sample::Sample,
     track::{AudioTrack, Fed, RungTrack, SourceTrack},
@@ -52,6 +51,8 @@ pub(super) struct Run {
     pub(super) sound: Sound,
     /// What the box had no room for.
     pub(super) cut: Cut,
+    /// Segments since there has been room for more.
+    pub(super) roomy: u32,
     /// What the encoder is estimated to cost.
     pub(super) cost: u64,
     /// Decoding time of the newest video frame.
@@ -95,6 +96,7 @@ impl Run {
             pictures: Pictures::new(limits.length_ms),
             sound: Sound::default(),
             cut: Cut::Nothing,
+            roomy: 0,
             cost: 0,
             last_dts: None,
             distance: 0,
@@ -174,15 +176,11 @@ impl Run {
     pub(super) fn start_encoder(
         &mut self,
         generation: &mut u64,
-        (frame_rate, allowance): (Option<u64>, Allowance),
+        room: (Option<u64>, Allowance),
         actions: &mut Vec<Action>,
     ) {
         let Some(video) = self.next_video.take() else {
             return;
-        };
-        let source = admission::Source {
-            size: (video.width(), video.height()),
-            frame_rate: ladder::frame_rate(&video).or(frame_rate),
         };
         let parts = self.limits.parts;
         let mut track = self.source.take().unwrap_or_else(|| {
@@ -190,10 +188,8 @@ impl Run {
         });
         track.configure(video.clone());
         self.source = Some(track);
-        let wanted = ladder::plan(&video, source.frame_rate, &self.settings.ladder);
-        let (rungs, cut) = source.admit(wanted, allowance);
-        self.cut = cut;
-        self.cost = source.cost(&rungs);
+        let rungs;
+        (rungs, self.cut, self.cost) = self.admit(&video, room);
         for rung in &rungs {
             let known = self.rungs.remove(&rung.rendition);
             let mut encoded = known.unwrap_or_else(|| Encoded {

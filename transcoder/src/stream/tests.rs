@@ -16,6 +16,7 @@ mod hold;
 
 mod bad;
 mod changes;
+mod room;
 mod sound;
 mod timed;
 
