@@ -179,6 +179,7 @@ impl Stream {
                 }
             }
         }
+        self.offer_first();
         self.fit()
     }
 
@@ -330,6 +331,7 @@ impl Stream {
             return Ok(());
         };
         run.encoded(generation, event)?;
+        self.offer_first();
         self.fit()
     }
 

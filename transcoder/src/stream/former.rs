@@ -125,18 +125,16 @@ impl Stream {
         }
     }
 
-    /// The session whose playlist of `rendition` is served: the new one as soon as it has one, or has said what there
-    /// is.
+    /// The session whose playlist of `rendition` is served: all change to the new one together, when that has said what
+    /// there is. A player that was given one rendition of each would not know where they lie beside each other.
     pub(super) fn serving(&self, rendition: Rendition) -> Option<&Run> {
         if self.withdrawn {
             return None;
         }
-        let has = |run: &Run| run.window(rendition).is_some_and(Window::has_media);
         let run = self.run.as_ref()?;
-        let former = self.former.as_ref().filter(|f| f.until.is_none());
-        match former {
-            Some(former) if !has(run) && run.multivariant.is_none() => Some(&former.run),
-            Some(_) | None => Some(run),
-        }
+        let former = self.former.as_ref().map(|former| &former.run);
+        let has = |run: &&Run| run.window(rendition).is_some_and(Window::has_media);
+        let former = former.filter(|_| run.multivariant.is_none());
+        Some(former.filter(has).unwrap_or(run))
     }
 }

@@ -1,8 +1,8 @@
 //! [pure] When a stream's multivariant playlist appears, and what is in it.
 //!
-//! Players read it once, so it waits until it can be complete: for the proof that the source's keyframes are regular
-//! (two segments), and one segment more for what is encoded and slow to come up. What comes later is added then. Who
-//! comes in a hold is not offered silence alone: the slates are waited for.
+//! Players read it once, so it waits until it can be complete: until the source's first keyframes have proved regular or
+//! not, and until there is so much of every rendition that a player begins with media. It waits for no more than three
+//! segments; what comes later is added then. Who comes in a hold is not offered silence alone: the slates are waited for.
 
 use live::{Rendition, playlist::FrameRate};
 
@@ -13,8 +13,10 @@ use crate::{
     worker::SOUND_BITRATE_BPS,
 };
 
-/// Segments begun when the source has proved itself or failed to.
-const PROOF: u64 = 3;
+/// Segments begun when the source can have proved itself.
+const PROOF: u64 = 2;
+/// Segments begun when nothing is waited for any more.
+const PATIENCE: u64 = 4;
 /// Slates are made one after the other. Whoever has the first waits for the others for so many segments.
 const FIRST_SLATE_ALONE: usize = 8;
 /// Peak over average of an encoder whose buffer is one second: a two-second segment can hold three seconds' worth.
@@ -27,18 +29,18 @@ const I_FRAMES: (u64, u64) = (1, 4);
 const SOURCE_PEAK: (u64, u64) = (5, 4);
 
 impl Stream {
+    /// Writes the first multivariant playlist as soon as it can be complete.
+    pub(super) fn offer_first(&mut self) {
+        if self.run.as_ref().is_some_and(|r| r.multivariant.is_none()) {
+            self.offer();
+        }
+    }
+
     /// Writes the multivariant playlist anew.
     pub(super) fn offer(&mut self) {
         let (metadata, settings) = (self.metadata, self.settings.clone());
         let Some(run) = &mut self.run else { return };
-        let silent = run.sound.is_foreign()
-            && run
-                .audio
-                .as_ref()
-                .is_some_and(|audio| !audio.window().has_media());
-        let slow = silent || run.rungs.values().any(|r| !r.track.window().has_media());
-        let waiting = run.begun == PROOF && slow;
-        if run.begun < PROOF || waiting {
+        if run.multivariant.is_none() && !is_complete(run, metadata) {
             return;
         }
         let source_bps = metadata
@@ -84,6 +86,24 @@ fn awaits_slates(run: &Run, offers: &[Offer<'_>]) -> bool {
     run.open.held && run.video.is_some() && (offers.is_empty() || lacking)
 }
 
+/// Whether all is there that is to come, or nobody should wait for it.
+fn is_complete(run: &Run, metadata: Metadata) -> bool {
+    // What was announced and has not begun by then may never come.
+    let unannounced = |bps: Option<u64>| bps.is_none() || run.begun > PROOF;
+    let source = match &run.source {
+        Some(source) if source.admission().is_admitted() => source.window().can_be_joined(),
+        Some(source) => source.fault().is_some() || run.begun > PROOF,
+        None => unannounced(metadata.video_bps),
+    };
+    let sound = match &run.audio {
+        Some(sound) => sound.window().can_be_joined(),
+        None => unannounced(metadata.audio_bps),
+    };
+    let mut rungs = run.rungs.values();
+    let all = source && sound && rungs.all(|rung| rung.track.window().can_be_joined());
+    run.begun >= PATIENCE || (run.begun >= PROOF && all)
+}
+
 fn offers(run: &Run, metadata: Metadata, source_bps: u64) -> Vec<Offer<'_>> {
     let thousandths = metadata.frame_rate.or(run.frame_rate);
     let frame_rate = thousandths.map(FrameRate::from_thousandths);
@@ -103,7 +123,9 @@ fn offers(run: &Run, metadata: Metadata, source_bps: u64) -> Vec<Offer<'_>> {
     let rungs = run.rungs.iter().filter_map(|(rendition, rung)| {
         let codec = rung.codec.as_ref()?;
         let average_bps = u64::from(rung.plan.bitrate_bps);
-        rung.track.window().has_media().then(|| Offer {
+        // Some players give up on a playlist of nothing but gaps.
+        let has_been_whole = rung.track.window().peak_bps() > 0;
+        has_been_whole.then(|| Offer {
             rendition: *rendition,
             codec,
             frame_rate: match rung.plan.halved {

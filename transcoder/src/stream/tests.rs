@@ -341,23 +341,62 @@ fn sound_that_jumps_back_by_less_than_a_frame_never_overlaps() {
     }
 }
 
+/// What is on offer once the messages up to `index` were fed, if anything is.
+fn offered_at(
+    stage: &mut Stage,
+    messages: &mut std::vec::IntoIter<Message>,
+    index: usize,
+) -> Vec<String> {
+    let before = messages.len();
+    stage.feed(&messages.take(index).collect::<Vec<_>>());
+    assert_eq!(before - messages.len(), index);
+    let Some(text) = stage.stream.multivariant() else {
+        return Vec::new();
+    };
+    let playlist = Multivariant::parse(&text.whole()).unwrap();
+    playlist
+        .variants
+        .iter()
+        .map(|v| v.uri.to_string())
+        .collect()
+}
+
+const COMPLETE: [&str; 3] = ["240p/media.m3u8", "source/media.m3u8", "audio/media.m3u8"];
+
 #[test]
-fn the_multivariant_playlist_waits_until_it_can_be_complete() {
+fn the_multivariant_playlist_is_there_with_the_second_keyframe_and_complete() {
     let show = Show::default();
     let mut stage = Stage::new(settings());
     stage.feed(&show.headers());
     let messages = show.session(START_MS, None);
-    let (third, _) = stamps(&messages)[2];
-    stage.feed(&messages[..third]);
-    assert_eq!(stage.stream.multivariant(), None);
-    stage.feed(&messages[third..=third]);
-    let text = stage.stream.multivariant().unwrap();
-    let playlist = Multivariant::parse(&text.whole()).unwrap();
-    let uris: Vec<_> = playlist.variants.iter().map(|v| v.uri.as_str()).collect();
-    assert_eq!(
-        uris,
-        ["240p/media.m3u8", "source/media.m3u8", "audio/media.m3u8"]
-    );
+    let (second, _) = stamps(&messages)[1];
+    let mut messages = messages.into_iter();
+    assert!(offered_at(&mut stage, &mut messages, second + 1).is_empty());
+    // The rung's last pictures of the first segment come a few later.
+    assert_eq!(offered_at(&mut stage, &mut messages, 12), COMPLETE);
+    for rendition in ALL {
+        let playlist = playlist(&mut stage.stream, rendition).unwrap();
+        let media = playlist.segments.iter().filter(|segment| !segment.gap);
+        assert_eq!(media.count(), 1, "{rendition}");
+    }
+}
+
+#[test]
+fn the_multivariant_playlist_waits_for_a_rung_but_not_for_ever() {
+    let show = Show::default();
+    let messages = show.session(START_MS, None);
+    let places: Vec<usize> = stamps(&messages).iter().map(|(at, _)| *at).collect();
+    for back in [places[2] + 40, usize::MAX] {
+        let mut stage = Stage::new(settings());
+        stage.stuck = true;
+        stage.feed(&show.headers());
+        let mut messages = messages.clone().into_iter();
+        let until = places[3].min(back);
+        assert!(offered_at(&mut stage, &mut messages, until).is_empty());
+        stage.stuck = back > places[3];
+        let offered = offered_at(&mut stage, &mut messages, places[3] + 1 - until);
+        assert_eq!(offered, COMPLETE[usize::from(stage.stuck)..]);
+    }
 }
 
 #[test]

@@ -24,26 +24,29 @@ pub struct SourceTrack {
     overdue: bool,
 }
 
-/// Whether players may be offered the source.
+/// Whether players may be offered the source: once two keyframes have opened segments one after the other, each when it
+/// was due. Once admitted, always: an overdue keyframe later is a GAP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Admission {
-    whole: u8,
+    /// The newest closed segment began with a keyframe.
+    whole: bool,
+    admitted: bool,
 }
 
 impl Admission {
-    /// Segments in a row, each from keyframe to keyframe within TARGETDURATION, that prove the keyframes regular.
-    const PROOF: u8 = 2;
-
-    /// A segment closed. Once admitted, always: an overdue keyframe later is a GAP.
+    /// A segment closed.
     const fn closed(&mut self, whole: bool) {
-        if !self.is_admitted() {
-            self.whole = if whole { self.whole + 1 } else { 0 };
-        }
+        self.whole = whole;
+    }
+
+    /// The next one begins with a keyframe that was due.
+    const fn opened(&mut self) {
+        self.admitted |= self.whole;
     }
 
     /// Whether the proof is given.
     pub const fn is_admitted(self) -> bool {
-        self.whole >= Self::PROOF
+        self.admitted
     }
 }
 
@@ -89,6 +92,9 @@ impl SourceTrack {
                 sample.key = !codec.is_some_and(|codec| codec.lacks_idr(sample.bytes()));
                 if starting {
                     self.lacks_idr = !sample.key;
+                    if sample.key {
+                        self.admission.opened();
+                    }
                 }
             }
             self.picture.push(&sample);

@@ -2,7 +2,7 @@
 
 use live::{
     Msn, Object, PartIndex,
-    playlist::{RenditionReport, Uri},
+    playlist::{RenditionReport, Seconds, Uri},
 };
 
 use super::{Found, Text, Window, Written};
@@ -75,6 +75,19 @@ impl Window {
             last_parts: parts(last.map_or(0, |segment| segment.parts.len())),
             ended: self.playlist.end_list,
         }
+    }
+
+    /// Whether a player that begins PART-HOLD-BACK before the end begins with media and not in a gap, and one that takes
+    /// whole segments only has one.
+    pub fn can_be_joined(&self) -> bool {
+        let parts = self.playlist.open.iter().flat_map(|open| &open.parts);
+        let segments = self.playlist.segments.iter().rev();
+        let whole = segments.take_while(|segment| !segment.gap);
+        let whole: Seconds = whole.map(|segment| segment.duration).sum();
+        let there = whole.plus(parts.map(|part| part.duration).sum());
+        let control = self.playlist.server_control.as_ref();
+        whole > Seconds::default()
+            && control.is_some_and(|control| control.part_hold_back <= Some(there))
     }
 
     /// What is under a path of this rendition, its playlist aside.
