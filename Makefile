@@ -126,10 +126,10 @@ rehearse: deps build ## a show under the systemd units, on a systemd of its own 
 cable: deps build ## a publisher's cable is pulled: mux must notice within 8 s (as root)
 	@tests/cable/pull target/release
 
-bench: deps page ## beside nginx, nginx-rtmp, ffmpeg and others, about fifteen minutes; RESULT=file.json keeps the numbers
-	@$(call install,$(DEBIAN_BENCH))
+bench: deps page tests/browser/node_modules/.package-lock.json ## beside nginx, nginx-rtmp, ffmpeg and others, about fifteen minutes; RESULT=file.json keeps the numbers
+	@$(call install,$(DEBIAN_BENCH) chromium)
 	$(call say,building the daemons and the load)
-	@cargo build --release -p mux -p transcoder -p distributor -p bench
+	@cargo build --release -p mux -p transcoder -p distributor -p tests -p bench
 	@./target/release/bench $(if $(RESULT),--json $(RESULT))
 
 fuzz: ## every fuzz target for a minute (needs cargo-fuzz and a nightly toolchain)

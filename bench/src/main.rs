@@ -7,6 +7,7 @@
 )]
 
 mod fan_out;
+mod glass;
 mod https;
 mod ladder;
 mod server;
@@ -27,7 +28,7 @@ const HELP: &str = "Footlight beside nginx, nginx-rtmp and ffmpeg, in the same r
 usage: bench [--row NAME] [--rounds N] [--seconds N] [--json FILE]
 
   --row NAME     only this row: rtmp (players served), idle (memory of players), takeover, https, ladder (encoding),
-                 delay (of parts), reloads (held ones); all without
+                 delay (of parts), reloads (held ones), glass (from camera to screen in Chromium); all without
   --rounds N     interleaved rounds, the best of which counts (default 2)
   --seconds N    length of one measurement (default 5)
   --json FILE    keep the numbers as JSON too
@@ -112,12 +113,12 @@ impl Plan {
         }
         match plan.row.as_deref() {
             None
-            | Some("rtmp" | "idle" | "takeover" | "https" | "ladder" | "delay" | "reloads") => {
-                Ok(Order::Run(plan))
-            }
+            | Some(
+                "rtmp" | "idle" | "takeover" | "https" | "ladder" | "delay" | "reloads" | "glass",
+            ) => Ok(Order::Run(plan)),
             Some(other) => {
                 bail!(
-                    "there is no row '{other}'; rows are rtmp, idle, takeover, https, ladder, delay and reloads"
+                    "there is no row '{other}'; rows are rtmp, idle, takeover, https, ladder, delay, reloads and glass"
                 )
             }
         }
@@ -188,5 +189,8 @@ async fn run(plan: &Plan, dir: &Path) -> Result<Vec<table::Row>> {
         rows.extend(https::run(plan, dir).await?);
     }
     rows.extend(ladder::run(plan, dir).await?);
+    if plan.wants("glass") {
+        rows.extend(glass::run(plan)?);
+    }
     Ok(rows)
 }

@@ -5,23 +5,23 @@ import { COLUMNS, crc16, decode, ROWS } from './clock.mjs';
 /** Between two presented frames this long is a freeze a viewer notices, in ms. */
 export const FREEZE_MS = 500;
 
+/** To be put before code that runs in a page: `clockReader(video)` there makes a function that reads the clock, or null. */
+export const READER = `const COLUMNS=${COLUMNS}, ROWS=${ROWS}, HEAD=0b10100101, TAIL=0b01011010; ${crc16} ${decode} ${clockReader}`;
+
 /** Watches `video` for `seconds` of presented frames, inside the page, and reads the clock of one in `every`. Resolves to raw samples. */
 export async function collect(page, seconds, every = 6) {
-  const reader = `const COLUMNS=${COLUMNS}, ROWS=${ROWS}, HEAD=0b10100101, TAIL=0b01011010; ${crc16} ${decode}`;
-  return page.evaluate(`(async () => { ${reader}; return (${watchFrames})(${seconds}, ${every}); })()`);
+  return page.evaluate(`(async () => { ${READER}; return (${watchFrames})(${seconds}, ${every}); })()`);
 }
 
-// Runs in the page.
+// The two below run in the page.
 /* global document, performance, COLUMNS, ROWS, decode */
-async function watchFrames(seconds, every) {
-  const video = document.getElementById('video');
+function clockReader(video) {
   const canvas = document.createElement('canvas');
   const CELL = 8;
   canvas.width = COLUMNS * CELL;
   canvas.height = ROWS * CELL;
   const context = canvas.getContext('2d', { willReadFrequently: true });
-
-  function read() {
+  return () => {
     const cell = video.videoWidth / COLUMNS;
     context.drawImage(video, 0, 0, video.videoWidth, cell * ROWS, 0, 0, canvas.width, canvas.height);
     const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
@@ -31,8 +31,12 @@ async function watchFrames(seconds, every) {
       const y = Math.floor(index / COLUMNS) * CELL + CELL / 2;
       return at(x, y) + at(x - 1, y - 1) > 255;
     }));
-  }
+  };
+}
 
+async function watchFrames(seconds, every) {
+  const video = document.getElementById('video');
+  const read = clockReader(video);
   const frames = [];
   const start = performance.now();
   await new Promise((resolve) => {

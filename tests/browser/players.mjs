@@ -7,34 +7,15 @@
 // The show's clock has to be that of `clock_source ... steady`. Standard output is one JSON object a line:
 // {"event":"report", "player", ...} for each, or {"event":"failed", "player", "reason"}, with exit code 1.
 
-import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:https';
 import { chromium } from 'playwright-core';
 import { witness } from './checks.mjs';
+import { FLAGS, LIBRARIES, serveLibraries } from './libraries.mjs';
 import { collect, exactness, summarize } from './measure.mjs';
-
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--autoplay-policy=no-user-gesture-required', '--ignore-certificate-errors'];
-const LIBRARIES = { 'hls.js': 'hls.js/dist/hls.min.js', shaka: 'shaka-player/dist/shaka-player.compiled.js' };
 
 const plan = { seconds: 20, every: 3, deadline: 90, ...JSON.parse(process.argv[2]) };
 
 function tell(event, fields) {
   process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
-}
-
-/** A page with nothing but a player, from an origin of its own. */
-async function serve() {
-  const files = { '/': '<!doctype html><meta charset="utf-8"><title>player</title><link rel="icon" href="data:,"><video id="video" muted playsinline></video>' };
-  for (const [name, path] of Object.entries(LIBRARIES)) {
-    files[`/${name}`] = await readFile(new URL(`node_modules/${path}`, import.meta.url), 'utf8');
-  }
-  const server = createServer({ cert: await readFile(plan.certificate), key: await readFile(plan.key) }, (request, response) => {
-    const body = files[request.url];
-    response.writeHead(body === undefined ? 404 : 200, { 'Content-Type': request.url === '/' ? 'text/html' : 'text/javascript' });
-    response.end(body ?? '');
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
 }
 
 // The two below run in the page. Each resolves when the player plays, and leaves `window.change()` behind, which forces
@@ -99,8 +80,7 @@ async function watch(page, player, origin) {
 }
 
 async function main() {
-  const server = await serve();
-  const origin = `https://localhost:${server.address().port}`;
+  const { origin, close } = await serveLibraries(plan);
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
   for (const player of Object.keys(LIBRARIES)) {
     const page = await browser.newPage({ viewport: { width: 640, height: 360 }, ignoreHTTPSErrors: true });
@@ -117,8 +97,7 @@ async function main() {
     await page.close();
   }
   await browser.close();
-  server.closeAllConnections();
-  server.close();
+  close();
 }
 
 await main();

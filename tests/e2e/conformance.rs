@@ -15,9 +15,9 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use live::{Msn, playlist::check::Rule};
 use serde_json::{Value, json};
-use tests::{Plan, Recording, STAGE, Stage, frame_times, program};
+use tests::{Browser, Camera, Plan, Recording, STAGE, Stage, frame_times, program};
 
-use crate::{browser::Camera, media, multivariant, start};
+use crate::{media, multivariant, start};
 
 /// Segments that are recorded of each rendition.
 const WATCHED: u64 = 6;
@@ -37,7 +37,7 @@ const HEIGHTS: [u64; 2] = [480, 720];
 
 /// A show whose pictures carry their own time.
 fn show(stage: &Stage) -> Result<Camera> {
-    Camera::with_clock(&stage.publish_url(STAGE)?, &["steady"])
+    Camera::publish(&stage.publish_url(STAGE)?, &["steady"])
 }
 
 const RENDITIONS: [&str; 3] = ["source", "480p", "audio"];
@@ -185,7 +185,7 @@ fn strict_reader(
         }
     }
     let output = Command::new("node")
-        .arg(browser_folder()?.join("strict.mjs"))
+        .arg(Browser::scripts()?.join("strict.mjs"))
         .arg(&folder)
         .stdin(Stdio::null())
         .output()
@@ -328,7 +328,7 @@ fn players_that_change_level_show_every_picture_where_its_time_says() -> Result<
         "key": files.join("key.pem"),
     });
     let output = Command::new("node")
-        .arg(browser_folder()?.join("players.mjs"))
+        .arg(Browser::scripts()?.join("players.mjs"))
         .arg(plan.to_string())
         .stdin(Stdio::null())
         .output()
@@ -401,15 +401,6 @@ fn check_exact(report: &Value) -> Result<()> {
         ensure!(fatal == &json!([]), "{report:#}");
     }
     Ok(())
-}
-
-fn browser_folder() -> Result<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
-    ensure!(
-        folder.join("node_modules").is_dir(),
-        "the browser's driver is not installed: cd tests/browser && npm ci"
-    );
-    Ok(folder)
 }
 
 /// A part of the report.

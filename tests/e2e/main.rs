@@ -17,6 +17,7 @@ mod hostile;
 mod mutual_tls;
 mod obs;
 mod onebox;
+mod patience;
 mod pictures;
 mod reconnect;
 mod recorded;
@@ -30,6 +31,7 @@ mod show;
 mod slate;
 mod upgrade;
 mod upgrade_twin;
+mod viewers;
 mod watch;
 
 use anyhow::{Context, Result};

@@ -15,7 +15,7 @@ use rtmp::{MessageKind, client::Purpose};
 use serde_json::{Value, json};
 use tests::{Entrance, Peer, Plan, Program, STAGE};
 
-use crate::browser::{Browser, check_played, check_quiet};
+use crate::browser::{check_played, check_quiet, watch_page};
 
 /// What the viewer watches, in seconds of the show.
 const WATCHED_S: u32 = 30;
@@ -23,7 +23,7 @@ const WATCHED_S: u32 = 30;
 #[test]
 fn obs_publishes_and_the_page_plays_it() -> Result<()> {
     let mut stage = crate::start(Plan::default());
-    let mut browser = Browser::open(
+    let mut browser = watch_page(
         &stage,
         json!({ "seconds": WATCHED_S, "before": true, "checks": false, "own": true, "size": [390, 844] }),
     )?;

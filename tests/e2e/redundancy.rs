@@ -1,4 +1,5 @@
-//! Two transcoders that are fed from the start are one: every object they serve is the same to the byte.
+//! Two transcoders that are fed from the start are one: every object they serve is the same to the byte, through a hold
+//! with its slate.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -9,13 +10,19 @@ use live::{
     placement::{Member, ranks},
     playlist::{MediaPlaylist, Multivariant, check},
 };
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tests::{Clip, Picture, Plan, Recording, STAGE, Stage, http_get};
+use tests::{Clip, Encoder, Picture, Plan, Recording, STAGE, Stage, http_get};
 
 use crate::{assert_none, media, multivariant, start};
 
-/// Segments that are compared.
+/// Segments that are compared before a hold.
 const COMPARED: usize = 5;
+/// Segments of the hold.
+const HELD: u64 = 2;
+const RENDITIONS: [&str; 3] = ["source", "240p", "audio"];
+/// What stands for a segment without media.
+const GAP: &str = "EXT-X-GAP";
 
 /// An origin as a distributor sees it.
 struct Origin {
@@ -35,10 +42,15 @@ impl Origin {
         let playlist = MediaPlaylist::parse(&self.fetch(&media(STAGE, rendition))?)?;
         let mut all = BTreeMap::new();
         for (msn, segment) in playlist.numbered() {
-            if segment.gap || !(from..to).contains(&msn) {
+            if !(from..to).contains(&msn) {
                 continue;
             }
             let mut hashes = Hashes::new();
+            if segment.gap {
+                hashes.insert(GAP.to_owned(), String::new());
+                all.insert(msn, hashes);
+                continue;
+            }
             let parts = segment.parts.iter().map(|part| &part.uri);
             for uri in parts.chain([&segment.uri]).chain(&segment.head.map) {
                 let path = format!("/live/{}/{rendition}/{uri}", STAGE.name);
@@ -61,7 +73,7 @@ type Hashes = BTreeMap<String, String>;
 fn shared(a: &BTreeMap<Msn, Hashes>, b: &BTreeMap<Msn, Hashes>, from: Msn, to: Msn) -> usize {
     let both = (from.0..to.0)
         .map(Msn)
-        .take_while(|msn| a.contains_key(msn) && b.contains_key(msn));
+        .take_while(|msn| !a[msn].contains_key(GAP) && !b[msn].contains_key(GAP));
     let both = both.count();
     if both == COMPARED {
         both
@@ -100,41 +112,90 @@ async fn two_transcoders_write_the_same_bytes() -> Result<()> {
         "an origin answers nobody without the cluster's token"
     );
 
-    // Follow one rendition on both until enough segments are complete on both.
+    // Follow all renditions on both until enough segments are complete on both.
     let playlist = MediaPlaylist::parse(&a.fetch(&media(STAGE, "source"))?)?;
     let mut with_media = playlist.numbered().filter(|(_, segment)| !segment.gap);
     let (first, _) = with_media.next().context("no segment")?;
     let end = Msn(first.0 + COMPARED as u64);
-    for origin in [a, b] {
-        for rendition in ["source", "240p", "audio"] {
-            for msn in first.0..end.0 {
-                origin.fetch(&format!("{}?_HLS_msn={msn}", media(STAGE, rendition)))?;
+    let follow = |from: Msn, to: Msn| -> Result<()> {
+        for path in RENDITIONS.map(|rendition| media(STAGE, rendition)) {
+            for (origin, msn) in [a, b]
+                .into_iter()
+                .flat_map(|o| (from.0..to.0).map(move |n| (o, n)))
+            {
+                origin.fetch(&format!("{path}?_HLS_msn={msn}"))?;
             }
         }
-    }
-    drop(encoder);
-
+        Ok(())
+    };
+    follow(first, end)?;
     let [one, other] = [a, b].map(|origin| origin.fetch("/live/stage/index.m3u8"));
     let one = Multivariant::parse(&one?)?;
     assert_eq!(one, Multivariant::parse(&other?)?);
+
+    let (held, back) = hold(&stage, encoder)?;
+    let last = Msn(back.0 + 2);
+    follow(end, last)?;
     for (rendition, least) in [("source", COMPARED), ("audio", COMPARED), ("240p", 2)] {
-        let of_a = a.hashes(rendition, first, end)?;
-        let of_b = b.hashes(rendition, first, end)?;
+        let of_a = a.hashes(rendition, first, last)?;
+        let of_b = b.hashes(rendition, first, last)?;
         let shared = shared(&of_a, &of_b, first, end);
         assert!(shared >= least, "{rendition}: {of_a:#?} {of_b:#?}");
-        for (one, other) in of_a.values().zip(of_b.values()).take(shared) {
-            // Parts leave the playlist after a while; whole segments are in both.
-            let compared: Vec<_> = one
-                .keys()
-                .filter(|path| other.contains_key(*path))
-                .collect();
-            assert!(compared.len() >= 2, "{one:#?} {other:#?}");
-            for path in compared {
-                assert_eq!(one[path], other[path], "{path}");
-            }
+        let slate = !of_a[&Msn(held.0 + 1)].contains_key(GAP);
+        assert_eq!(slate, rendition != "source", "{rendition}: {of_a:#?}");
+        let from_the_start = (first.0..first.0 + shared as u64).map(Msn);
+        let in_the_hold = (held.0..back.0).map(Msn);
+        // What is encoded after a hold has been through the same as what was before it.
+        let after = (back.0..last.0).map(Msn).filter(|_| rendition != "240p");
+        for msn in from_the_start.chain(in_the_hold).chain(after) {
+            assert_same(rendition, &of_a[&msn], &of_b[&msn]);
         }
     }
     stage.check_unharmed().context("after the comparison")
+}
+
+/// Nobody publishes for some segments, then somebody does: the first held segment, and the first that is not.
+fn hold(stage: &Stage, encoder: Encoder) -> Result<(Msn, Msn)> {
+    let msn = |status: &Value| status["streams"]["stage"]["msn"].as_u64();
+    let slate = |status: &Value| {
+        let all = status["streams"]["stage"]["renditions"].as_array();
+        all.is_some_and(|all| all.iter().any(|one| one["slate"] == true))
+    };
+    for transcoder in &stage.transcoders {
+        transcoder.admin()?.wait_until(slate)?;
+    }
+    drop(encoder);
+    let status = stage.transcoders[0].admin()?;
+    let held = status.wait_until(|status| status["streams"]["stage"]["held"] == true)?;
+    let held = msn(&held).context("a number")?;
+    status.wait_until(|status| msn(status) >= Some(held + HELD))?;
+    let encoder = stage.publish(STAGE, &Clip::of(Picture::Small)?)?;
+    let back = status.wait_until(|status| status["streams"]["stage"]["held"] == false)?;
+    let back = msn(&back).context("a number")?;
+    status.wait_until(|status| msn(status) >= Some(back + 2))?;
+    drop(encoder);
+    Ok((Msn(held), Msn(back)))
+}
+
+fn assert_same(rendition: &str, one: &Hashes, other: &Hashes) {
+    // Parts leave the playlist after a while; whole segments are in both.
+    let compared: Vec<_> = one
+        .keys()
+        .filter(|path| other.contains_key(*path))
+        .collect();
+    let gaps = one.contains_key(GAP);
+    assert!(
+        gaps || compared.len() >= 2,
+        "{rendition}: {one:#?} {other:#?}"
+    );
+    assert_eq!(
+        gaps,
+        other.contains_key(GAP),
+        "{rendition}: {one:#?} {other:#?}"
+    );
+    for path in compared {
+        assert_eq!(one[path], other[path], "{path}");
+    }
 }
 
 #[tokio::test]

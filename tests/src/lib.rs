@@ -5,6 +5,8 @@
 
 mod admin;
 mod authority;
+mod browser;
+mod camera;
 mod clip;
 mod configuration;
 mod daemon;
@@ -27,6 +29,8 @@ mod viewer;
 
 pub use admin::{Admin, http, http_get};
 pub use authority::Authority;
+pub use browser::Browser;
+pub use camera::Camera;
 pub use clip::{Clip, Picture};
 pub use configuration::{Plan, STAGE, Stream};
 pub use daemon::{Daemon, Program, program};

@@ -93,17 +93,30 @@ impl Stage {
             .get_mut(index)
             .context("no such transcoder")?;
         let addresses = [daemon.listener("rtmp")?, daemon.listener("origin")?];
-        daemon.kill()?;
         let name = format!("transcoder-{}", index + 1);
-        let path = self.directory.path();
-        let mut config = fs::read_to_string(path.join(format!("{name}.toml")))?;
-        for address in addresses {
-            let here = format!("\"{address}\"");
-            config = config.replacen("\"127.0.0.1:0\"", &here, 1);
-        }
-        let config = self.directory.write(&format!("{name}.toml"), config)?;
-        *daemon = Daemon::start(Program::Transcoder, &format!("{name}-again"), &config, path)?;
-        daemon.wait_until_ready()
+        again(
+            daemon,
+            Program::Transcoder,
+            &name,
+            &addresses,
+            &self.directory,
+        )
+    }
+
+    /// Kills mux, and starts it again where it was, without anything that it knew but its configuration.
+    pub fn restart_mux_anew(&mut self) -> Result<()> {
+        let address = self.mux.listener("rtmp")?;
+        self.mux.kill()?;
+        let state = self.directory.path().join("mux-state");
+        fs::remove_dir_all(&state)?;
+        fs::create_dir(&state)?;
+        again(
+            &mut self.mux,
+            Program::Mux,
+            "mux",
+            &[address],
+            &self.directory,
+        )
     }
 
     /// Where a stream is published to: `rtmp://127.0.0.1:1935/live/stage-dev`.
@@ -162,6 +175,26 @@ impl Stage {
         self.transcoders.iter_mut().try_for_each(Daemon::stop)?;
         self.distributor.stop()
     }
+}
+
+/// Kills a daemon whose first listeners were given free ports, and starts it again at the same ones.
+fn again(
+    daemon: &mut Daemon,
+    program: Program,
+    name: &str,
+    addresses: &[SocketAddr],
+    directory: &RunDirectory,
+) -> Result<()> {
+    daemon.kill()?;
+    let path = directory.path();
+    let mut config = fs::read_to_string(path.join(format!("{name}.toml")))?;
+    for address in addresses {
+        let here = format!("\"{address}\"");
+        config = config.replacen("\"127.0.0.1:0\"", &here, 1);
+    }
+    let config = directory.write(&format!("{name}.toml"), config)?;
+    *daemon = Daemon::start(program, &format!("{name}-again"), &config, path)?;
+    daemon.wait_until_ready()
 }
 
 /// What `openssl rand -hex 32` would say.

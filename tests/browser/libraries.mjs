@@ -1,0 +1,28 @@
+// A page with nothing but a player library, from an origin of its own, and how Chromium is started for it.
+
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+
+export const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--autoplay-policy=no-user-gesture-required', '--ignore-certificate-errors'];
+export const LIBRARIES = { 'hls.js': 'hls.js/dist/hls.min.js', shaka: 'shaka-player/dist/shaka-player.compiled.js' };
+
+/** Serves the page at `/` and each library under its name. Resolves to `{ origin, close }`. */
+export async function serveLibraries({ certificate, key }) {
+  const files = { '/': '<!doctype html><meta charset="utf-8"><title>player</title><link rel="icon" href="data:,"><video id="video" muted playsinline></video>' };
+  for (const [name, path] of Object.entries(LIBRARIES)) {
+    files[`/${name}`] = await readFile(new URL(`node_modules/${path}`, import.meta.url), 'utf8');
+  }
+  const server = createServer({ cert: await readFile(certificate), key: await readFile(key) }, (request, response) => {
+    const body = files[request.url];
+    response.writeHead(body === undefined ? 404 : 200, { 'Content-Type': request.url === '/' ? 'text/html' : 'text/javascript' });
+    response.end(body ?? '');
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `https://localhost:${server.address().port}`,
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

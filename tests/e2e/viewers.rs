@@ -1,0 +1,24 @@
+//! Players in Chromium that are left alone with a show to which something happens.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use tests::{Browser, Camera, Plan, STAGE};
+
+use crate::start;
+
+#[test]
+fn hls_js_gets_over_a_mux_that_was_killed_and_knows_of_no_show() -> Result<()> {
+    let mut stage = start(Plan::default());
+    let mut viewer = Browser::follow(&stage, "hls.js")?;
+    viewer.wait_for("waiting")?;
+    let camera = Camera::publish(&stage.publish_url(STAGE)?, &["steady"])?;
+    viewer.wait_for("clock")?;
+    stage.restart_mux_anew()?;
+    drop(camera);
+    viewer.order("fresh")?;
+    let _camera = Camera::publish(&stage.publish_url(STAGE)?, &["steady"])?;
+    viewer.wait_for("fresh")?;
+    let report = viewer.report()?;
+    ensure!(report["fatal"] == json!([]), "{report:#}");
+    stage.check_unharmed()
+}
