@@ -58,9 +58,10 @@ impl Object {
             Self::Multivariant
             | Self::Media(_)
             | Self::IFrames(_)
-            | Self::Show(_, ShowObject::Multivariant | ShowObject::Media(_)) => {
-                "application/vnd.apple.mpegurl"
-            }
+            | Self::Show(
+                _,
+                ShowObject::Multivariant | ShowObject::Media(_) | ShowObject::IFrames(_),
+            ) => "application/vnd.apple.mpegurl",
             Self::Init(Rendition::Audio, _)
             | Self::Segment(Rendition::Audio, _)
             | Self::Part(Rendition::Audio, ..)
@@ -87,7 +88,10 @@ impl Object {
                 | Self::Media(_)
                 | Self::IFrames(_)
                 | Self::Storyboard
-                | Self::Show(_, ShowObject::Multivariant | ShowObject::Media(_))
+                | Self::Show(
+                    _,
+                    ShowObject::Multivariant | ShowObject::Media(_) | ShowObject::IFrames(_)
+                )
         )
     }
 
@@ -99,9 +103,13 @@ impl Object {
             | Self::IFrames(_)
             | Self::Poster
             | Self::Storyboard
-            | Self::Show(_, ShowObject::Multivariant | ShowObject::Media(_) | ShowObject::File) => {
-                false
-            }
+            | Self::Show(
+                _,
+                ShowObject::Multivariant
+                | ShowObject::Media(_)
+                | ShowObject::IFrames(_)
+                | ShowObject::File,
+            ) => false,
             Self::Init(..)
             | Self::Segment(..)
             | Self::Part(..)

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use live::playlist::{MediaPlaylist, check};
 use serde_json::Value;
-use tests::{Clip, Daemon, Picture, Plan, Recording, STAGE, decode};
+use tests::{Clip, Daemon, Encoder, Picture, Plan, Recording, STAGE, Stage, Viewer, decode};
 
 use crate::{assert_none, media, multivariant, start};
 
@@ -11,16 +11,21 @@ const RUNG: &str = "240p";
 /// Segments that are followed: two failures, and whole segments before, between and after.
 const WATCHED: u64 = 12;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_encoder_that_fails_twice_is_replaced_and_costs_a_segment_each_time() -> Result<()> {
-    let mut stage = start(Plan {
+/// A show with one rung that viewers are offered.
+async fn show() -> Result<(Stage, Encoder, Viewer)> {
+    let stage = start(Plan {
         rungs: vec![(240, "400k")],
         ..Plan::default()
     });
-    let _encoder = stage.publish(STAGE, &Clip::of(Picture::Small)?)?;
+    let encoder = stage.publish(STAGE, &Clip::of(Picture::Small)?)?;
     let viewer = stage.viewer().await?;
     multivariant(&viewer, STAGE, &["source", RUNG, "audio"]).await?;
+    Ok((stage, encoder, viewer))
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_encoder_that_fails_twice_is_replaced_and_costs_a_segment_each_time() -> Result<()> {
+    let (mut stage, _encoder, viewer) = show().await?;
     let follow = |rendition| {
         let (viewer, path) = (viewer.clone(), media(STAGE, rendition));
         tokio::spawn(async move { Recording::follow(&viewer, &path, WATCHED).await })
@@ -73,13 +78,7 @@ async fn an_encoder_that_fails_twice_is_replaced_and_costs_a_segment_each_time()
 
 #[tokio::test]
 async fn an_encoder_that_hangs_is_replaced_and_source_and_sound_go_on() -> Result<()> {
-    let mut stage = start(Plan {
-        rungs: vec![(240, "400k")],
-        ..Plan::default()
-    });
-    let _encoder = stage.publish(STAGE, &Clip::of(Picture::Small)?)?;
-    let viewer = stage.viewer().await?;
-    multivariant(&viewer, STAGE, &["source", RUNG, "audio"]).await?;
+    let (mut stage, _encoder, _viewer) = show().await?;
     let transcoder = stage.transcoders.first().context("one transcoder")?;
     let admin = transcoder.admin()?;
     let rendition = |status: &Value, name: &str, key: &str| {

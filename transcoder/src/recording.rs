@@ -46,6 +46,7 @@ mod films;
 mod guard;
 mod journal;
 mod keep;
+mod pictures;
 mod shelf;
 mod state;
 mod taking;

@@ -11,23 +11,24 @@ use std::{
 
 use live::StreamName;
 use tokio::sync::{Semaphore, watch};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 mod encoding;
 mod lines;
+mod publisher;
 mod slate;
 mod sound;
 mod staying;
 
 pub use lines::Place;
 use lines::{Lines, Served};
+pub use publisher::{PublishError, Publisher};
 
 use crate::{
     admission::Capacity,
     archive::{Archive, News},
     encoder::Encoders,
     fault::Faults,
-    feed::{self, ReadError},
     recording::{Recorder, Tape},
     stream::{FeedError, Message, Outcome, SettingsByName, Stream, StreamStatus, Wanted},
     worker::{Encoder, Feed, FeedError as EncoderFull},
@@ -96,17 +97,6 @@ pub struct Counts {
     pub encoder: Option<Encoder>,
     /// Publishers so far.
     pub publishers: u64,
-}
-
-/// Why a stream takes no more from its publisher.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PublishError {
-    /// Another connection publishes it now.
-    #[error("a newer connection publishes the stream")]
-    Replaced,
-    /// It does not fit its memory.
-    #[error(transparent)]
-    Stream(FeedError),
 }
 
 impl Store {
@@ -214,58 +204,6 @@ impl Store {
     pub fn all(&self) -> Vec<Arc<Published>> {
         lock(&self.streams).values().cloned().collect()
     }
-}
-
-/// The right to feed a stream, until a newer one is given.
-#[derive(Debug, Clone)]
-pub struct Publisher {
-    id: u64,
-    published: Arc<Published>,
-}
-
-impl Publisher {
-    /// The stream's name.
-    pub fn name(&self) -> &StreamName {
-        &self.published.name
-    }
-
-    fn is_newest(&self) -> bool {
-        *self.published.publisher.borrow() == self.id
-    }
-
-    /// Returns once a newer publisher has come.
-    pub async fn replaced(&self) {
-        let mut newest = self.published.publisher.subscribe();
-        // The sender lives as long as `self`.
-        let _closed = newest.wait_for(|newest| *newest != self.id).await;
-    }
-
-    /// One message.
-    pub fn feed(&self, message: &rtmp::Message) -> Result<(), PublishError> {
-        let mut live = lock(&self.published.live);
-        if !self.is_newest() {
-            return Err(PublishError::Replaced);
-        }
-        let name = &self.published.name;
-        if let Some(fault) = live.faults.message(message) {
-            info!(stream = %name, "{fault}");
-        }
-        let outcome = match feed::read(message) {
-            Ok(Some(message)) => self.published.feed(&mut live, message),
-            Ok(None) => Ok(()),
-            Err(error) => {
-                live.counts.unreadable += 1;
-                report_unreadable(&error);
-                Ok(())
-            }
-        };
-        unlock(live);
-        outcome
-    }
-}
-
-fn report_unreadable(error: &ReadError) {
-    debug!(%error, "a message cannot be read");
 }
 
 impl Published {

@@ -14,6 +14,8 @@ pub enum ShowObject {
     Multivariant,
     /// `{rendition}/media.m3u8`, a media playlist.
     Media(Rendition),
+    /// `{rendition}/iframes.m3u8`, an I-frame playlist (EXT-X-I-FRAMES-ONLY), once the show is over.
+    IFrames(Rendition),
     /// `{rendition}/init-{hash}.mp4`, a media initialization section. Immutable.
     Init(Rendition, InitHash),
     /// `{rendition}/{msn}.m4s`, a media segment. Immutable.
@@ -27,7 +29,7 @@ impl ShowObject {
     pub const fn rendition(self) -> Option<Rendition> {
         match self {
             Self::Multivariant | Self::File => None,
-            Self::Media(r) | Self::Init(r, _) | Self::Segment(r, _) => Some(r),
+            Self::Media(r) | Self::IFrames(r) | Self::Init(r, _) | Self::Segment(r, _) => Some(r),
         }
     }
 }
@@ -38,6 +40,7 @@ impl fmt::Display for ShowObject {
         match self {
             Self::Multivariant => f.write_str("index.m3u8"),
             Self::Media(rendition) => write!(f, "{rendition}/media.m3u8"),
+            Self::IFrames(rendition) => write!(f, "{rendition}/iframes.m3u8"),
             Self::Init(rendition, hash) => write!(f, "{rendition}/init-{hash}.mp4"),
             Self::Segment(rendition, msn) => write!(f, "{rendition}/{msn}.m4s"),
             Self::File => f.write_str("show.mp4"),
@@ -63,6 +66,9 @@ fn parse(text: &str) -> Option<ShowObject> {
     let rendition: Rendition = rendition.parse().ok()?;
     if file == "media.m3u8" {
         return Some(ShowObject::Media(rendition));
+    }
+    if file == "iframes.m3u8" {
+        return Some(ShowObject::IFrames(rendition));
     }
     if let Some(hash) = file
         .strip_prefix("init-")

@@ -27,7 +27,8 @@ fn object() -> impl Strategy<Value = Object> {
             10 => show(ShowObject::Media(rendition)),
             11 => show(ShowObject::Init(rendition, InitHash(n))),
             12 => show(ShowObject::Segment(rendition, Msn(n))),
-            _ => show(ShowObject::File),
+            13 => show(ShowObject::File),
+            _ => show(ShowObject::IFrames(rendition)),
         }
     })
 }
@@ -71,6 +72,7 @@ fn the_grammar_of_the_design() {
         "/live/stage/storyboard-17.jpg",
         "/live/stage/vod/1795000000123/index.m3u8",
         "/live/stage/vod/1795000000123/source/media.m3u8",
+        "/live/stage/vod/1795000000123/480p/iframes.m3u8",
         "/live/stage/vod/1795000000123/source/1795000000.m4s",
         "/live/stage/vod/1795000000123/show.mp4",
     ] {

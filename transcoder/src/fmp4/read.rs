@@ -6,6 +6,11 @@ use bytes::Bytes;
 
 use super::{Entry, MediaKind};
 
+/// Flags of a table of samples with all that a picture has.
+const VIDEO_COLUMNS: u32 = 0xf01;
+/// Flag of a sample that is no key.
+const NON_SYNC: u32 = 0x0001_0000;
+
 /// The file is damaged, or none of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the file is damaged: {0}")]
@@ -82,6 +87,45 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// How many bytes at a segment's start decode its first picture, if that is a key. `head` is the segment as far as the
+/// media of its first fragment begin, or further.
+pub fn first_picture(head: &Bytes) -> Option<u64> {
+    const MDAT_HEAD: usize = 8;
+    let mut rest = head.clone();
+    let mut moof = None;
+    while let Some((size, kind)) = rest
+        .split_first_chunk::<4>()
+        .and_then(|(size, rest)| Some((*size, *rest.first_chunk::<4>()?)))
+    {
+        if kind == *b"mdat" {
+            let before = head.len().checked_sub(rest.len())?.checked_add(MDAT_HEAD)?;
+            let picture = key_at_start(&moof?).ok()??;
+            return u64::try_from(before).ok()?.checked_add(picture.into());
+        }
+        let size = usize::try_from(u32::from_be_bytes(size)).ok()?;
+        if size < 8 || size > rest.len() {
+            return None;
+        }
+        let mut whole = rest.split_to(size);
+        if kind == *b"moof" {
+            moof = Some(whole.split_off(8));
+        }
+    }
+    None
+}
+
+/// The size of a video fragment's first sample, if it is a key.
+fn key_at_start(moof: &Bytes) -> Result<Option<u32>, ReadError> {
+    let trun = one(&one(moof, *b"traf")?, *b"trun")?;
+    let mut trun = Fields(&trun);
+    if trun.u32()? & 0x00ff_ffff != VIDEO_COLUMNS {
+        return Err(ReadError("a table of samples with other columns"));
+    }
+    let _count_and_data_offset_and_duration = trun.take::<12>()?;
+    let size = trun.u32()?;
+    Ok((trun.u32()? & NON_SYNC == 0).then_some(size))
+}
+
 /// The samples of a segment, fragment by fragment; other boxes are passed over.
 pub fn segment(kind: MediaKind, bytes: &Bytes) -> Result<Vec<Samples>, ReadError> {
     let mut found = Vec::new();
@@ -100,7 +144,6 @@ pub fn segment(kind: MediaKind, bytes: &Bytes) -> Result<Vec<Samples>, ReadError
 }
 
 fn fragment(kind: MediaKind, moof: &Bytes, mut payload: Bytes) -> Result<Samples, ReadError> {
-    const NON_SYNC: u32 = 0x0001_0000;
     let traf = one(moof, *b"traf")?;
     let tfdt = one(&traf, *b"tfdt")?;
     let mut tfdt = Fields(&tfdt);
@@ -111,7 +154,7 @@ fn fragment(kind: MediaKind, moof: &Bytes, mut payload: Bytes) -> Result<Samples
     let trun = one(&traf, *b"trun")?;
     let mut trun = Fields(&trun);
     let columns = match kind {
-        MediaKind::Video => 0xf01,
+        MediaKind::Video => VIDEO_COLUMNS,
         MediaKind::Audio => 0x301,
     };
     if trun.u32()? & 0x00ff_ffff != columns {

@@ -130,6 +130,13 @@ impl Stand {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// The same, on its way: it may have to wait.
+    async fn asking(&self, path: &str) -> JoinHandle<Answered> {
+        let (mut sender, _connection) = self.connect().await;
+        let request = self.request(Method::GET, path);
+        tokio::spawn(async move { read(sender.send_request(request).await.unwrap()).await })
+    }
+
     /// Returns when `count` requests wait.
     async fn waiting(&self, count: usize) {
         let published = self.store.get(&"stage".parse().unwrap()).unwrap();
@@ -262,11 +269,8 @@ async fn a_blocking_reload_is_answered_when_the_part_is_there_and_not_before() {
         .await
         .playlist()
         .open_msn();
-    let (mut sender, _connection) = stand.connect().await;
     let path = format!("/live/stage/source/media.m3u8?_HLS_msn={open}&_HLS_part=1");
-    let request = stand.request(Method::GET, &path);
-    let answer =
-        tokio::spawn(async move { read(sender.send_request(request).await.unwrap()).await });
+    let answer = stand.asking(&path).await;
     stand.waiting(1).await;
     // Up to the last frame before the second part is complete.
     let part = |stand: &Stand| {
@@ -292,10 +296,7 @@ async fn a_hinted_part_is_sent_when_it_is_complete() {
     let mut stand = Stand::new(3);
     let playlist = stand.get("/live/stage/source/media.m3u8").await.playlist();
     let hint = playlist.preload_hint.unwrap();
-    let (mut sender, _connection) = stand.connect().await;
-    let request = stand.request(Method::GET, &format!("/live/stage/source/{hint}"));
-    let answer =
-        tokio::spawn(async move { read(sender.send_request(request).await.unwrap()).await });
+    let answer = stand.asking(&format!("/live/stage/source/{hint}")).await;
     stand.waiting(1).await;
     let (next, _) = stamps(&stand.messages)[4];
     stand.feed(next);

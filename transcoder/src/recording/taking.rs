@@ -18,6 +18,7 @@ use live::{
 use super::{
     film,
     journal::{Addition, Journal, JournalError, VERSION_AT, intact},
+    pictures,
     shelf::{append, is_temporary, names, overwrite, remove, write_whole},
     state::{ENDED, UPLOADED, playlists},
     vod::{self, Recorded, Sizes},
@@ -111,6 +112,7 @@ impl Taking {
         for name in [&ShowObject::File.to_string(), film::FAILED, UPLOADED, ENDED] {
             remove(&self.directory.join(name))?;
         }
+        remove(&self.path(ShowObject::IFrames(rendition)))?;
         let (journal, text) = Journal::reopen(rendition, &left)
             .unwrap_or_else(|_| Journal::begin(closed, self.target_duration));
         let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
@@ -194,14 +196,21 @@ pub(super) fn finish(directory: &Path) -> io::Result<Vec<Recorded>> {
         }
         return Ok(recorded);
     }
+    let mut winding = BTreeMap::new();
     for one in &recorded {
         let path = directory.join(ShowObject::Media(one.rendition).to_string());
         write_whole(&path, &[one.write().into()])?;
+        let lengths = pictures::lengths(directory, one)?;
+        if let Some((text, rates)) = one.pictures(&lengths) {
+            let path = directory.join(ShowObject::IFrames(one.rendition).to_string());
+            write_whole(&path, &[text.into()])?;
+            winding.insert(one.rendition, rates);
+        }
     }
     let index = directory.join(ShowObject::Multivariant.to_string());
     let live = fs::read(&index).ok();
     let live = live.and_then(|text| Multivariant::parse(&text).ok());
-    if let Some(text) = vod::final_index(live.as_ref(), &recorded) {
+    if let Some(text) = vod::final_index(live.as_ref(), &recorded, &winding) {
         write_whole(&index, &[text.into()])?;
     }
     Ok(recorded)

@@ -266,7 +266,7 @@ fn objects(directory: &Path) -> io::Result<Vec<ShowObject>> {
     for (rendition, _) in playlists(directory)? {
         for name in names(&directory.join(rendition.to_string()))? {
             match format!("{rendition}/{name}").parse() {
-                Ok(object @ ShowObject::Media(_)) => media.push(object),
+                Ok(object @ (ShowObject::Media(_) | ShowObject::IFrames(_))) => media.push(object),
                 Ok(object) => objects.push(object),
                 Err(_) => {}
             }

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use live::{
     Dsn, Msn, Object, Rendition,
     playlist::{
-        AlternativeRendition, DateRange, Line, MediaPlaylist, MediaType, Multivariant,
-        ProgramDateTime, Seconds, Segment, SegmentHead, Text, Uri, Variant,
+        AlternativeRendition, DateRange, IFrameVariant, Line, MediaPlaylist, MediaType,
+        Multivariant, ProgramDateTime, Seconds, Segment, SegmentHead, Text, Uri, Variant,
     },
 };
 
@@ -159,6 +159,19 @@ impl Recorded {
     }
 }
 
+impl Recorded {
+    /// The text of its I-frame playlist, and what that costs. `lengths` says how many bytes at a segment's start decode
+    /// its first picture. None without any.
+    pub(super) fn pictures(&self, lengths: &Sizes) -> Option<(String, Rates)> {
+        const HEAD: &str = "#EXT-X-TARGETDURATION";
+        let rates = rates(&self.playlist, lengths)?;
+        let length = |msn| lengths.get(&msn).copied();
+        let text = self.playlist.write_i_frames(length, None);
+        let kind = format!("#EXT-X-PLAYLIST-TYPE:VOD\n{HEAD}");
+        Some((text.replacen(HEAD, &kind, 1), rates))
+    }
+}
+
 /// `None` when nothing was kept.
 fn rates(playlist: &MediaPlaylist, sizes: &Sizes) -> Option<Rates> {
     let bps = |bytes: u64, length: Seconds| {
@@ -187,6 +200,11 @@ pub(super) fn running_index(
     live: &Multivariant,
     recorded: impl Fn(Rendition) -> bool,
 ) -> Option<String> {
+    Some(restricted(live, recorded)?.write())
+}
+
+/// What there is of `live`, without I-frame playlists: those come with the end.
+fn restricted(live: &Multivariant, recorded: impl Fn(Rendition) -> bool) -> Option<Multivariant> {
     let has = |uri: &Uri| rendition_of(uri).is_some_and(&recorded);
     let mut index = Multivariant {
         independent_segments: true,
@@ -203,12 +221,17 @@ pub(super) fn running_index(
         variant.audio = variant.audio.take().filter(|_| sound);
         variant.pathway = None;
     }
-    (!index.variants.is_empty()).then(|| index.write())
+    (!index.variants.is_empty()).then_some(index)
 }
 
 /// The index of a show that is over: `live` as far as it is recorded, with the rates that were measured. Without `live`
-/// (it ended before players were offered anything) what is recorded, without codecs.
-pub(super) fn final_index(live: Option<&Multivariant>, recorded: &[Recorded]) -> Option<String> {
+/// (it ended before players were offered anything) what is recorded, without codecs. `pictures` are the I-frame playlists
+/// that there are.
+pub(super) fn final_index(
+    live: Option<&Multivariant>,
+    recorded: &[Recorded],
+    pictures: &BTreeMap<Rendition, Rates>,
+) -> Option<String> {
     let rates: BTreeMap<Rendition, Rates> = recorded
         .iter()
         .map(|recorded| (recorded.rendition, recorded.rates))
@@ -231,7 +254,30 @@ pub(super) fn final_index(live: Option<&Multivariant>, recorded: &[Recorded]) ->
         variant.bandwidth = own.peak.saturating_add(beside.peak);
         variant.average_bandwidth = Some(own.average.saturating_add(beside.average));
     }
-    running_index(&index, |rendition| rates.contains_key(&rendition))
+    let mut whole = restricted(&index, |rendition| rates.contains_key(&rendition))?;
+    let winding = whole.variants.iter().filter_map(|variant| {
+        let rendition = rendition_of(&variant.uri)?;
+        Some(pictures_of(variant, rendition, pictures.get(&rendition)?))
+    });
+    whole.i_frame_variants = winding.collect();
+    Some(whole.write())
+}
+
+/// The I-frame playlist beside a variant's media playlist: of its codecs those of pictures.
+fn pictures_of(variant: &Variant, rendition: Rendition, rates: &Rates) -> IFrameVariant {
+    let codecs = variant.codecs.as_ref().and_then(|codecs| {
+        let all = codecs.as_str().split(',');
+        let pictures: Vec<&str> = all.filter(|codec| !codec.starts_with("mp4a")).collect();
+        pictures.join(",").parse().ok()
+    });
+    IFrameVariant {
+        bandwidth: rates.peak,
+        average_bandwidth: Some(rates.average),
+        codecs,
+        resolution: variant.resolution,
+        pathway: None,
+        uri: Uri::of(Object::IFrames(rendition)),
+    }
 }
 
 fn rendition_of(uri: &Uri) -> Option<Rendition> {

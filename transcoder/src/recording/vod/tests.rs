@@ -95,7 +95,7 @@ fn the_index_says_what_was_measured() {
         playlist(Rendition::Source, FIRST, "###"),
         playlist(Rendition::Audio, FIRST, "###"),
     ]));
-    let text = final_index(None, &recorded).unwrap();
+    let text = final_index(None, &recorded, &BTreeMap::new()).unwrap();
     let index = Multivariant::parse(text.as_bytes()).unwrap();
     assert_eq!(index.renditions.len(), 1);
     let rates: Vec<_> = index
