@@ -32,6 +32,10 @@ export function open(video, source, emit) {
   for (const event of [Hls.Events.MANIFEST_PARSED, Hls.Events.LEVELS_UPDATED, Hls.Events.LEVEL_SWITCHED]) {
     hls.on(event, () => emit({ type: 'levels' }));
   }
+  let ranges = [];
+  hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => {
+    ranges = Object.values(details.dateRanges).map(rangeOf);
+  });
   hls.loadSource(source);
   hls.attachMedia(video);
   return {
@@ -54,6 +58,17 @@ export function open(video, source, emit) {
     edgeLatency: () => hls.latency,
     target: () => hls.targetLatency,
     playingDateMs: () => hls.playingDate?.getTime() ?? null,
+    ranges: () => ranges,
+  };
+}
+
+function rangeOf(range) {
+  return {
+    class: range.class,
+    startMs: range.startDate.getTime(),
+    endMs: range.endDate?.getTime() ?? null,
+    title: range.attr['X-TITLE'] ?? '',
+    artist: range.attr['X-ARTIST'] ?? '',
   };
 }
 

@@ -4,8 +4,9 @@ import './controls.js';
 import { parseAddress } from './address.js';
 import * as hlsPlayer from './hls-player.js';
 import * as nativePlayer from './native-player.js';
+import { nowPlaying } from './now-playing.js';
 import { levelName, menu } from './quality.js';
-import { draw, drawLatency, drawQuality, label } from './screen.js';
+import { draw, drawLatency, drawNow, drawQuality, label } from './screen.js';
 import { Show } from './show.js';
 import { initial, next, view } from './state.js';
 import { expose, frames } from './stats.js';
@@ -31,6 +32,11 @@ function drawLevels() {
   if (player) drawQuality(menu(player.levels(), player.playing(), words.text), player.chosen());
 }
 
+function playing() {
+  const player = show?.player;
+  return player ? nowPlaying(player.ranges(), player.playingDateMs()) : null;
+}
+
 function snapshot() {
   const player = show?.player;
   const levels = player?.levels() ?? [];
@@ -43,6 +49,7 @@ function snapshot() {
     targetLatency: player?.target() ?? null,
     levels: levels.map((level) => levelName(level, words.text)),
     level: player?.playing() ?? -1,
+    nowPlaying: playing(),
     ...show?.counts,
     ...frames(video),
   };
@@ -75,7 +82,10 @@ function wire() {
     document.getElementById('player').focus();
   });
   on('levels', 'change', (event) => show.player?.choose(Number(event.target.value)));
-  setInterval(() => drawLatency(show.latency, words.text), LATENCY_EVERY_MS);
+  setInterval(() => {
+    drawLatency(show.latency, words.text);
+    drawNow(playing());
+  }, LATENCY_EVERY_MS);
 }
 
 start();

@@ -33,6 +33,7 @@ export function open(video, source, emit) {
     choose: () => {},
     edgeLatency: () => (edge() === null ? 0 : Math.max(0, edge() - video.currentTime)),
     target: () => TARGET_S,
+    ranges: () => [],
     playingDateMs: () => {
       const start = video.getStartDate?.().getTime();
       return Number.isFinite(start) ? start + video.currentTime * 1000 : null;

@@ -1,5 +1,6 @@
 // Draws the state: the only file that knows the page's elements.
 
+import { titleLine } from './now-playing.js';
 import { fill } from './text.js';
 
 const element = (id) => document.getElementById(id);
@@ -42,6 +43,14 @@ function drawLive(view, text) {
 /** Shows the latency in seconds, or nothing for null. */
 export function drawLatency(seconds, text) {
   say('latency', seconds === null ? '' : fill(text.seconds, { seconds: seconds.toFixed(1) }));
+}
+
+/** Shows what is playing, here and where the system shows it; nothing for null. */
+export function drawNow(now) {
+  const line = titleLine(now);
+  if (element('now').textContent === line) return;
+  say('now', line);
+  if (navigator.mediaSession) navigator.mediaSession.metadata = now && new MediaMetadata(now);
 }
 
 /** Shows the quality menu; nothing to choose from, no menu. */

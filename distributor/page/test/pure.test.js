@@ -3,6 +3,7 @@ import test from 'node:test';
 import { parseAddress } from '../src/address.js';
 import { pollDelay, retryDelay } from '../src/backoff.js';
 import { BEHIND_S, clockOffset, glassLatency, isBehind } from '../src/latency.js';
+import { nowPlaying, titleLine } from '../src/now-playing.js';
 import { firstRendition, isFinished } from '../src/probe.js';
 import { levelName, menu } from '../src/quality.js';
 import { afterFatal, afterStuck, STUCK_JUMP_MS, STUCK_REBUILD_MS, STUCK_TELL_MS } from '../src/recovery.js';
@@ -111,4 +112,12 @@ test('text: every language has the same keys and the same blanks', () => {
   assert.equal(tableFor(['xx-YY', 'en-GB']).language, 'en');
   assert.equal(tableFor([]).language, 'en');
   assert.equal(fill('{a} s', { a: 2.1 }), '2.1 s');
+});
+
+test('now playing: the newest title that has begun and is not over', () => {
+  const range = (startMs, title, endMs = null) => ({ class: 'org.footlight.now-playing', startMs, endMs, title, artist: 'B' });
+  const ranges = [range(2000, 'second'), range(1000, 'first'), range(3000, 'short', 4000), { ...range(1500, 'other'), class: 'ad' }];
+  const at = (dateMs) => titleLine(nowPlaying(ranges, dateMs));
+  assert.deepEqual([999, 1000, 1999, 2500, 3999, 4000, null].map(at), ['', 'first – B', 'first – B', 'second – B', 'short – B', '', '']);
+  assert.equal(nowPlaying([range(0, '')], 1), null);
 });
