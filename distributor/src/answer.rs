@@ -127,17 +127,9 @@ impl Answers {
         parts: &Parts,
         usage: &Arc<Usage>,
     ) -> (Response<Body>, Outcome) {
-        let (answer, found) = match self.followers.find(key) {
-            Come::Never(status) => return (never(key, status), Outcome::Refused),
-            Come::Entry(waiter, Found::Hit) => (waiter.answer(now).await, Found::Hit),
-            Come::Entry(waiter, found) => {
-                let _waiting = self.metrics.waiting();
-                (waiter.answer(now).await, found)
-            }
-            Come::Awaited(awaited) => {
-                let _waiting = self.metrics.waiting();
-                (awaited.answer(now).await, Found::Waiting)
-            }
+        let (answer, found) = match self.come_by(key).await {
+            Ok(come) => come,
+            Err(status) => return (never(key, status), Outcome::Refused),
         };
         let answer = match answer {
             Ok(answer) => answer,
@@ -201,6 +193,18 @@ impl Answers {
             }
         };
         (response.map(|()| body), outcome)
+    }
+
+    /// What is there for `key`, when it is there; the status with which nobody needs to be asked for it.
+    async fn come_by(&self, key: &Key) -> Result<(Result<Answer, Failure>, Found), StatusCode> {
+        let come = self.followers.find(key);
+        let at_once = matches!(come, Come::Never(_) | Come::Entry(_, Found::Hit));
+        let _waiting = (!at_once).then(|| self.metrics.waiting());
+        match come {
+            Come::Entry(viewer, found) => Ok((viewer.answer(now).await, found)),
+            Come::Awaited(awaited) => Ok((awaited.answer(now).await, Found::Waiting)),
+            Come::Never(status) => Err(status),
+        }
     }
 
     /// The multivariant playlist as this viewer is given it, who has a number from now on. It is nobody else's to keep.

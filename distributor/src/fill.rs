@@ -95,11 +95,12 @@ impl Objects {
         (viewer, found)
     }
 
-    /// The entry for `key`, which is being filled if it is not there, and stays until it is released or forgotten.
-    pub(crate) fn keep(self: &Arc<Self>, key: &Key) -> Arc<Entry> {
+    /// As [`Self::find`], for an entry that stays until it is released or forgotten.
+    pub(crate) fn keep(self: &Arc<Self>, key: &Key) -> (Arc<Entry>, Viewer) {
         let (entry, writer) = self.cache.keep(key, now());
+        let viewer = Viewer::of(entry.clone());
         self.start(key, writer, true);
-        entry
+        (entry, viewer)
     }
 
     fn start(self: &Arc<Self>, key: &Key, writer: Option<Writer>, followed: bool) {
@@ -130,7 +131,8 @@ impl Objects {
         };
         tokio::select! {
             () = self.fill(key, writer, followed) => {}
-            () = stopped => {}
+            // Whoever comes still begins it anew.
+            () = stopped => self.cache.forget(key),
         }
     }
 

@@ -316,8 +316,8 @@ impl Listed {
     /// The playlist that `key` names, when it is whole.
     async fn hear(&self, key: &Key) -> Result<Version, (StatusCode, Failure)> {
         let Self(followers, followed) = self;
-        let entry = followers.objects.keep(key);
-        let answer = Viewer::of(entry.clone()).answer(now).await;
+        let (entry, viewer) = followers.objects.keep(key);
+        let answer = viewer.answer(now).await;
         let status = match answer {
             Ok(answer) if answer.stale => StatusCode::SERVICE_UNAVAILABLE,
             Ok(answer) => answer.head.status,

@@ -24,8 +24,6 @@ pub(crate) struct Version {
     pub(crate) window: Window,
     at: Instant,
     whole: Arc<Entry>,
-    /// What it was read as, if nothing was lost in reading.
-    list: Option<MediaPlaylist>,
     delta: OnceLock<Arc<Entry>>,
 }
 
@@ -35,13 +33,10 @@ impl Version {
         let text = entry.whole()?;
         let list = MediaPlaylist::parse(&text).ok()?;
         let window = Window::read(&list, rendition)?;
-        // A tag that we do not know would be missing from what we write.
-        let same = list.write().as_bytes() == &text[..];
         Some(Self {
             window,
             at: now,
             whole: entry.clone(),
-            list: same.then_some(list),
             delta: OnceLock::new(),
         })
     }
@@ -63,17 +58,28 @@ impl Version {
 
     /// What is sent to those who ask with `skip`.
     pub(crate) fn text(&self, skip: Option<Skip>) -> Arc<Entry> {
-        match (&self.list, skip) {
+        match skip {
             // Date ranges are never left out, which `v2` permits.
-            (Some(list), Some(Skip::Yes | Skip::V2)) if list.skippable() > 0 => {
-                self.delta.get_or_init(|| self.shorten(list)).clone()
-            }
-            _ => self.whole.clone(),
+            Some(Skip::Yes | Skip::V2) => self.delta.get_or_init(|| self.shorten()).clone(),
+            None => self.whole.clone(),
         }
     }
 
-    fn shorten(&self, list: &MediaPlaylist) -> Arc<Entry> {
-        let text = Bytes::from(list.write_delta());
+    /// The delta update; the whole where nothing can be left out.
+    fn shorten(&self) -> Arc<Entry> {
+        let whole = self.whole.whole().unwrap_or_default();
+        // What it was read as would keep several times its size in memory.
+        let list = MediaPlaylist::parse(&whole).ok().filter(|list| {
+            // A tag that we do not know would be missing from what we write.
+            list.skippable() > 0 && list.write().as_bytes() == &whole[..]
+        });
+        match list {
+            Some(list) => self.entry(list.write_delta().into()),
+            None => self.whole.clone(),
+        }
+    }
+
+    fn entry(&self, text: Bytes) -> Arc<Entry> {
         let (entry, writer) = Entry::new(Class::Blocking, None, self.at);
         writer.begin(Head {
             status: StatusCode::OK,
