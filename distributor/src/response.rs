@@ -28,10 +28,6 @@ const REQUEST_HEADERS: &str =
     "*, Range, If-Range, If-None-Match, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status";
 
 /// Why a request is refused that would have been served at another time: `full`.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "admission refuses, and is not there yet")
-)]
 const REFUSAL: HeaderName = HeaderName::from_static("footlight-refusal");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
