@@ -22,8 +22,8 @@ const PICTURE: Duration = Duration::from_secs(5);
 const PICTURE_USEFUL: Duration = Duration::from_secs(600);
 /// A part that is not there yet may be there one part later.
 const MISSING: Duration = Duration::from_millis(500);
-/// A show that has not started is looked for this often, however many wait for it.
-const MISSING_PLAYLIST: Duration = Duration::from_secs(1);
+/// A show that has not started is looked for this often, however many wait for it: those who do see its begin.
+const MISSING_PLAYLIST: Duration = Duration::from_millis(250);
 /// A failed origin is asked this often for one object, however many want it.
 const FAILED: Duration = Duration::from_secs(1);
 /// Media is kept as long as memory lasts; this only drops what nobody asks for any more.
@@ -183,10 +183,10 @@ mod tests {
             (Blocking, 200, ms(18_000), "public, max-age=18"),
             (Playlist, 200, ms(500), "public, max-age=1"),
             (Picture, 200, ms(5000), "public, max-age=5"),
-            (Picture, 404, ms(1000), "public, max-age=1"),
+            (Picture, 404, ms(250), "public, max-age=1"),
             (Immutable, 404, ms(500), "public, max-age=1"),
-            (Blocking, 404, ms(1000), "public, max-age=1"),
-            (Playlist, 404, ms(1000), "public, max-age=1"),
+            (Blocking, 404, ms(250), "public, max-age=1"),
+            (Playlist, 404, ms(250), "public, max-age=1"),
             (Blocking, 400, ms(500), "no-store"),
             (Immutable, 503, ms(1000), "no-store"),
             (Playlist, 504, ms(1000), "no-store"),
