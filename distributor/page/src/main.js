@@ -3,10 +3,12 @@
 import './controls.js';
 import { parseAddress } from './address.js';
 import * as hlsPlayer from './hls-player.js';
+import { introduce } from './media-session.js';
 import * as nativePlayer from './native-player.js';
 import { nowPlaying } from './now-playing.js';
 import { levelName, menu } from './quality.js';
-import { draw, drawLatency, drawNow, drawQuality, label } from './screen.js';
+import { House } from './house.js';
+import { draw, drawLatency, drawNow, drawQuality, drawViewers, frame, label } from './screen.js';
 import { Show } from './show.js';
 import { initial, next, view } from './state.js';
 import { expose, frames } from './stats.js';
@@ -19,12 +21,17 @@ const words = tableFor(navigator.languages ?? [navigator.language]);
 const address = parseAddress(location.href);
 let state = initial;
 let show = null;
+let session = null;
 
 function dispatch(event) {
   if (event.type === 'levels') return drawLevels();
   const before = state;
   state = next(state, event);
-  if (state !== before) draw(view(state), words.text);
+  if (state === before) return;
+  draw(view(state), words.text);
+  if (state.phase === before.phase) return;
+  if (state.phase === 'starting' || state.phase === 'over') session?.picture();
+  if (state.phase !== 'playing') drawViewers(null, words.text);
 }
 
 function drawLevels() {
@@ -62,12 +69,17 @@ function engine() {
 
 function start() {
   label(address?.stream ?? '', words);
+  frame(address?.embedded ?? false);
   draw(view(state), words.text);
   expose(snapshot);
   const open = engine();
   if (!address) return dispatch({ type: 'misaddressed' });
   if (!open) return dispatch({ type: 'unsupported' });
-  show = new Show({ video, source: address.source, open, dispatch, state: () => state });
+  const { source, autoplay, muted } = address;
+  video.muted = muted;
+  dispatch({ type: 'muted', value: muted });
+  show = new Show({ video, source, autoplay, open, dispatch, state: () => state });
+  session = introduce({ video, show, address, text: words.text });
   wire();
   return show.start();
 }
@@ -82,9 +94,17 @@ function wire() {
     document.getElementById('player').focus();
   });
   on('levels', 'change', (event) => show.player?.choose(Number(event.target.value)));
+  new House({
+    address,
+    isOpen: () => state.phase === 'playing' && !document.hidden,
+    levels: () => show.player?.levels() ?? [],
+    held: (value) => dispatch({ type: 'held', value }),
+    viewers: (count) => drawViewers(count, words.text),
+  }).start();
   setInterval(() => {
     drawLatency(show.latency, words.text);
     drawNow(playing());
+    session.describe(playing());
   }, LATENCY_EVERY_MS);
 }
 

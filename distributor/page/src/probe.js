@@ -4,6 +4,8 @@ import { clockOffset } from './latency.js';
 
 /** A distributor that has not answered by then is treated as unreachable. */
 const TIMEOUT_MS = 10_000;
+/** One gap alone is an encoder's late keyframe. */
+const HELD_SEGMENTS = 2;
 
 /** The first rendition a multivariant playlist names, as an absolute URL, or null. Pure. */
 export function firstRendition(playlist, base) {
@@ -18,32 +20,51 @@ export function isFinished(playlist) {
   return /^#EXT-X-ENDLIST\s*$/m.test(playlist);
 }
 
-/** `{ result, offsetMs }`; result is 'found', 'absent', 'finished' or 'unreachable'. Never throws. */
+/** Whether a media playlist ends in nothing but gaps: nobody publishes, and the show is held. Pure. */
+export function isHeld(playlist) {
+  const lines = playlist.split('\n').map((line) => line.trim()).filter(Boolean);
+  const gaps = [false];
+  for (const line of lines) {
+    if (line === '#EXT-X-GAP') gaps[gaps.length - 1] = true;
+    else if (!line.startsWith('#')) gaps.push(false);
+  }
+  gaps.pop();
+  return gaps.length >= HELD_SEGMENTS && gaps.slice(-HELD_SEGMENTS).every(Boolean);
+}
+
+/** What refused `{ status, full, retryAfter }` means to who looks for the show. Pure. */
+export function refusal({ status, full, retryAfter }) {
+  if (status === 404) return { result: 'absent' };
+  return full ? { result: 'full', seconds: retryAfter } : { result: 'unreachable' };
+}
+
+/** `{ result, offsetMs, seconds? }`; result is 'found', 'absent', 'finished', 'full' or 'unreachable'. Never throws. */
 export async function probe(source) {
   try {
     const multivariant = await get(source);
-    if (multivariant.status === 404) return { result: 'absent', offsetMs: null };
-    if (!multivariant.ok) return { result: 'unreachable', offsetMs: null };
+    if (!multivariant.ok) return { ...refusal(multivariant), offsetMs: null };
     const { offsetMs } = multivariant;
     const rendition = firstRendition(multivariant.body, source);
     if (rendition === null) return { result: 'absent', offsetMs };
     const media = await get(rendition);
-    if (media.status === 404) return { result: 'absent', offsetMs };
-    if (!media.ok) return { result: 'unreachable', offsetMs };
+    if (!media.ok) return { ...refusal(media), offsetMs };
     return { result: isFinished(media.body) ? 'finished' : 'found', offsetMs };
   } catch {
     return { result: 'unreachable', offsetMs: null };
   }
 }
 
-async function get(url) {
+/** `{ status, ok, full, retryAfter, body, offsetMs }` of a fresh answer, within a deadline. */
+export async function get(url) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
   try {
     const sent = Date.now();
     const response = await fetch(url, { cache: 'no-store', credentials: 'omit', signal: abort.signal });
     const offsetMs = clockOffset(response.headers.get('date'), sent, Date.now());
-    return { status: response.status, ok: response.ok, body: await response.text(), offsetMs };
+    const { status, ok, headers } = response;
+    const full = headers.get('footlight-refusal') === 'full';
+    return { status, ok, full, retryAfter: Number(headers.get('retry-after')), body: await response.text(), offsetMs };
   } finally {
     clearTimeout(timer);
   }

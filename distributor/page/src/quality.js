@@ -26,3 +26,12 @@ export function menu(levels, playing, text) {
   const sorted = [...named].sort((a, b) => b.bitrate - a.bitrate);
   return [{ value: '-1', label: auto }, ...sorted.map(({ value, label }) => ({ value, label }))];
 }
+
+/** The address of the publisher's own picture, without the viewer's number: who looks at it does not watch it. Or null. */
+export function sourceOf(levels) {
+  const level = levels.find(({ url }) => renditionOf(url) === 'source');
+  if (!level) return null;
+  const url = new URL(level.url);
+  url.search = '';
+  return url.href;
+}

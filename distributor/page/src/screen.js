@@ -17,12 +17,19 @@ export function label(name, { language, text }) {
   element('latency').title = text.latencyHint;
 }
 
+/** In a frame of another page the name is said by that page. */
+export function frame(embedded) {
+  document.body.classList.toggle('embedded', embedded);
+}
+
 /** Shows `view` (of state.js). */
 export function draw(view, text) {
   const [title, detail] = text[view.message];
   document.body.dataset.phase = view.phase;
   say('title', title);
-  say('detail', detail);
+  say('detail', fill(detail, view));
+  element('status').classList.toggle('note', view.note);
+  if (view.phase === 'full') drawWait(view.seconds);
   element('status').classList.toggle('spoken', !view.painted);
   element('status').classList.toggle('quiet', view.loading);
   element('bar').hidden = !view.controls;
@@ -32,12 +39,25 @@ export function draw(view, text) {
   drawLive(view, text);
 }
 
+// A new element begins its animation anew.
+function drawWait(seconds) {
+  const bar = element('wait').cloneNode();
+  bar.style.animationDuration = `${seconds}s`;
+  element('wait').replaceWith(bar);
+}
+
 function drawLive(view, text) {
   const button = element('golive');
   say('golive-text', view.goLive ? text.badgeGoLive : text.badgeLive);
   button.title = text.goLiveHint;
   button.hidden = !view.badge;
   button.classList.toggle('on', view.live);
+}
+
+/** Shows how many watch; nothing for null, nor for one alone. */
+export function drawViewers(count, text) {
+  element('viewers').hidden = !(count > 1);
+  if (count > 1) say('viewers-text', fill(text.watching, { count: count.toLocaleString(document.documentElement.lang) }));
 }
 
 /** Shows the latency in seconds, or nothing for null. */
@@ -50,7 +70,6 @@ export function drawNow(now) {
   const line = titleLine(now);
   if (element('now').textContent === line) return;
   say('now', line);
-  if (navigator.mediaSession) navigator.mediaSession.metadata = now && new MediaMetadata(now);
 }
 
 /** Shows the quality menu; nothing to choose from, no menu. */

@@ -1,7 +1,7 @@
 // One show from the viewer's seat: looks for it, plays it, and never gives up on it.
 // The decisions are pure and elsewhere (state, backoff, recovery); here are the timers and the player.
 
-import { pollDelay, retryDelay } from './backoff.js';
+import { fullDelay, pollDelay, retryDelay } from './backoff.js';
 import { glassLatency, isBehind } from './latency.js';
 import { probe } from './probe.js';
 import { afterFatal, afterStuck } from './recovery.js';
@@ -17,6 +17,7 @@ export class Show {
   #state;
   #player = null;
   #timer = null;
+  #wanted; // the viewer asked for it, or needs not
   #polls = 0; // since the show was last on
   #failures = 0; // since the picture last moved
   #lastRecoverMs = null;
@@ -27,10 +28,11 @@ export class Show {
   #counts = { stalls: 0, stalledMs: 0, recoveries: 0, firstFrameMs: null, lastError: null, offsetMs: 0 };
 
   /**
-   * Plays `source` in `video` by the players that `open` makes. `dispatch` gets the events of
-   * state.js, and `levels`; `state()` is the page's present state.
+   * Plays `source` in `video` by the players that `open` makes; not before `play()` is called, unless
+   * `autoplay`. `dispatch` gets the events of state.js, and `levels`; `state()` is the page's present state.
    */
-  constructor({ video, source, open, dispatch, state }) {
+  constructor({ video, source, autoplay, open, dispatch, state }) {
+    this.#wanted = autoplay;
     this.#video = video;
     this.#source = source;
     this.#open = open;
@@ -71,6 +73,10 @@ export class Show {
   }
 
   async play() {
+    if (!this.#wanted) {
+      this.#wanted = true;
+      return this.#look();
+    }
     try {
       await this.#video.play();
     } catch (error) {
@@ -79,8 +85,9 @@ export class Show {
   }
 
   async #look() {
-    const { result, offsetMs } = await probe(this.#source);
+    const { result, offsetMs, seconds } = await probe(this.#source);
     if (offsetMs !== null) this.#counts.offsetMs = offsetMs;
+    if (result === 'full') return this.#comeBack(fullDelay(seconds, Math.random()));
     this.#dispatch({ type: result });
     if (result === 'found') return this.#begin();
     if (this.#state().phase !== 'reconnecting') this.#close();
@@ -92,12 +99,23 @@ export class Show {
     const wait = urgent ? retryDelay(this.#failures, Math.random()) : pollDelay(this.#polls, Math.random());
     if (urgent) this.#failures += 1;
     else this.#polls += 1;
+    this.#lookIn(wait);
+  }
+
+  #comeBack(wait) {
+    this.#dispatch({ type: 'full', seconds: Math.round(wait / 1000) });
+    this.#close();
+    this.#lookIn(wait);
+  }
+
+  #lookIn(wait) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#look(), wait);
   }
 
   #begin() {
     this.#polls = 0;
+    if (!this.#wanted) return this.#dispatch({ type: 'blocked' });
     this.#still = { position: this.#video.currentTime, sinceMs: performance.now(), done: null };
     if (this.#player && this.#mayResume) {
       this.#player.resume();

@@ -4,8 +4,9 @@
 //   connecting    nothing is known yet
 //   before        the distributor does not know the stream: the show has not started
 //   unreached     no answer, or one that does not help; there has been no picture yet
+//   full          the distributor has no room for one more viewer now
 //   starting      there is a playlist, but no picture yet
-//   playing       the picture moves (or the viewer has paused it)
+//   playing       the picture moves (or the viewer has paused it); `held` while nobody publishes and a slate is shown
 //   reconnecting  it moved once and has stopped through no wish of the viewer's
 //   over          the show has ended
 //   unsupported   this browser has no way to play
@@ -21,6 +22,8 @@ export const initial = Object.freeze({
   muted: true,
   behind: false,
   blocked: false,
+  held: false,
+  seconds: 0,
 });
 
 const LOST = { starting: 'unreached', playing: 'reconnecting' };
@@ -32,13 +35,15 @@ const transitions = {
     const seen = ['reconnecting', 'playing', 'over'].includes(state.phase);
     return { absences, phase: seen ? 'over' : 'before' };
   },
-  finished: () => ({ phase: 'over' }),
+  finished: () => ({ phase: 'over', held: false }),
+  full: (_, { seconds }) => ({ phase: 'full', seconds }),
   unreachable: (state) => (state.phase === 'connecting' ? { phase: 'unreached' } : {}),
-  found: (state) => ({ absences: 0, phase: state.phase === 'reconnecting' ? 'reconnecting' : 'starting' }),
+  found: (state) => ({ absences: 0, blocked: false, phase: state.phase === 'reconnecting' ? 'reconnecting' : 'starting' }),
   moving: () => ({ phase: 'playing', blocked: false, absences: 0 }),
   stuck: (state) => (state.phase === 'playing' ? { phase: 'reconnecting' } : {}),
   lost: (state) => ({ phase: LOST[state.phase] ?? state.phase }),
-  ended: () => ({ phase: 'over' }),
+  ended: () => ({ phase: 'over', held: false }),
+  held: (_, { value }) => ({ held: value }),
   blocked: () => ({ blocked: true }),
   paused: (_, { value }) => ({ paused: value }),
   muted: (_, { value }) => ({ muted: value }),
@@ -61,27 +66,37 @@ export function isUrgent(state) {
 
 /**
  * What to draw: `message` is a key of the text table, spoken to screen readers always and painted
- * only when `painted`; the rest says which controls there are.
+ * only when `painted`; `note` paints it small, over a picture that moves; the rest says which controls there are.
  */
 export function view(state) {
   const playing = state.phase === 'playing';
   const picture = playing || state.phase === 'reconnecting';
+  const asks = state.blocked && (picture || state.phase === 'starting');
   const atLive = playing && !state.paused && !state.behind;
   return {
     phase: state.phase,
-    message: playing ? playingMessage(state) : state.phase,
-    painted: !playing && !state.blocked,
+    message: message(state),
+    seconds: state.seconds,
+    painted: (!playing && !asks) || isNote(state),
+    note: isNote(state),
     controls: picture,
-    loading: state.phase === 'starting' && !state.blocked,
+    loading: state.phase === 'starting' && !asks,
     badge: playing,
     live: atLive,
     goLive: playing && !atLive,
-    play: state.blocked,
-    unmute: playing && state.muted && !state.paused && !state.blocked,
+    play: asks,
+    unmute: playing && state.muted && !state.paused && !asks,
   };
 }
 
-function playingMessage(state) {
+function isNote(state) {
+  return state.phase === 'playing' && state.held && !state.paused;
+}
+
+function message(state) {
+  const picture = state.phase === 'playing' || state.phase === 'reconnecting';
+  if (picture && state.held && !state.paused) return 'held';
+  if (state.phase !== 'playing') return state.phase;
   if (state.paused) return 'paused';
   return state.behind ? 'behind' : 'live';
 }

@@ -1,24 +1,70 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parseAddress } from '../src/address.js';
-import { pollDelay, retryDelay } from '../src/backoff.js';
+import { fullDelay, pollDelay, retryDelay } from '../src/backoff.js';
 import { BEHIND_S, clockOffset, glassLatency, isBehind } from '../src/latency.js';
+import { viewersIn } from '../src/house.js';
 import { nowPlaying, titleLine } from '../src/now-playing.js';
-import { firstRendition, isFinished } from '../src/probe.js';
-import { levelName, menu } from '../src/quality.js';
+import { firstRendition, isFinished, isHeld, refusal } from '../src/probe.js';
+import { levelName, menu, sourceOf } from '../src/quality.js';
 import { afterFatal, afterStuck, STUCK_JUMP_MS, STUCK_REBUILD_MS, STUCK_TELL_MS } from '../src/recovery.js';
 import { fill, tableFor, tables } from '../src/text.js';
 
 const text = tables.en;
 
 test('address: the stream of this host, or of another https host', () => {
-  assert.deepEqual(parseAddress('https://a.example/watch/stage'), { stream: 'stage', source: 'https://a.example/live/stage/index.m3u8' });
+  assert.deepEqual(parseAddress('https://a.example/watch/stage'), {
+    stream: 'stage',
+    source: 'https://a.example/live/stage/index.m3u8',
+    poster: 'https://a.example/live/stage/poster.jpg',
+    viewers: 'https://a.example/live/stage/viewers.json',
+    embedded: false,
+    autoplay: true,
+    muted: true,
+  });
   assert.equal(parseAddress('https://a/watch/stage?origin=https://b:8443/x').source, 'https://b:8443/live/stage/index.m3u8');
 });
 
 test('address: names no stream, or an origin that is not https', () => {
   const wrong = ['/watch/', '/watch/Stage', '/watch/a/b', '/watch/..', `/watch/${'a'.repeat(65)}`, '/', '/watch/a?origin=http://b', '/watch/a?origin=javascript:1', '/watch/a?origin='];
   for (const path of wrong) assert.equal(parseAddress(`https://a${path}`), null, path);
+});
+
+test('address: a frame may wait for its viewer, or begin with sound', () => {
+  const { embedded, autoplay, muted } = parseAddress('https://a/embed/stage?autoplay=0&muted=0');
+  assert.deepEqual([embedded, autoplay, muted], [true, false, false]);
+  assert.equal(parseAddress('https://a/embed/stage?muted=1').muted, true);
+});
+
+test('a full house is asked again no sooner than it said, by nobody at the same time, and within three minutes', () => {
+  assert.deepEqual([fullDelay(20, 0), fullDelay(20, 1)], [20_000, 30_000]);
+  for (const nonsense of [NaN, -1, 0]) assert.equal(fullDelay(nonsense, 0), 5_000);
+  assert.equal(fullDelay(1e9, 1), 180_000);
+});
+
+test('what an answer without a playlist means', () => {
+  assert.deepEqual(refusal({ status: 404, full: false }), { result: 'absent' });
+  assert.deepEqual(refusal({ status: 503, full: false, retryAfter: 1 }), { result: 'unreachable' });
+  assert.deepEqual(refusal({ status: 503, full: true, retryAfter: 20 }), { result: 'full', seconds: 20 });
+});
+
+test('a show is held when its picture ends in gaps', () => {
+  const playlist = (...gaps) => `#EXTM3U\n${gaps.map((gap, n) => `${gap ? '#EXT-X-GAP\n' : ''}#EXTINF:2,\n${n}.m4s\n`).join('')}#EXT-X-PART:URI="9.0.m4s"\n`;
+  assert.equal(isHeld(playlist(0, 1, 1)), true);
+  assert.equal(isHeld(playlist(1, 1, 0)), false);
+  assert.equal(isHeld(playlist(0, 0, 1)), false, 'one late keyframe');
+  assert.equal(isHeld('#EXTM3U\n'), false);
+});
+
+test('viewers: a number or nothing', () => {
+  assert.equal(viewersIn('{"stream":"stage","viewers":12,"renditions":{}}'), 12);
+  for (const other of ['', '{}', '{"viewers":"12"}', '{"viewers":-1}', '{"viewers":1.5}', 'null']) assert.equal(viewersIn(other), null, other);
+});
+
+test('the picture that is looked at for gaps has no viewer', () => {
+  const level = (rendition) => ({ url: `https://a/live/stage/${rendition}/media.m3u8?v=00000000000000ff` });
+  assert.equal(sourceOf([level('480p'), level('source')]), 'https://a/live/stage/source/media.m3u8');
+  assert.equal(sourceOf([level('480p')]), null);
 });
 
 test('polling begins at about 2 s, never comes down, and never passes 10 s', () => {

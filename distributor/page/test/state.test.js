@@ -8,7 +8,7 @@ const said = (state) => tables.en[view(state).message][0];
 
 test('before the show it says so plainly, and offers no controls', () => {
   const state = after('absent');
-  assert.equal(said(state), 'The show has not started');
+  assert.equal(said(state), 'The show starts soon');
   assert.equal(view(state).painted, true);
   assert.equal(view(state).controls, false);
   assert.equal(after('absent', 'absent', 'absent', 'absent').phase, 'before');
@@ -65,7 +65,7 @@ test('an absence between two good answers is forgotten', () => {
 });
 
 test('the end is said, and the next show begins by itself', () => {
-  assert.equal(said(after('found', 'moving', 'ended')), 'The show is over');
+  assert.equal(said(after('found', 'moving', 'ended')), 'Thanks for watching');
   assert.equal(after('finished').phase, 'over');
   assert.equal(after('found', 'moving', 'ended', 'finished').phase, 'over');
   assert.equal(after('found', 'moving', 'ended', 'lost').phase, 'over');
@@ -86,12 +86,39 @@ test('a missed picture is looked for urgently, a show that is not on gently', ()
   for (const event of ['absent', 'finished', 'ended']) assert.equal(isUrgent(after(event)), false);
 });
 
+test('a full house is said to be so, with the time until it is asked again, and let in when there is room', () => {
+  const full = after({ type: 'full', seconds: 24 });
+  assert.equal(said(full), 'The house is full');
+  assert.equal(view(full).seconds, 24);
+  assert.equal(next(full, { type: 'full', seconds: 31 }).seconds, 31);
+  assert.equal(next(full, { type: 'found' }).phase, 'starting');
+});
+
+test('a held show says so over its slate, or where the picture should be, and goes on', () => {
+  const held = { type: 'held', value: true };
+  const slate = after('found', 'moving', held);
+  assert.equal(said(slate), 'A short pause');
+  assert.equal(view(slate).note && view(slate).painted && view(slate).controls, true);
+  assert.equal(said(after('found', 'moving', held, 'stuck')), 'A short pause');
+  assert.equal(said(next(slate, { type: 'held', value: false })), 'Playing live');
+  assert.equal(said(next(slate, { type: 'paused', value: true })), 'Paused');
+  assert.equal(said(next(slate, { type: 'ended' })), 'Thanks for watching');
+});
+
+test('a page that waits for its viewer has a button and no message, and says it when there is nothing to play', () => {
+  const waiting = after('found', 'blocked');
+  assert.equal(view(waiting).play, true);
+  assert.equal(view(next(waiting, { type: 'found' })).play, false);
+  const over = next(waiting, { type: 'finished' });
+  assert.deepEqual([view(over).play, view(over).painted], [false, true]);
+});
+
 test('an event that changes nothing gives the same object, so nothing is redrawn', () => {
   const state = after('found', 'moving');
   assert.equal(next(state, { type: 'moving' }), state);
 });
 
 test('every message there is has its words', () => {
-  const phases = ['connecting', 'before', 'unreached', 'starting', 'playing', 'reconnecting', 'over', 'unsupported', 'misaddressed'];
+  const phases = ['connecting', 'before', 'full', 'unreached', 'starting', 'playing', 'reconnecting', 'over', 'unsupported', 'misaddressed'];
   for (const phase of phases) assert.ok(said({ ...initial, phase }).length > 0, phase);
 });
