@@ -117,6 +117,9 @@ pub struct CacheSection {
     pub memory: ByteSize,
 }
 
+/// Where operators ask, by default.
+pub(crate) const ADMIN_PORT: u16 = 9103;
+
 const fn memory() -> ByteSize {
     ByteSize::from_mib(512)
 }
@@ -134,7 +137,7 @@ fn http_listen() -> Listen {
 }
 
 fn admin() -> AdminSection {
-    AdminSection::on_port(9103)
+    AdminSection::on_port(ADMIN_PORT)
 }
 
 impl Default for HttpSection {

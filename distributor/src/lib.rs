@@ -13,8 +13,10 @@ use std::{sync::Arc, time::Instant};
 
 use http::uri::Scheme;
 use live::daemon::{
-    Chassis, ConnectionLimit, Daemon, Process, StartError,
+    Chassis, ConnectionLimit, Daemon, Exit, Process, StartError,
+    command::{CommandHelp, CommandLine},
     config::{Problems, Settings},
+    status_command,
     tls::{self, Roots, Shown},
 };
 use rustls::ClientConfig;
@@ -41,6 +43,7 @@ mod response;
 mod route;
 mod slots;
 mod upstream;
+mod view;
 mod viewer;
 mod window;
 
@@ -57,6 +60,7 @@ use metrics::Metrics;
 use origin::Origins;
 use response::Cors;
 use upstream::Upstream;
+use view::Screen;
 
 /// Viewers' connections at once. 25,000 viewers with two each are what a box with 100 Gb/s can feed; they take about
 /// 1.2 GB.
@@ -78,8 +82,16 @@ impl Daemon for Distributor {
     const ABOUT: &'static str =
         "Serves live streams over HTTPS to any number of viewers, fetching each object once.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const COMMANDS: &'static [CommandHelp] = &[status_command::HELP];
     type Raw = Raw;
     type Config = Config;
+
+    fn command(name: &str, line: &CommandLine) -> Exit {
+        match name {
+            "status" => status_command::run::<Screen>(line),
+            _ => line.refuse::<Self>(name, "there is no such command"),
+        }
+    }
 
     fn resolve(raw: &Raw, problems: &mut Problems<'_>) -> Option<Config> {
         Config::resolve(raw, problems)

@@ -10,7 +10,7 @@ import { createServer } from 'node:https';
  */
 export async function servePage({ dist, media, certificate, key }) {
   const manifest = JSON.parse(await readFile(new URL('manifest.json', dist), 'utf8'));
-  const policy = manifest.policy.replace(/(connect-src|media-src) 'self'/g, `$& ${media}`);
+  const policy = manifest.policy.replace(/(connect-src|media-src|img-src) 'self'/g, `$& ${media}`);
   const server = createServer({ cert: await readFile(certificate), key: await readFile(key) }, async (request, response) => {
     const { pathname } = new URL(request.url, 'https://page');
     const name = pathname.startsWith('/watch/') ? manifest.page : pathname.replace(manifest.assets, '');

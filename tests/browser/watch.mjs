@@ -41,7 +41,7 @@ async function watch(page, address) {
   const audits = {};
   await page.goto(address);
   if (plan.before) {
-    await page.waitForFunction(() => document.getElementById('title').textContent === 'The show has not started');
+    await page.waitForFunction(() => document.getElementById('title').textContent === 'The show starts soon');
     await shoot(page, 'before');
     if (plan.checks) audits.before = await audit(page);
     tell('before');

@@ -1,0 +1,67 @@
+//! [pure] What `/status` says, as far as the view shows it. All of it may be missing, as from another version.
+
+use std::collections::BTreeMap;
+
+use live::daemon::status_command::Head;
+use serde::Deserialize;
+
+/// The whole answer.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Status {
+    #[serde(flatten)]
+    pub(super) head: Head,
+    pub(super) process: Process,
+    pub(super) origins: Vec<Origin>,
+    /// Which origin serves a stream.
+    pub(super) streams: BTreeMap<String, String>,
+    pub(super) audience: Audience,
+    pub(super) cache: Cache,
+    pub(super) sent_bytes: Option<u64>,
+    pub(super) waiters: u64,
+    pub(super) stalled: u64,
+    /// Unix seconds.
+    pub(super) certificate_expiry: Option<i64>,
+}
+
+/// `process`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Process {
+    pub(super) resident_bytes: u64,
+}
+
+/// One of `origins`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Origin {
+    pub(super) name: String,
+    pub(super) address: String,
+    pub(super) state: String,
+}
+
+/// `audience`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Audience {
+    pub(super) viewers: u64,
+    pub(super) streams: BTreeMap<String, Watched>,
+}
+
+/// One of its `streams`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Watched {
+    pub(super) viewers: u64,
+    pub(super) most: u64,
+    pub(super) renditions: BTreeMap<String, u64>,
+}
+
+/// `cache`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Cache {
+    pub(super) bytes: u64,
+    pub(super) entries: u64,
+    pub(super) capacity: u64,
+}
