@@ -13,7 +13,7 @@ export async function servePage({ dist, media, certificate, key }) {
   const policy = manifest.policy.replace(/(connect-src|media-src|img-src) 'self'/g, `$& ${media}`);
   const server = createServer({ cert: await readFile(certificate), key: await readFile(key) }, async (request, response) => {
     const { pathname } = new URL(request.url, 'https://page');
-    const name = pathname.startsWith('/watch/') ? manifest.page : pathname.replace(manifest.assets, '');
+    const name = /^\/(watch|embed)\//.test(pathname) ? manifest.page : pathname.replace(manifest.assets, '');
     const file = manifest.files[name];
     if (!file) return response.writeHead(404).end();
     response.writeHead(200, {

@@ -4,9 +4,13 @@
 //     node watch.mjs '{ "media": "https://localhost:8443", "stream": "stage", "seconds": 30,
 //                       "certificate": "cert.pem", "key": "key.pem" }'
 //
+// With `states` it does not measure but stays for a whole evening: each time the page is in another state, it is
+// audited, and {"event": STATE, "title", "viewers", "audit"} is told; STATE is the page's own, or `held`. It ends with
+// the show. `embed` opens the page for frames.
+//
 // Further keys: `own` (default false), `before` (the show is not on yet; expect the page to say so), `clock` (the picture
 // carries a clock; wait for one), `checks` (quality menu, keyboard, axe, sound; default true),
-// `deadline` (s for everything, default 120), `screenshots` (a folder), `size` ([width, height]),
+// `deadline` (s for everything, default 120), `screenshots` (a folder), `size` ([width, height]), `light`,
 // `dist` (a folder, default distributor/page/dist).
 //
 // Standard output is one JSON object a line: {"event":"before"} once the page has said that the
@@ -28,7 +32,7 @@ const FLAGS = [
 const DIST = new URL('../../distributor/page/dist/', import.meta.url);
 
 const plan = {
-  seconds: 30, own: false, before: false, clock: false, checks: true, deadline: 120, size: [1280, 720],
+  seconds: 30, states: false, embed: false, light: false, own: false, before: false, clock: false, checks: true, deadline: 120, size: [1280, 720],
   ...JSON.parse(process.argv[2]),
 };
 
@@ -58,6 +62,27 @@ async function watch(page, address) {
   return { ...report, errors, strangers: [...strangers] };
 }
 
+async function attend(page, address) {
+  const { errors, strangers } = witness(page, [new URL(address).origin, plan.media]);
+  await page.goto(address);
+  let before = 'connecting';
+  while (before !== 'over') {
+    const changed = await page.waitForFunction((known) => {
+      const { state, held } = window.footlight?.stats ?? {};
+      const now = held && state !== 'over' ? 'held' : state;
+      return now && now !== known && now;
+    }, before);
+    before = await changed.jsonValue();
+    const shown = await page.evaluate(() => ({
+      title: document.getElementById('title').textContent,
+      viewers: document.getElementById('viewers').hidden ? null : document.getElementById('viewers-text').textContent,
+    }));
+    await shoot(page, before);
+    tell(before, { ...shown, audit: await audit(page) });
+  }
+  return { errors, strangers: [...strangers] };
+}
+
 async function inspect(page, audits) {
   const sound = await turnSoundOn(page);
   const qualities = await tryQualities(page);
@@ -76,17 +101,17 @@ async function shoot(page, name) {
 async function main() {
   const dist = plan.dist ? pathToFileURL(`${plan.dist}/`) : DIST;
   const server = await servePage({ dist, media: plan.media, certificate: plan.certificate, key: plan.key });
-  const path = `/watch/${plan.stream}`;
+  const path = `/${plan.embed ? 'embed' : 'watch'}/${plan.stream}`;
   const address = plan.own ? `${plan.media}${path}` : `${server.origin}${path}?origin=${encodeURIComponent(plan.media)}`;
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
   const [width, height] = plan.size;
-  const page = await browser.newPage({ viewport: { width, height }, ignoreHTTPSErrors: true, hasTouch: width < 600 });
+  const page = await browser.newPage({ viewport: { width, height }, ignoreHTTPSErrors: true, colorScheme: plan.light ? 'light' : 'dark', hasTouch: width < 600 });
   page.setDefaultTimeout(plan.deadline * 1000);
   const overdue = new Promise((_, reject) => {
     setTimeout(() => reject(new Error(`not done within ${plan.deadline} s`)), plan.deadline * 1000).unref();
   });
   try {
-    tell('report', await Promise.race([watch(page, address), overdue]));
+    tell('report', await Promise.race([(plan.states ? attend : watch)(page, address), overdue]));
   } catch (error) {
     const stats = await page.evaluate(() => window.footlight?.stats).catch(() => null);
     await shoot(page, 'failed').catch(() => {});

@@ -29,6 +29,7 @@ mod rtmps;
 mod shapes;
 mod show;
 mod slate;
+mod states;
 mod upgrade;
 mod upgrade_twin;
 mod viewers;

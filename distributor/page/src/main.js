@@ -51,6 +51,7 @@ function snapshot() {
     stream: address?.stream ?? null,
     source: address?.source ?? null,
     state: state.phase,
+    held: state.held,
     latency: show?.latency ?? null,
     edgeLatency: player?.edgeLatency() ?? null,
     targetLatency: player?.target() ?? null,
