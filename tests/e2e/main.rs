@@ -11,6 +11,7 @@ mod control;
 mod dvr;
 mod encoders;
 mod ending;
+mod follow;
 mod full_disk;
 mod health;
 mod hostile;
