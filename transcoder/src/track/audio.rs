@@ -261,7 +261,11 @@ impl AudioTrack {
     /// The session ends here.
     pub fn finish(&mut self, end: MediaTime) {
         self.commit_until(None);
-        self.advance_all();
+        while let Some(next) = self.ahead.front() {
+            // No frame of it will come: the dates of what ends here stay near its own.
+            let place = self.latest(next) - SoundGrid::FRAME;
+            self.advance(Some(place));
+        }
         let place = SoundGrid::nearest(end.samples(self.codec.sample_rate()));
         self.close(place, end);
     }
