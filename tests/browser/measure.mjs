@@ -107,6 +107,16 @@ export function exactness(frames, frameMs = 1000 / 30) {
   };
 }
 
+/** What the player was told beside the media: `[{ type, key, data, start, clockMs }]`, each with what the clock in the picture shows then. */
+export async function cues(page, frames) {
+  const told = await page.evaluate(() => [...document.getElementById('video').textTracks]
+    .flatMap((track) => [...(track.cues ?? [])])
+    .map(({ type, value, startTime }) => ({ type, key: value?.key ?? null, data: String(value?.data ?? ''), start: startTime })));
+  const offsets = frames.filter((frame) => frame.clock !== null).map((frame) => frame.clock - frame.mediaTime * 1000).sort((a, b) => a - b);
+  const offset = offsets[Math.floor(offsets.length / 2)] ?? NaN;
+  return told.map((cue) => ({ ...cue, clockMs: cue.start * 1000 + offset }));
+}
+
 function round(value) {
   return Math.round(value * 1000) / 1000;
 }

@@ -10,7 +10,8 @@
 //
 // Further keys: `own` (default false), `before` (the show is not on yet; expect the page to say so), `clock` (the picture
 // carries a clock; wait for one), `checks` (quality menu, keyboard, axe, sound; default true),
-// `deadline` (s for everything, default 120), `screenshots` (a folder), `size` ([width, height]), `light`,
+// `told` (report what the player was told beside the media), `deadline` (s for everything, default 120),
+// `screenshots` (a folder), `size` ([width, height]), `light`,
 // `dist` (a folder, default distributor/page/dist).
 //
 // Standard output is one JSON object a line: {"event":"before"} once the page has said that the
@@ -21,7 +22,7 @@ import { mkdir } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 import { audit, tryQualities, turnSoundOn, unreachable, witness } from './checks.mjs';
-import { collect, summarize } from './measure.mjs';
+import { collect, cues, summarize } from './measure.mjs';
 import { servePage } from './serve.mjs';
 
 const FLAGS = [
@@ -58,6 +59,7 @@ async function watch(page, address) {
   const stats = await page.evaluate(() => window.footlight.stats);
   await shoot(page, 'playing');
   const report = { firstFrameMs: plan.before ? Date.now() - started - plan.seconds * 1000 : Math.round(opened), ...summarize(frames), stats };
+  if (plan.told) report.told = { now: await page.textContent('#now'), cues: await cues(page, frames) };
   if (plan.checks) Object.assign(report, await inspect(page, audits));
   return { ...report, errors, strangers: [...strangers] };
 }

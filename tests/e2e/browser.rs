@@ -9,6 +9,8 @@ use tests::{Browser, Camera, Plan, STAGE, Stage};
 
 /// From the camera to the screen, on two loaded cores; the aim is 2.2 s.
 const LATENCY_BOUND_S: f64 = 3.5;
+/// A part, milliseconds.
+const PART_MS: f64 = 500.0;
 /// What the viewer watches, in seconds of the show.
 const WATCHED_S: u32 = 30;
 
@@ -22,8 +24,6 @@ fn a_viewer_who_waits_sees_the_show_begin_and_stays_near_live() -> Result<()> {
     browser.wait_for("before")?;
     let _camera = Camera::publish(&stage.publish_url(STAGE)?, &[])?;
     let report = browser.wait_for("report")?;
-    eprintln!("{report}");
-
     check_played(&report, WATCHED_S)?;
     check_near_live(&report)?;
     check_page(&report)?;
@@ -54,11 +54,49 @@ fn a_viewer_notices_nothing_when_a_transcoder_dies() -> Result<()> {
         line.contains("the origin is out of use").then_some(())
     })?;
     let report = browser.wait_for("report")?;
-    eprintln!("{report}");
-
     check_played(&report, WATCHED_S)?;
     check_near_live(&report)?;
     check_quiet(&report)
+}
+
+#[test]
+fn what_mux_is_told_is_seen_at_the_picture_it_belongs_to() -> Result<()> {
+    let mut stage = crate::start(Plan::default());
+    let mut browser = watch_page(
+        &stage,
+        json!({ "seconds": 15, "before": true, "clock": true, "checks": false, "told": true }),
+    )?;
+    browser.wait_for("before")?;
+    let _camera = Camera::publish(&stage.publish_url(STAGE)?, &[])?;
+    browser.wait_for("playing")?;
+    let admin = stage.mux.admin()?;
+    let path = format!("/streams/{}/metadata", STAGE.name);
+    let (code, said) = admin.post_json(
+        &path,
+        &json!({ "title": "So \"What\" {$x}", "artist": "Miles Davis" }),
+    )?;
+    ensure!(code == 200, "{code}: {said}");
+    let start = said["start_ms"].as_f64().context("no start")?;
+    let report = browser.wait_for("report")?;
+    check_played(&report, 15)?;
+    check_quiet(&report)?;
+    let told = &report["told"];
+    let title = "So \u{201d}What\u{201d} ($x}";
+    ensure!(
+        told["now"] == format!("{title} \u{2013} Miles Davis"),
+        "{told}"
+    );
+    let cues = told["cues"].as_array().context("no cues")?;
+    let cue = cues.iter().find(|cue| cue["key"] == "TIT2");
+    let cue = cue.with_context(|| format!("no title in {told}"))?;
+    ensure!(cue["data"] == title, "{cue}");
+    let seen = cue["clockMs"].as_f64().context("no clock")?;
+    // Mux's time of a picture is when it came, its clock's when it was drawn.
+    ensure!(
+        (0.0..PART_MS).contains(&(start - seen)),
+        "said at {start}, seen at {seen}"
+    );
+    stage.check_unharmed()
 }
 
 /// The picture moved all the time.

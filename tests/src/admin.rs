@@ -74,6 +74,14 @@ impl Admin {
         Ok((status, serde_json::from_slice(&body)?))
     }
 
+    /// Gives an order that says more: status code and what was answered.
+    pub fn post_json(self, path: &str, body: &Value) -> Result<(u16, Value)> {
+        let body = body.to_string();
+        let headers = format!("Host: {}\r\nContent-Length: {}\r\n", self.0, body.len());
+        let (status, _, body) = http(self.0, "POST", path, &headers, body.as_bytes())?;
+        Ok((status, serde_json::from_slice(&body)?))
+    }
+
     /// `/status`, as soon as it is as one waits for.
     pub fn wait_until(self, is: impl Fn(&Value) -> bool) -> Result<Value> {
         let mut last = Value::Null;

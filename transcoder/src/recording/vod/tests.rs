@@ -84,6 +84,28 @@ fn all_renditions_start_and_end_together() {
 }
 
 #[test]
+fn what_was_told_beside_one_rendition_is_told_beside_all() {
+    let mut show = BTreeMap::from([
+        playlist(Rendition::Source, FIRST, "##"),
+        playlist(Rendition::Audio, FIRST, "##"),
+    ]);
+    let range = |id: &str, second: u8| -> Line {
+        let line = format!("ID=\"{id}\",START-DATE=\"2026-11-21T13:00:0{second}.000Z\"");
+        line.parse().unwrap()
+    };
+    let ranges = [range("b", 1), range("a", 2)];
+    for (told, (_, (playlist, _))) in ranges.iter().rev().zip(&mut show) {
+        playlist.date_ranges = vec![told.clone(), ranges[0].clone()];
+    }
+    for recorded in align(show) {
+        assert_eq!(recorded.playlist.date_ranges, ranges);
+        let text = recorded.write();
+        let read = MediaPlaylist::parse(text.as_bytes()).unwrap();
+        assert_eq!(check::media(&read), []);
+    }
+}
+
+#[test]
 fn a_show_without_media_is_none() {
     let show = BTreeMap::from([playlist(Rendition::Source, FIRST, "...")]);
     assert_eq!(align(show), []);
