@@ -59,6 +59,11 @@ fn feed_unevenly(stage: &mut Stage, messages: &[Message], every: usize) {
     stage.deliver();
 }
 
+fn was_late(stage: &Stage) -> bool {
+    let status = stage.stream.status().unwrap();
+    status.renditions.iter().any(|rendition| rendition.late > 0)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -97,10 +102,7 @@ proptest! {
             stage.feed_one(message.clone());
             assert_playlists(&mut stage.stream, &mut before);
         }
-        let mut broken = crate::lint::tests::broken_by(&mut stage.stream);
-        // Where sound lies is for other tests.
-        broken.retain(|broken| !broken.contains("DecodeTimeHole"));
-        prop_assert_eq!(broken, [""; 0]);
+        prop_assert_eq!(crate::lint::tests::broken_by(&mut stage.stream), [""; 0]);
         let mut other = Stage::new(settings());
         other.feed(&show.headers());
         feed_unevenly(&mut other, &messages, every);
@@ -108,17 +110,25 @@ proptest! {
         let mut lists: Vec<Vec<Line>> = Vec::new();
         for rendition in renditions {
             let ours = segments(&mut stage.stream, rendition);
-            prop_assert!(ours == segments(&mut other.stream, rendition), "{} differs", rendition);
+            // What an encoder is too late for is its own affair.
+            let late = rendition == RUNG && was_late(&other);
+            prop_assert!(late || ours == segments(&mut other.stream, rendition), "{} differs", rendition);
+            let listed = playlist(&mut stage.stream, rendition).unwrap();
+            let gaps = listed.segments.iter().any(|segment| segment.gap);
             let mut ids = std::collections::BTreeSet::new();
             for (emsg, start, end) in ours.iter().flat_map(|(_, segment)| events(segment)) {
                 prop_assert!(ids.insert(emsg.id), "told twice");
                 prop_assert!(ticks(&emsg) < end, "{} too early: {} before {}", rendition, ticks(&emsg), start);
                 // One that was told when its part was all but over comes in the next; after gaps that is a while.
-                prop_assert!(ticks(&emsg) + 12 * 90_000 > start, "{} too late", rendition);
+                let late = start.saturating_sub(ticks(&emsg)) > 4 * 90_000;
+                prop_assert!(gaps || !late, "{} too late", rendition);
             }
-            lists.push(playlist(&mut stage.stream, rendition).unwrap().date_ranges);
+            lists.push(listed.date_ranges);
         }
-        prop_assert!(lists.windows(2).all(|two| two[0] == two[1]), "{:?}", lists);
+        // A playlist whose segments are behind by one may still list what others need no more.
+        lists.sort_by_key(Vec::len);
+        let within = |two: &[Vec<Line>]| two[0].iter().all(|line| two[1].contains(line));
+        prop_assert!(lists.windows(2).all(within), "{:?}", lists);
     }
 }
 
