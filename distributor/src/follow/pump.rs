@@ -323,8 +323,9 @@ impl Listed {
             Ok(answer) => answer.head.status,
             Err(failure) => return Err((failure.status(), failure)),
         };
+        let before = followed.shown.borrow().version.clone();
         let version = (status == StatusCode::OK)
-            .then(|| Version::read(&entry, followed.rendition, now()))
+            .then(|| Version::read(&entry, followed.rendition, before.as_deref(), now()))
             .flatten();
         version.ok_or((status, Failure::Unavailable))
     }
