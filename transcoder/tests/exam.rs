@@ -59,6 +59,20 @@ async fn both_encoders_in_software_pass_and_so_do_many_at_once() {
 }
 
 #[tokio::test]
+async fn large_and_small_rungs_are_judged_in_the_same_colours() {
+    // Above 576 lines colours are of BT.709, below of BT.601; x264 writes them down, openh264 does not.
+    let ladder =
+        [(720, 2_800_000), (360, 800_000)].map(|(height, bps)| Rung::new(height, bps).unwrap());
+    let examiner = Examiner::new(Path::new(WORKER), &ladder, 1).await;
+    let examiner = examiner.unwrap().with_limits(PATIENT, SLOW);
+    for encoder in [Encoder::X264, Encoder::OpenH264] {
+        let recipe = encoder.recipe(Preset::Superfast);
+        let report = examiner.examine(encoder, &recipe).await;
+        assert!(report.passed && report.likeness_db > Some(35.0), "{report}");
+    }
+}
+
+#[tokio::test]
 async fn an_encoder_that_breaks_a_rule_is_refused_with_its_reason() {
     let examiner = examiner(Path::new(WORKER), 1).await;
     for (what, recipe, reason) in [

@@ -134,7 +134,9 @@ impl Ranges {
         let ranges = list.date_ranges.iter();
         let read = ranges.filter_map(|line| line.as_str().parse::<DateRange>().ok());
         let listed: Vec<Text> = read.map(|range| range.id().clone()).collect();
-        let until = list.server_control.and_then(|control| control.can_skip_until);
+        let until = list
+            .server_control
+            .and_then(|control| control.can_skip_until);
         let kept = Duration::from_millis(until.map_or(0, Seconds::millis));
         let mut removed = Vec::new();
         if let Some(Self {

@@ -271,6 +271,8 @@ impl Recipe {
     /// What only looks: pictures as they are, I420, instead of coded ones. For the exam's judge.
     pub fn pictures() -> Self {
         Self {
+            // Some encoders write down which colours they were given, others leave that to be guessed by the size.
+            pictures: "video/x-raw,format=I420,colorimetry=bt709".to_owned(),
             encoder: "identity name={name}".to_owned(),
             coded: "video/x-raw".to_owned(),
             ..Memory::Box.recipe()
