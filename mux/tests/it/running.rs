@@ -133,7 +133,10 @@ fn new_directory() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("mux-{}-{count}", std::process::id());
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // Left by a process that had the same number: its shows would go on here.
+    let _absent = std::fs::remove_dir_all(&path);
+    path
 }
 
 fn text(directory: &Path, transcoders: &[SocketAddr]) -> String {
