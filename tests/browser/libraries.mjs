@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
+import { listening } from './serve.mjs';
 
 export const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--autoplay-policy=no-user-gesture-required', '--ignore-certificate-errors'];
 export const LIBRARIES = { 'hls.js': 'hls.js/dist/hls.min.js', shaka: 'shaka-player/dist/shaka-player.compiled.js' };
@@ -17,12 +18,5 @@ export async function serveLibraries({ certificate, key }) {
     response.writeHead(body === undefined ? 404 : 200, { 'Content-Type': request.url === '/' ? 'text/html' : 'text/javascript' });
     response.end(body ?? '');
   });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    origin: `https://localhost:${server.address().port}`,
-    close: () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+  return listening(server);
 }

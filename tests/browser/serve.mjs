@@ -24,6 +24,11 @@ export async function servePage({ dist, media, certificate, key }) {
     });
     return response.end(await readFile(new URL(`${name}.br`, dist)));
   });
+  return listening(server);
+}
+
+/** Listens on a free port of the loopback: `{ origin, close }`. */
+export async function listening(server) {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     origin: `https://localhost:${server.address().port}`,
