@@ -203,18 +203,24 @@ fn a_show_is_recorded_as_it_was_published() {
     assert_eq!(stand.writer.figures.now().shows, BTreeMap::new());
 }
 
+/// Fed the first half of a show; and the second.
+fn half_a_show(directory: &Directory) -> (Stand, Vec<Message>) {
+    let show = Show {
+        seconds: 30,
+        ..Show::default()
+    };
+    let mut first = show.session(START_MS, None);
+    let second = first.split_off(first.len() / 2);
+    let mut stand = Stand::new(&directory.0);
+    first.into_iter().for_each(|message| stand.feed(message));
+    (stand, second)
+}
+
 #[test]
 fn what_a_crash_cut_off_is_finished_and_goes_on_if_its_session_does() {
     let directory = Directory::new("crash");
     let show = show_directory(&directory.0, START_MS);
-    let messages = Show {
-        seconds: 30,
-        ..Show::default()
-    }
-    .session(START_MS, None);
-    let (first, second) = messages.split_at(messages.len() / 2);
-    let mut stand = Stand::new(&directory.0);
-    first.iter().for_each(|message| stand.feed(message.clone()));
+    let (stand, second) = half_a_show(&directory);
     let before = playlist(&show, Rendition::Source);
     assert!(!before.end_list);
     // Torn as by a crash in mid-write.
@@ -229,7 +235,7 @@ fn what_a_crash_cut_off_is_finished_and_goes_on_if_its_session_does() {
     assert!(between.end_list);
     assert!(!show.join("source/77.m4s.tmp").exists());
     for message in second {
-        stand.feed(message.clone());
+        stand.feed(message);
     }
     assert!(!playlist(&show, Rendition::Source).end_list);
     stand.feed(Message::End);

@@ -63,14 +63,7 @@ fn old_shows_go_and_one_under_way_stays() {
 fn what_may_still_go_on_stays_and_goes_on_from_its_beginning() {
     let directory = Directory::new("keep-cut");
     let show = show_directory(&directory.0, START_MS);
-    let messages = Show {
-        seconds: 30,
-        ..Show::default()
-    }
-    .session(START_MS, None);
-    let (first, second) = messages.split_at(messages.len() / 2);
-    let mut stand = Stand::new(&directory.0);
-    first.iter().for_each(|message| stand.feed(message.clone()));
+    let (stand, second) = half_a_show(&directory);
     let beginning = playlist(&show, Rendition::Source).media_sequence;
     let leftover = directory.0.join("stage/7.gone");
     fs::create_dir_all(leftover.join("source")).unwrap();
@@ -80,7 +73,7 @@ fn what_may_still_go_on_stays_and_goes_on_from_its_beginning() {
     fs::write(show.join(UPLOADED), "").unwrap();
     clearing(&stand, Keep::NOTHING, true).turn(written(&show) + DAY / 4);
     for message in second {
-        stand.feed(message.clone());
+        stand.feed(message);
     }
     stand.feed(Message::End);
     assert_eq!(playlist(&show, Rendition::Source).media_sequence, beginning);
