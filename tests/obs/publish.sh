@@ -7,8 +7,8 @@
 # cores carry beside everything else. KEYFRAME_SECONDS is 2; 0 is OBS's own default, "auto".
 # USER and PASSWORD tick "Use authentication". The authority in the file $TRUST (PEM), if that is set, stands in the
 # place of the system's for RTMPS.
-# Everything it writes is in a folder of its own, removed at the end, but for the log, which goes
-# to standard error.
+# Everything it writes is in a folder of its own, removed at the end. When OBS ends by itself the end
+# of its log goes to standard error.
 set -euo pipefail
 
 server=$1 key=$2 keyframe=${3:-2} user=${4:-} password=${5:-}
@@ -113,8 +113,9 @@ if [ -n "${TRUST:-}" ]; then
   view=(unshare --user --map-root-user --mount sh -c 'mount --bind "$0" /etc/ssl/certs && exec "$@"' "$home/certificates")
 fi
 "${view[@]}" obs --multi --startstreaming --minimize-to-tray --profile Stage --collection Stage --scene Scene \
-  --disable-missing-files-check --verbose >&2 &
+  --disable-missing-files-check --verbose >"$home/obs.log" 2>&1 &
 children+=($!)
-wait -n
+wait -n || true
+tail -n 40 "$home/obs.log" >&2
 echo "publish.sh: OBS or its screen ended by itself" >&2
 exit 1
