@@ -275,11 +275,14 @@ fn ready(chassis: &Chassis) -> Answer {
     if chassis.shutdown().is_triggered() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
     }
+    let concerns = chassis.concerns();
+    let concerns = concerns.iter().map(|told| format!("concern: {told}\n"));
+    let concerns: String = concerns.collect();
     let missing = chassis.readiness().missing();
     if missing.is_empty() {
-        return text(StatusCode::OK, "ready\n");
+        return text(StatusCode::OK, format!("ready\n{concerns}"));
     }
-    let missing = format!("waiting for: {}\n", missing.join(", "));
+    let missing = format!("waiting for: {}\n{concerns}", missing.join(", "));
     text(StatusCode::SERVICE_UNAVAILABLE, missing)
 }
 

@@ -50,8 +50,10 @@ struct Inner {
     listeners: Mutex<BTreeMap<String, SocketAddr>>,
     status: OnceLock<Status>,
     routes: Mutex<Routes<Handler>>,
+    concerns: Mutex<Vec<Concern>>,
 }
 
+type Concern = Box<dyn Fn() -> Option<String> + Send + Sync>;
 type Status = Box<dyn Fn() -> Value + Send + Sync>;
 
 impl Chassis {
@@ -79,6 +81,7 @@ impl Chassis {
             listeners: Mutex::default(),
             status: OnceLock::new(),
             routes: Mutex::new(admin::routes()),
+            concerns: Mutex::default(),
             shutdown,
             tasks,
         }))
@@ -192,6 +195,18 @@ impl Chassis {
         self.0.readiness.latch(name)
     }
 
+    /// Something that may worry an operator: `concern` is asked at each probe and says so in a sentence. `/ready` and
+    /// `/status` tell it; the daemon stays in service.
+    pub fn concern(&self, concern: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        lock(&self.0.concerns).push(Box::new(concern));
+    }
+
+    /// What worries it now.
+    pub fn concerns(&self) -> Vec<String> {
+        let concerns = lock(&self.0.concerns);
+        concerns.iter().filter_map(|concern| concern()).collect()
+    }
+
     /// Lets the daemon add to `/status`: the fields of the JSON object that `status` returns. Only the first call counts.
     pub fn report(&self, status: impl Fn() -> Value + Send + Sync + 'static) {
         let _only_the_first = self.0.status.set(Box::new(status));
@@ -278,6 +293,7 @@ impl Chassis {
             "process": process::status(),
             "draining": self.0.shutdown.is_triggered(),
             "missing": self.0.readiness.missing().iter().map(|name| &**name).collect::<Vec<_>>(),
+            "concerns": self.concerns(),
             "listeners": Value::Object(listeners.collect()),
         });
         let own = self.0.status.get().map(|status| status());

@@ -34,6 +34,7 @@ use super::{
 };
 
 pub use client::{Roots, client_config};
+pub use expiry::Validity;
 
 mod client;
 mod expiry;
@@ -67,7 +68,7 @@ impl CertificateFiles {
 #[derive(Clone)]
 pub struct Certificate {
     key: Arc<CertifiedKey>,
-    expires: i64,
+    validity: Validity,
     files: CertificateFiles,
     fingerprint: u64,
 }
@@ -98,31 +99,40 @@ pub enum CertificateError {
 
 impl Certificate {
     /// From the texts of two PEM files: the chain, the server's own certificate first, and its private key.
-    fn parse(files: CertificateFiles, chain: &str, key: &str) -> Result<Self, CertificateError> {
+    pub fn parse(
+        files: CertificateFiles,
+        chain: &str,
+        key: &str,
+    ) -> Result<Self, CertificateError> {
         let fingerprint = fingerprint(chain, key);
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
         let chain = chain.map_err(CertificateError::Chain)?;
         let leaf = chain.first().ok_or(CertificateError::NoCertificate)?;
-        let expires = expiry::not_after(leaf).ok_or(CertificateError::Malformed)?;
+        let validity = expiry::validity(leaf).ok_or(CertificateError::Malformed)?;
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(CertificateError::Key)?;
         let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider());
         Ok(Self {
             key: Arc::new(key.map_err(CertificateError::Pair)?),
-            expires,
+            validity,
             files,
             fingerprint,
         })
     }
 
-    /// When it expires, in unix seconds.
-    pub fn expires(&self) -> i64 {
-        self.expires
+    /// From when to when it holds.
+    pub fn validity(&self) -> Validity {
+        self.validity
+    }
+
+    /// The server's own certificate, which the rest of the chain vouches for.
+    pub fn end_entity(&self) -> Option<&CertificateDer<'static>> {
+        self.key.cert.first()
     }
 }
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Certificate(expires {})", self.expires)
+        write!(f, "Certificate(expires {})", self.validity.until)
     }
 }
 
@@ -150,7 +160,12 @@ impl Shown {
 
     /// When the one shown now expires, in unix seconds.
     pub fn expires(&self) -> i64 {
-        self.0.load().expires
+        self.validity().until
+    }
+
+    /// From when to when the one shown now holds.
+    pub fn validity(&self) -> Validity {
+        self.0.load().validity
     }
 
     /// Shows what the files hold whenever that changes, until the shutdown. What cannot be used is told, and the
@@ -187,7 +202,7 @@ impl Look {
         };
         match found {
             Ok(certificate) => {
-                let expires = certificate.expires;
+                let expires = certificate.validity.until;
                 shown.replace(certificate);
                 info!(
                     expires,
@@ -270,7 +285,7 @@ impl fmt::Debug for Authority {
 
 /// As [`server_config`]; where there are `clients`, who connects must show a certificate of that authority.
 pub fn server_config_for(
-    shown: Shown,
+    shown: impl ResolvesServerCert + 'static,
     protocols: &[&[u8]],
     clients: Option<Authority>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
@@ -291,7 +306,7 @@ pub fn server_config_for(
 /// The server's side of every handshake, over which one of `protocols` is spoken (ALPN; none asks for nothing). An error
 /// is the system's: no randomness for the ticket key.
 pub fn server_config(
-    shown: Shown,
+    shown: impl ResolvesServerCert + 'static,
     protocols: &[&[u8]],
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     server_config_for(shown, protocols, None)

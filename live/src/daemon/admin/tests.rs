@@ -46,6 +46,10 @@ async fn ready_says_what_is_missing_then_ready_then_draining() {
     assert_eq!(get(&chassis, "/live").await, (200, "live\n".to_owned()));
     drop(latch);
     assert_eq!(get(&chassis, "/ready").await, (200, "ready\n".to_owned()));
+    chassis.concern(|| None);
+    chassis.concern(|| Some("the certificate expires in 3 d".to_owned()));
+    let concerned = "ready\nconcern: the certificate expires in 3 d\n";
+    assert_eq!(get(&chassis, "/ready").await, (200, concerned.to_owned()));
     chassis.shutdown().trigger();
     assert_eq!(
         get(&chassis, "/ready").await,
@@ -108,7 +112,7 @@ async fn status_says_who_and_where_and_what_the_daemon_adds() {
         "name": "footlight-mux",
         "version": "test",
         "uptime_seconds": 0,
-        "draining": false,
+        "concerns": [], "draining": false,
         "missing": ["keys"],
         "listeners": { "rtmp": address("rtmp"), "rtmp.2": address("rtmp.2") },
         "streams": ["stage"],

@@ -21,6 +21,13 @@ impl Roots {
         Self(Arc::new(RootCertStore::empty()))
     }
 
+    /// Trusts those of `certificates` that can be read; none when that is nobody.
+    pub fn of(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Option<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates);
+        (!roots.is_empty()).then(|| Self(Arc::new(roots)))
+    }
+
     /// Reads the PEM file at `path` as the key `key`, or notes why that cannot be.
     pub fn load(key: &str, path: &Path, problems: &mut Problems<'_>) -> Option<Self> {
         let text = problems.file(key, path)?;

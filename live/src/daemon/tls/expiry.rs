@@ -1,4 +1,5 @@
-//! [pure] When a certificate expires: the few bytes of X.509 (RFC 5280 §4.1.2.5) that say so.
+//! [pure] From when to when a certificate holds: the few bytes of X.509 (RFC 5280 §4.1.2.5) that say so, and when an
+//! operator should be told that its end is near.
 //!
 //! Nothing is verified here; that is the peer's affair. A certificate whose end cannot be read is malformed.
 
@@ -12,8 +13,39 @@ const SEQUENCE: u8 = 0x30;
 /// `[0]`: the certificate's version, absent in version 1.
 const VERSION: u8 = 0xa0;
 
-/// The end of `certificate`'s validity, in unix seconds.
-pub(super) fn not_after(certificate: &[u8]) -> Option<i64> {
+/// More than this is never worth a word, however long the certificate was valid.
+const CONCERN: i64 = 14 * 86_400;
+
+/// From when to when a certificate holds, in unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// Its first second.
+    pub from: i64,
+    /// Its last.
+    pub until: i64,
+}
+
+impl Validity {
+    /// What an operator should know at `now`. Nothing while more than a sixth of its time, or 14 days, are left.
+    pub fn concern(self, now: i64) -> Option<String> {
+        let life = self.until.saturating_sub(self.from);
+        let left = self.until.saturating_sub(now);
+        if left <= 0 {
+            return Some("the certificate has expired: players refuse it".to_owned());
+        }
+        if now < self.from {
+            let early = "the certificate is not valid yet by this box's clock: is the clock right?";
+            return Some(early.to_owned());
+        }
+        (left < (life / 6).min(CONCERN)).then(|| match left / 86_400 {
+            0 => format!("the certificate expires in {} h", left / 3600),
+            days => format!("the certificate expires in {days} d"),
+        })
+    }
+}
+
+/// The validity of `certificate`.
+pub(super) fn validity(certificate: &[u8]) -> Option<Validity> {
     let (_, certificate, _) = element(certificate, SEQUENCE)?;
     let (_, mut fields, _) = element(certificate, SEQUENCE)?;
     if let Some((_, _, rest)) = element(fields, VERSION) {
@@ -24,9 +56,11 @@ pub(super) fn not_after(certificate: &[u8]) -> Option<i64> {
         (_, _, fields) = element(fields, tag)?;
     }
     let (_, validity, _) = element(fields, SEQUENCE)?;
-    let (_, _, rest) = time_element(validity)?;
+    let (tag, text, rest) = time_element(validity)?;
+    let from = unix_seconds(tag, text)?;
     let (tag, text, _) = time_element(rest)?;
-    unix_seconds(tag, text)
+    let until = unix_seconds(tag, text)?;
+    Some(Validity { from, until })
 }
 
 /// Tag, content and what follows of the element at the front of `der`, if it has `expected` as its tag.
@@ -135,22 +169,49 @@ mod tests {
     #[test]
     fn a_real_certificate_tells_its_end() {
         let mut params = rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2024, 3, 1);
         params.not_after = rcgen::date_time_ymd(2031, 4, 5);
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
-        assert_eq!(not_after(certificate.der()), Some(1_933_113_600));
+        let expected = Validity {
+            from: 1_709_251_200,
+            until: 1_933_113_600,
+        };
+        assert_eq!(validity(certificate.der()), Some(expected));
         for cut in 0..certificate.der().len().min(200) {
             assert_eq!(
-                not_after(certificate.der().get(..cut).unwrap_or_default()),
+                validity(certificate.der().get(..cut).unwrap_or_default()),
                 None
             );
         }
     }
 
+    #[test]
+    fn the_end_is_told_when_it_is_near_for_this_certificate() {
+        const DAY: i64 = 86_400;
+        let told = |days: i64, left: i64| {
+            let validity = Validity {
+                from: 0,
+                until: days * DAY,
+            };
+            validity.concern(days * DAY - left)
+        };
+        assert_eq!(told(90, 15 * DAY), None);
+        assert_eq!(
+            told(90, 13 * DAY).unwrap(),
+            "the certificate expires in 13 d"
+        );
+        assert_eq!(told(6, 2 * DAY), None);
+        assert_eq!(told(6, DAY - 1).unwrap(), "the certificate expires in 23 h");
+        assert_eq!(told(3650, 15 * DAY), None);
+        assert!(told(90, 0).unwrap().contains("has expired"));
+        assert!(told(90, 91 * DAY).unwrap().contains("not valid yet"));
+    }
+
     proptest! {
         #[test]
         fn garbage_is_malformed_and_nothing_worse(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            not_after(&bytes);
+            validity(&bytes);
         }
     }
 }
