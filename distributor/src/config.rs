@@ -2,25 +2,28 @@
 //!
 //! `distributor.toml` beside the crate describes every key; a test keeps the two equal.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::collections::BTreeSet;
 
 use http::{HeaderValue, Uri};
 use live::{
     cluster::{ClusterSecret, Token},
-    daemon::{
-        config::{
-            AdminSection, ByteSize, DrainSection, HostPort, Listen, LogSection, Problems,
-            SecretSource, Settings,
-        },
-        tls::{Certificate, CertificateFiles},
+    daemon::config::{
+        AdminSection, ByteSize, DrainSection, HostPort, Listen, LogSection, Problems, SecretSource,
+        Settings,
     },
     placement::{MAX_MEMBERS, Member},
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) use acme::{Acme, NAMES_MAX};
+pub use acme::{AcmeSection, Challenge};
+pub use https::HttpsSection;
+pub(crate) use https::Identity;
 pub use upstream::UpstreamSection;
 pub(crate) use upstream::UpstreamTls;
 
+mod acme;
+mod https;
 mod upstream;
 
 /// What may be written in `/etc/footlight/distributor.toml`.
@@ -29,6 +32,9 @@ mod upstream;
 pub struct Raw {
     /// `[https]`
     pub https: HttpsSection,
+    /// `[acme]`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acme: Option<AcmeSection>,
     /// `[http]`
     #[serde(default)]
     pub http: HttpSection,
@@ -56,20 +62,7 @@ pub struct Raw {
     pub drain: DrainSection,
 }
 
-/// `[https]`: where viewers come in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HttpsSection {
-    /// Where to listen. Default `[::]:443`.
-    #[serde(default = "https_listen")]
-    pub listen: Listen,
-    /// PEM file with the certificate chain, the server's own first.
-    pub certificate: PathBuf,
-    /// PEM file with its private key.
-    pub key: PathBuf,
-}
-
-/// `[http]`: only sends viewers on to HTTPS.
+/// `[http]`: only sends viewers on to HTTPS, and proves names to an ACME authority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpSection {
@@ -128,10 +121,6 @@ const fn weight() -> u16 {
     1
 }
 
-fn https_listen() -> Listen {
-    Listen::one(([0_u16; 8], 443).into())
-}
-
 fn http_listen() -> Listen {
     Listen::one(([0_u16; 8], 80).into())
 }
@@ -169,7 +158,7 @@ pub struct Config {
     pub(crate) settings: Settings,
     pub(crate) https: Listen,
     pub(crate) http: Listen,
-    pub(crate) certificate: Certificate,
+    pub(crate) identity: Identity,
     pub(crate) token: Token,
     pub(crate) origins: Vec<Origin>,
     pub(crate) upstream: Option<UpstreamTls>,
@@ -189,11 +178,7 @@ impl Config {
     pub fn resolve(raw: &Raw, problems: &mut Problems<'_>) -> Option<Self> {
         problems.within("cache.memory", raw.cache.memory, MEMORY_LEAST..=MEMORY_MOST);
         let settings = Settings::resolve(&raw.admin, &raw.log, &raw.drain, problems);
-        let files = CertificateFiles {
-            certificate: raw.https.certificate.clone(),
-            key: raw.https.key.clone(),
-        };
-        let certificate = files.load("https", problems);
+        let identity = raw.https.resolve(raw.acme.as_ref(), problems);
         let token = token(&raw.cluster, problems);
         let origins = origins(&raw.transcoder, problems);
         let upstream = raw.upstream.resolve(problems);
@@ -202,7 +187,7 @@ impl Config {
             settings,
             https: raw.https.listen.clone(),
             http: raw.http.listen.clone(),
-            certificate: certificate?,
+            identity: identity?,
             token: token?,
             origins,
             upstream,
@@ -218,6 +203,7 @@ impl Config {
             upstream.map(|tls| (tls.roots, tls.certificate.is_some()))
         };
         self.token.matches(other.token.expose())
+            && self.identity.is_kept_alike(&other.identity)
             && tls(&self.upstream) == tls(&other.upstream)
             && (
                 &self.https,

@@ -21,6 +21,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tracing::debug;
 
 use crate::{
+    acme::PROTOCOL,
     answer::{Answers, Body as AnswerBody},
     metrics::Metrics,
     pace::{Flow, TICK, Verdict},
@@ -72,6 +73,8 @@ impl Server {
             () = self.chassis.shutdown().triggered() => return,
         };
         match handshake {
+            // An ACME authority has seen what it wanted (RFC 8737 §3).
+            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(PROTOCOL) => {}
             Ok(Ok(stream)) => self.talk(stream).await,
             Ok(Err(error)) => {
                 self.metrics.handshake_failed("refused");

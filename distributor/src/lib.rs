@@ -5,7 +5,9 @@
 //! arrives (`entry`). What is watched is followed (`follow`), so that it is there before anybody asks. Of all that viewers
 //! do, one request for each object reaches a transcoder, and none for what is not in the grammar.
 //!
-//! Pure: `route`, `audience`, `freshness`, `response`, `presentation`, `viewer`, `window`, `follow`, `origin`, `slots`, `pace`,
+//! Its certificate comes from files, or the daemon gets it (`acme`).
+//!
+//! Pure: `acme::order`, `route`, `audience`, `freshness`, `response`, `presentation`, `viewer`, `window`, `follow`, `origin`, `slots`, `pace`,
 //! `redirect`, `page`, `config`.
 //! Shells: the rest.
 
@@ -23,6 +25,7 @@ use rustls::ClientConfig;
 use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
 
+mod acme;
 mod answer;
 mod attendance;
 mod audience;
@@ -49,15 +52,17 @@ mod window;
 
 pub mod config;
 
+use acme::{Challenges, Entrance};
 use answer::Answers;
 use attendance::Attendance;
 use cache::Cache;
-use config::{Config, Origin, Raw};
+use config::{Config, Identity, Origin, Raw};
 use connection::Server;
 use fill::Objects;
 use follow::Followers;
 use metrics::Metrics;
 use origin::Origins;
+use plain::Plain;
 use response::Cors;
 use upstream::Upstream;
 use view::Screen;
@@ -106,7 +111,9 @@ impl Daemon for Distributor {
     }
 
     async fn reload(&mut self, config: Config) -> Result<(), String> {
-        self.shown.replace(config.certificate.clone());
+        if let Identity::Files(certificate) = &config.identity {
+            self.shown.replace(certificate.clone());
+        }
         let renewed = config.upstream.as_ref();
         if let Some((own, renewed)) = self
             .own
@@ -130,14 +137,19 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
     let https = chassis.bind("https", config.https.addresses())?;
     let http = chassis.bind("http", config.http.addresses())?;
     let metrics = Metrics::register(chassis);
-    let shown = Shown::new(config.certificate.clone());
-    let tls = tls::server_config(shown.clone(), &[b"h2", b"http/1.1"])
+    let acme::Running {
+        shown,
+        challenges,
+        standing,
+    } = identity(&config, chassis, &metrics)?;
+    let entrance = Entrance {
+        shown: shown.clone(),
+        challenges: challenges.clone(),
+    };
+    // The last is an authority's alone, and refused unless an order is under way.
+    let tls = tls::server_config(entrance, &[b"h2", b"http/1.1", acme::PROTOCOL])
         .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;
     chassis.register(|registry| registry.register_collector(Box::new(shown.clone())));
-    chassis.spawn_essential(
-        "certificate",
-        shown.clone().keep(Process, chassis.shutdown().clone()),
-    );
     let (own, client) = client(&config, chassis)?;
     let objects = objects(&config, client, chassis, &metrics);
     let attendance = Attendance::default();
@@ -165,9 +177,13 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
     if let Some(https) = chassis.address("https") {
         let limit = ConnectionLimit::new(PLAIN_MAX);
         for listener in http {
-            let owner = chassis.clone();
+            let plain = Plain {
+                https,
+                challenges: challenges.clone(),
+                chassis: chassis.clone(),
+            };
             chassis.serve("http", listener, &limit, move |stream, _peer| {
-                plain::serve(stream, https, owner.clone())
+                plain.clone().serve(stream)
             });
         }
     }
@@ -176,9 +192,33 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         &config,
         (objects, followers),
         (metrics, attendance),
-        shown.clone(),
+        (shown.clone(), standing),
     );
     Ok(Distributor { shown, own, config })
+}
+
+/// What viewers are shown, and what keeps it from ending.
+fn identity(
+    config: &Config,
+    chassis: &Chassis,
+    metrics: &Metrics,
+) -> Result<acme::Running, StartError> {
+    let certificate = match &config.identity {
+        Identity::Files(certificate) => certificate.clone(),
+        Identity::Acme(acme) => return acme::start(acme.clone(), chassis, metrics),
+    };
+    let shown = Shown::new(certificate);
+    chassis.spawn_essential(
+        "certificate",
+        shown.clone().keep(Process, chassis.shutdown().clone()),
+    );
+    let told = shown.clone();
+    chassis.concern(move || told.validity().concern(acme::unix()));
+    Ok(acme::Running {
+        shown,
+        challenges: Challenges::default(),
+        standing: acme::Standing::default(),
+    })
 }
 
 /// What transcoders are shown, and how they are asked by TLS.
@@ -240,8 +280,9 @@ fn report(
     config: &Config,
     (objects, followers): (Arc<Objects>, Arc<Followers>),
     (metrics, attendance): (Metrics, Attendance),
-    shown: Shown,
+    (shown, standing): (Shown, acme::Standing),
 ) {
+    let is_acme = matches!(config.identity, Identity::Acme(_));
     let origins = config.origins.clone();
     chassis.report(move || {
         let known = objects.origins();
@@ -268,6 +309,7 @@ fn report(
             "stalled": metrics.stalls(),
             "edge_misses": metrics.edge_misses(),
             "certificate_expiry": shown.expires(),
+            "acme": is_acme.then(|| standing.report()),
             "streams": Value::Object(streams.collect()),
             "followed": Value::Object(followed.collect()),
             "cache": { "bytes": cache.bytes(), "entries": cache.entries(), "capacity": cache.capacity() },

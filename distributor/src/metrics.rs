@@ -74,6 +74,7 @@ pub(crate) struct Metrics {
     followed: Gauge,
     ahead: Counter,
     edge_misses: Counter,
+    certificates: Family<Label, Counter>,
 }
 
 impl Metrics {
@@ -134,6 +135,11 @@ impl Metrics {
                 "Requests for what a followed playlist names that had to be fetched first",
                 m.edge_misses.clone(),
             );
+            registry.register(
+                "certificate_orders",
+                "Orders at the ACME authority by how they ended",
+                m.certificates.clone(),
+            );
         });
         metrics
     }
@@ -160,6 +166,11 @@ impl Metrics {
             Answer::Unreachable => "unreachable",
         };
         self.fetches.get_or_create(&[("class", label)]).inc();
+    }
+
+    /// An order at the ACME authority ended.
+    pub(crate) fn certificate_ordered(&self, class: &'static str) {
+        self.certificates.get_or_create(&[("class", class)]).inc();
     }
 
     /// Bytes came from an origin.

@@ -1,49 +1,79 @@
-//! The plain HTTP listener: sends every request on to HTTPS and answers nothing else.
+//! The plain HTTP listener: sends every request on to HTTPS. Only an ACME authority that asks for the proof of an order
+//! under way is answered here.
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
-    header::{HOST, LOCATION},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, LOCATION},
 };
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use live::daemon::Chassis;
 use tokio::{net::TcpStream, time::timeout};
 use tracing::debug;
 
-use crate::{redirect::location, response};
+use crate::{acme::Challenges, redirect::location, response};
 
 /// One request and its answer: whoever needs longer has nothing to say.
 const LIFETIME: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD_MAX: usize = 8 << 10;
 
-/// Answers one request; HTTPS is served at `https`.
-pub(crate) async fn serve(stream: TcpStream, https: SocketAddr, chassis: Chassis) {
-    let service = service_fn(|request: Request<Incoming>| {
-        let answer = answer(&request, https.port());
-        async { Ok::<_, Infallible>(answer.map(|()| Empty::<Bytes>::new())) }
-    });
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .keep_alive(false)
-        .max_buf_size(HEAD_MAX);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        ended = timeout(LIFETIME, connection) => {
-            if let Ok(Err(error)) = ended {
-                debug!(%error, "a connection broke off");
+/// Answers on the plain port.
+#[derive(Clone)]
+pub(crate) struct Plain {
+    /// Where HTTPS is served.
+    pub(crate) https: SocketAddr,
+    pub(crate) challenges: Challenges,
+    pub(crate) chassis: Chassis,
+}
+
+impl Plain {
+    /// Answers one request.
+    pub(crate) async fn serve(self, stream: TcpStream) {
+        let service = service_fn(|request: Request<Incoming>| {
+            let answer = self.answer(&request);
+            async { Ok::<_, Infallible>(answer) }
+        });
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .keep_alive(false)
+            .max_buf_size(HEAD_MAX);
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        tokio::select! {
+            ended = timeout(LIFETIME, connection) => {
+                if let Ok(Err(error)) = ended {
+                    debug!(%error, "a connection broke off");
+                }
             }
+            () = self.chassis.shutdown().triggered() => {}
         }
-        () = chassis.shutdown().triggered() => {}
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let proof = self.challenges.text(request.uri().path());
+        match proof.filter(|_| *request.method() == Method::GET) {
+            Some(proof) => text(proof),
+            None => redirect(request, self.https.port()).map(|()| Full::default()),
+        }
     }
 }
 
-fn answer(request: &Request<Incoming>, port: u16) -> Response<()> {
+/// RFC 8555 §8.3.
+fn text(proof: String) -> Response<Full<Bytes>> {
+    let mut answer = response::bare(StatusCode::OK);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_LENGTH, proof.len().into());
+    let kind = HeaderValue::from_static("application/octet-stream");
+    headers.insert(CONTENT_TYPE, kind);
+    answer.map(|()| Full::from(proof))
+}
+
+fn redirect(request: &Request<Incoming>, port: u16) -> Response<()> {
     if *request.method() != Method::GET && *request.method() != Method::HEAD {
         return response::bare(StatusCode::METHOD_NOT_ALLOWED);
     }

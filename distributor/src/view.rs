@@ -11,7 +11,7 @@ use live::{
     Rendition,
     daemon::{
         figure::{bit_rate, bytes, plot},
-        paper::{Cell, Line, Paper, Tone, table},
+        paper::{Cell, Line, Paper, Tone, table, wrapped},
         status_command::View,
     },
     playlist::ProgramDateTime,
@@ -59,8 +59,11 @@ impl View for Screen {
             self.traffic(),
             cache(&status.cache),
             certificate(status.certificate_expiry),
-            Line::default(),
         ];
+        for concern in &status.concerns {
+            lines.extend(wrapped(0, (Tone::Bad, "! "), concern, paper));
+        }
+        lines.push(Line::default());
         lines.extend(table(0, &origins(&status.origins)));
         lines.push(Line::default());
         lines.extend(self.streams());

@@ -46,6 +46,7 @@ fn refused(line: &str, instead: &str, expected: &str) {
 #[test]
 fn the_sample_is_the_structs_defaults_and_names_every_key() {
     let (raw, config) = resolve(SAMPLE).unwrap();
+    assert!(matches!(config.identity, Identity::Files(_)));
     assert_eq!(config.origins.len(), 1);
     assert_eq!(config.origins[0].authority, "10.0.0.2:8080");
     let written: toml::Value = toml::from_str(SAMPLE).unwrap();
@@ -108,6 +109,122 @@ fn each_mistake_is_told_by_its_key() {
         "[cors]",
         twice,
         "transcoder[1].name: this name is given twice",
+    );
+}
+
+/// The sample with `[acme]` as it stands there, instead of files.
+fn with_acme() -> String {
+    let keys = [
+        "[acme]",
+        "names =",
+        "agree_to_terms =",
+        "mail =",
+        "directory =",
+        "ca =",
+        "challenges =",
+        "state_directory =",
+    ];
+    let lines = SAMPLE.lines().filter(|line| {
+        ![
+            "certificate = \"/etc/footlight/certificate.pem\"",
+            "key = \"/etc/footlight/key.pem\"",
+        ]
+        .contains(line)
+    });
+    let (mut inside, mut text) = (false, String::new());
+    for line in lines {
+        let bare = line.strip_prefix("# ").unwrap_or(line);
+        inside = (inside || line == "# [acme]") && !line.is_empty();
+        let taken = inside && keys.iter().any(|key| bare.starts_with(key));
+        text.push_str(if taken { bare } else { line });
+        text.push('\n');
+    }
+    text.replace(
+        "/etc/footlight/acme-ca.pem",
+        "/etc/footlight/certificate.pem",
+    )
+}
+
+#[test]
+fn the_sample_names_every_key_of_acme_and_its_defaults() {
+    let text = with_acme();
+    let (raw, config) = resolve(&text).unwrap();
+    let Identity::Acme(acme) = config.identity else {
+        panic!("it is [acme] that counts")
+    };
+    assert_eq!(acme.names, ["live.venue.example"]);
+    let written: toml::Value = toml::from_str(&text).unwrap();
+    assert_eq!(toml::Value::try_from(&raw).unwrap(), written);
+
+    let (_, rest) = text.split_once("[http]").unwrap();
+    let required = format!(
+        "[https]\n[acme]\nnames = [\"live.venue.example\"]\nagree_to_terms = true\n[http]{rest}"
+    );
+    let mut defaults = resolve(&required).unwrap().0.acme.unwrap();
+    let sample = raw.acme.unwrap();
+    defaults.mail.clone_from(&sample.mail);
+    defaults.ca.clone_from(&sample.ca);
+    assert_eq!(defaults, sample, "the sample's values are the defaults");
+}
+
+#[test]
+fn acme_is_whole_or_refused_by_its_key() {
+    let sample = with_acme();
+    let refused = |line: &str, instead: &str, expected: &str| {
+        assert!(sample.contains(line), "{line}");
+        let error = resolve(&sample.replacen(line, instead, 1));
+        let error = error.err().unwrap().to_string();
+        let (_, what) = error.split_once(": ").unwrap();
+        assert!(what.starts_with(expected), "{error}");
+    };
+    let names = "names = [\"live.venue.example\"]";
+    refused(names, "names = []", "acme.names: list 1 to 20");
+    refused(
+        names,
+        "names = [\"*.a.example\"]",
+        "acme.names[0]: \"*.a.example\" is a wildcard",
+    );
+    refused(
+        names,
+        "names = [\"a.example\", \"A.example\"]",
+        "acme.names[1]: this name is given twice",
+    );
+    refused(
+        "agree_to_terms = true",
+        "agree_to_terms = false",
+        "acme.agree_to_terms: the authority issues nothing",
+    );
+    refused("ops@venue.example", "ops", "acme.mail: write one address");
+    refused(
+        "directory = \"https://",
+        "directory = \"http://",
+        "acme.directory: write the https:// URL",
+    );
+    refused(
+        "challenges = [\"http-01\", ",
+        "challenges = [\"tls-alpn-01\", ",
+        "acme.challenges: list",
+    );
+    refused(
+        "challenges = [\"http-01\", ",
+        "challenges = [\"dns-01\", ",
+        "acme.challenges",
+    );
+    refused(
+        "state_directory = \"/var/lib/footlight/distributor\"",
+        "state_directory = \"here\"",
+        "acme.state_directory: give an absolute path",
+    );
+    refused(
+        "ca = \"/etc/footlight/certificate.pem\"",
+        "ca = \"/nowhere\"",
+        "acme.ca: /nowhere cannot be read",
+    );
+    let key = "[https]\nkey = \"/etc/footlight/key.pem\"";
+    refused(
+        "[https]",
+        key,
+        "acme: stands beside https.certificate or https.key",
     );
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Status {
     #[serde(flatten)]
     pub(super) head: Head,
     pub(super) process: Process,
+    /// What an operator should know, a sentence each.
+    pub(super) concerns: Vec<String>,
     pub(super) origins: Vec<Origin>,
     /// Which origin serves a stream.
     pub(super) streams: BTreeMap<String, String>,

@@ -52,6 +52,15 @@ stage   transcoder-1      120   150      98    20      2  ▄█";
 }
 
 #[test]
+fn what_an_operator_should_know_is_below_the_certificate() {
+    let mut status = evening(0, 60);
+    status["concerns"] = json!(["the certificate expires in 3 d"]);
+    let shown = drawn(&[status]);
+    let expected = "certificate until 2027-02-19\n! the certificate expires in 3 d\n\norigin";
+    assert!(shown.contains(expected), "{shown}");
+}
+
+#[test]
 fn one_look_tells_what_went_out_so_far() {
     let shown = drawn(&[evening(50_000_000, 60)]);
     assert!(shown.contains("sent 48 MiB  90 requests wait"), "{shown}");
