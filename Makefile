@@ -14,7 +14,7 @@ DEBIAN := build-essential pkg-config curl ca-certificates git openssl iproute2 \
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
   gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav \
   ffmpeg fonts-dejavu-core
-DEBIAN_TEST := chromium xvfb obs-studio rtmpdump systemd python3-pip
+DEBIAN_TEST := chromium xvfb obs-studio rtmpdump systemd python3-pip caddy
 DEBIAN_BENCH := nginx libnginx-mod-rtmp
 NEXTEST := 0.9.143
 DENY := 0.20.2
