@@ -1,11 +1,6 @@
 //! From a request to its answer: route, find, wait, and the body that follows.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -13,13 +8,14 @@ use http::{
     header::{ACCEPT_ENCODING, CACHE_CONTROL},
     request::Parts,
 };
-use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use hyper::body::{Body as _, Incoming};
 use live::{Object, StreamName, gzip};
 
 use crate::{
     attendance::Attendance,
-    connection::{BodyUsage, Usage},
-    entry::{Answer, Failure, Reader},
+    connection::Usage,
+    door::{Door, Guest},
+    entry::{Answer, Failure},
     fill::Found,
     follow::{Come, Followers},
     freshness::Class,
@@ -33,12 +29,17 @@ use crate::{
     viewer::{ViewerId, ViewerIds},
 };
 
+mod body;
+
+pub(crate) use body::Body;
+
 /// Everything an answer may need. Shared by all connections.
 pub(crate) struct Answers {
     followers: Arc<Followers>,
     cors: Cors,
     viewers: ViewerIds,
     attendance: Attendance,
+    door: Door,
     metrics: Metrics,
 }
 
@@ -48,6 +49,7 @@ impl Answers {
         followers: Arc<Followers>,
         cors: Cors,
         attendance: Attendance,
+        door: Door,
         metrics: Metrics,
     ) -> Self {
         Self {
@@ -55,19 +57,23 @@ impl Answers {
             cors,
             viewers: ViewerIds::default(),
             attendance,
+            door,
             metrics,
         }
     }
 
-    /// Answers one request of the connection with this `usage`.
+    /// Answers one request of the connection with this `usage`, that `guest` opened.
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
         usage: &Arc<Usage>,
+        guest: &Guest,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let (mut response, outcome) = if body.is_end_stream() {
-            self.dispatch(&parts, usage).await
+        let (mut response, outcome) = if !guest.may_ask() {
+            (response::busy().map(|()| Body::empty()), Outcome::Refused)
+        } else if body.is_end_stream() {
+            self.dispatch(&parts, usage, guest).await
         } else {
             // No request here has a body: it is not read, and the connection ends with the answer.
             (
@@ -80,9 +86,18 @@ impl Answers {
         response
     }
 
-    async fn dispatch(&self, parts: &Parts, usage: &Arc<Usage>) -> (Response<Body>, Outcome) {
+    async fn dispatch(
+        &self,
+        parts: &Parts,
+        usage: &Arc<Usage>,
+        guest: &Guest,
+    ) -> (Response<Body>, Outcome) {
         match route(&parts.method, parts.uri.path(), parts.uri.query()) {
-            Route::Object(key, viewer) => self.object(&key, viewer, parts, usage).await,
+            Route::Object(key, _) if self.withholds(&key) => (
+                response::withheld().map(|()| Body::empty()),
+                Outcome::Refused,
+            ),
+            Route::Object(key, viewer) => self.object(&key, viewer, parts, (usage, guest)).await,
             Route::Viewers(stream) => (self.audience(&stream, parts), Outcome::Page),
             Route::Watch(_) => (
                 self.page(page::page(
@@ -108,6 +123,14 @@ impl Answers {
         }
     }
 
+    /// Whether it is the playlist of a quality that nobody keeps for now.
+    fn withholds(&self, key: &Key) -> bool {
+        if let Object::Media(rendition) = key.object() {
+            return self.door.withholds(key.stream(), rendition);
+        }
+        false
+    }
+
     /// How many watch `stream`.
     fn audience(&self, stream: &StreamName, parts: &Parts) -> Response<Body> {
         let (text, stored) = self.attendance.told(stream);
@@ -125,11 +148,12 @@ impl Answers {
         key: &Key,
         viewer: Option<ViewerId>,
         parts: &Parts,
-        usage: &Arc<Usage>,
+        (usage, guest): (&Arc<Usage>, &Guest),
     ) -> (Response<Body>, Outcome) {
         let (answer, found) = match self.come_by(key).await {
             Ok(come) => come,
-            Err(status) => return (never(key, status), Outcome::Refused),
+            Err(None) => return (response::busy().map(|()| Body::empty()), Outcome::Refused),
+            Err(Some(status)) => return (never(key, status), Outcome::Refused),
         };
         let answer = match answer {
             Ok(answer) => answer,
@@ -148,12 +172,33 @@ impl Answers {
             && answer.head.status == StatusCode::OK
             && let Some(template) = answer.template(key.stream())
         {
+            let begins = parts.method == Method::GET;
+            let text = match self.written_for(viewer, key.stream(), template, (guest, begins)) {
+                Ok(text) => text,
+                Err(seconds) => {
+                    let full = response::full(seconds).map(|()| Body::empty());
+                    return (full, Outcome::Refused);
+                }
+            };
             let age = now().saturating_duration_since(answer.head.at);
-            let response = self.presentation(template, viewer, &conditions, (age, cache_status));
+            let response = self.presentation(&text, &conditions, (age, cache_status));
             return (response, outcome);
         }
+        let gzipped = takes_gzip(&parts.headers);
+        let response = self.found(key, answer, (&conditions, gzipped, cache_status), usage);
+        (response, outcome)
+    }
+
+    /// An object as its origin made it.
+    fn found(
+        &self,
+        key: &Key,
+        answer: Answer,
+        (conditions, gzipped, cache_status): (&Conditions, bool, &'static str),
+        usage: &Arc<Usage>,
+    ) -> Response<Body> {
         let is_text = key.object().is_text() && answer.head.status == StatusCode::OK;
-        let gzip = if is_text && takes_gzip(&parts.headers) {
+        let gzip = if is_text && gzipped {
             answer.gzip()
         } else {
             None
@@ -192,34 +237,53 @@ impl Answers {
                 Body::whole(piece)
             }
         };
-        (response.map(|()| body), outcome)
+        response.map(|()| body)
     }
 
-    /// What is there for `key`, when it is there; the status with which nobody needs to be asked for it.
-    async fn come_by(&self, key: &Key) -> Result<(Result<Answer, Failure>, Found), StatusCode> {
+    /// What is there for `key`, when it is there; the status with which nobody needs to be asked for it; nothing, when it
+    /// would have to be waited for and too many wait.
+    async fn come_by(
+        &self,
+        key: &Key,
+    ) -> Result<(Result<Answer, Failure>, Found), Option<StatusCode>> {
         let come = self.followers.find(key);
         let at_once = matches!(come, Come::Never(_) | Come::Entry(_, Found::Hit));
+        if !at_once && !self.door.may_wait(self.metrics.waiters()) {
+            return Err(None);
+        }
         let _waiting = (!at_once).then(|| self.metrics.waiting());
         match come {
             Come::Entry(viewer, found) => Ok((viewer.answer(now).await, found)),
             Come::Awaited(awaited) => Ok((awaited.answer(now).await, Found::Waiting)),
-            Come::Never(status) => Err(status),
+            Come::Never(status) => Err(Some(status)),
         }
     }
 
-    /// The multivariant playlist as this viewer is given it, who has a number from now on. It is nobody else's to keep.
-    fn presentation(
+    /// The multivariant playlist for this viewer, who has a number from now on. The error is in how many seconds he may ask
+    /// again, when the line is full.
+    fn written_for(
         &self,
-        template: &Template,
         viewer: Option<ViewerId>,
-        conditions: &Conditions,
-        (age, cache_status): (Duration, &'static str),
-    ) -> Response<Body> {
+        stream: &StreamName,
+        template: &Template,
+        (guest, begins): (&Guest, bool),
+    ) -> Result<Bytes, u16> {
+        let known = viewer.is_some_and(|viewer| self.attendance.knows(stream, viewer));
         let view = View {
+            ceiling: guest.admit(stream, template, known, begins)?,
             viewer: Some(viewer.unwrap_or_else(|| self.viewers.draw())),
             ..View::default()
         };
-        let text = Bytes::from(template.write(&view));
+        Ok(template.write(&view).into())
+    }
+
+    /// The multivariant playlist as one viewer is given it. It is nobody else's to keep.
+    fn presentation(
+        &self,
+        text: &Bytes,
+        conditions: &Conditions,
+        (age, cache_status): (Duration, &'static str),
+    ) -> Response<Body> {
         let stored = Stored {
             status: StatusCode::OK,
             content_type: Object::Multivariant.content_type(),
@@ -230,7 +294,7 @@ impl Answers {
             cache_status,
             coding: Coding::Only,
         };
-        self.written(&text, &stored, conditions)
+        self.written(text, &stored, conditions)
     }
 
     /// An answer with what was written here.
@@ -303,73 +367,4 @@ fn never(key: &Key, status: StatusCode) -> Response<Body> {
 
 fn refuse(refusal: Refusal) -> Response<Body> {
     response::bare(refusal.status()).map(|()| Body::empty())
-}
-
-/// What follows a head.
-pub(crate) struct Body(Kind);
-
-enum Kind {
-    Whole(Option<Bytes>),
-    Read {
-        reader: Reader,
-        count: BodyUsage,
-        metrics: Metrics,
-    },
-}
-
-impl Body {
-    /// Nothing.
-    pub(crate) const fn empty() -> Self {
-        Self(Kind::Whole(None))
-    }
-
-    fn whole(bytes: Bytes) -> Self {
-        Self(Kind::Whole((!bytes.is_empty()).then_some(bytes)))
-    }
-
-    const fn read(reader: Reader, count: BodyUsage, metrics: Metrics) -> Self {
-        Self(Kind::Read {
-            reader,
-            count,
-            metrics,
-        })
-    }
-}
-
-impl hyper::body::Body for Body {
-    type Data = Bytes;
-    type Error = Failure;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        match &mut self.get_mut().0 {
-            Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Read {
-                reader,
-                count,
-                metrics,
-            } => reader.poll_next(cx).map_ok(|bytes| {
-                count.moved(bytes.len());
-                metrics.sent_bytes(bytes.len());
-                Frame::data(bytes)
-            }),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Kind::Whole(bytes) => bytes.is_none(),
-            Kind::Read { reader, .. } => reader.left() == Some(0),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let left = match &self.0 {
-            Kind::Whole(bytes) => Some(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Read { reader, .. } => reader.left(),
-        };
-        left.map_or_else(SizeHint::default, SizeHint::with_exact)
-    }
 }

@@ -54,6 +54,11 @@ impl Attendance {
         self.audience().seen(stream, viewer, rendition, td, now());
     }
 
+    /// Whether `viewer` watches `stream`.
+    pub(crate) fn knows(&self, stream: &StreamName, viewer: ViewerId) -> bool {
+        self.audience().knows(stream, viewer, now())
+    }
+
     /// What everybody may know of `stream`, and the head it is sent with. A stream that nobody watches, or that there is
     /// not, has no viewers.
     pub(crate) fn told(&self, stream: &StreamName) -> (Bytes, Stored<'static>) {

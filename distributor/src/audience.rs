@@ -115,6 +115,13 @@ impl Audience {
         }
     }
 
+    /// Whether `viewer` was given a media playlist of `stream` of late.
+    pub(crate) fn knows(&self, stream: &StreamName, viewer: ViewerId, now: Instant) -> bool {
+        let house = self.streams.get(stream);
+        let sitting = house.and_then(|house| house.sittings.get(&viewer));
+        sitting.is_some_and(|sitting| sitting.over > now)
+    }
+
     /// How many watch `stream` at `now`.
     #[cfg(test)]
     fn count(&mut self, stream: &StreamName, now: Instant) -> Count {

@@ -19,11 +19,14 @@ pub(crate) use acme::{Acme, NAMES_MAX};
 pub use acme::{AcmeSection, Challenge};
 pub use https::HttpsSection;
 pub(crate) use https::Identity;
+pub(crate) use limits::Limits;
+pub use limits::LimitsSection;
 pub use upstream::UpstreamSection;
 pub(crate) use upstream::UpstreamTls;
 
 mod acme;
 mod https;
+mod limits;
 mod upstream;
 
 /// What may be written in `/etc/footlight/distributor.toml`.
@@ -45,6 +48,9 @@ pub struct Raw {
     /// `[upstream]`
     #[serde(default)]
     pub upstream: UpstreamSection,
+    /// `[limits]`
+    #[serde(default)]
+    pub limits: LimitsSection,
     /// `[cors]`
     #[serde(default)]
     pub cors: CorsSection,
@@ -162,6 +168,7 @@ pub struct Config {
     pub(crate) token: Token,
     pub(crate) origins: Vec<Origin>,
     pub(crate) upstream: Option<UpstreamTls>,
+    pub(crate) limits: Limits,
     pub(crate) cors: Vec<HeaderValue>,
     pub(crate) memory: u64,
 }
@@ -182,6 +189,7 @@ impl Config {
         let token = token(&raw.cluster, problems);
         let origins = origins(&raw.transcoder, problems);
         let upstream = raw.upstream.resolve(problems);
+        let limits = raw.limits.resolve(problems);
         let cors = cors(&raw.cors, problems);
         Some(Self {
             settings,
@@ -191,6 +199,7 @@ impl Config {
             token: token?,
             origins,
             upstream,
+            limits,
             cors,
             memory: raw.cache.memory.get(),
         })
@@ -209,12 +218,14 @@ impl Config {
                 &self.https,
                 &self.http,
                 &self.origins,
+                &self.limits,
                 &self.cors,
                 self.memory,
             ) == (
                 &other.https,
                 &other.http,
                 &other.origins,
+                &other.limits,
                 &other.cors,
                 other.memory,
             )

@@ -23,6 +23,7 @@ use tracing::debug;
 use crate::{
     acme::PROTOCOL,
     answer::{Answers, Body as AnswerBody},
+    door::Guest,
     metrics::Metrics,
     pace::{Flow, TICK, Verdict},
 };
@@ -62,8 +63,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves one connection to its end.
-    pub(crate) async fn serve(self, stream: TcpStream) {
+    /// Serves one connection, that `guest` opened, to its end.
+    pub(crate) async fn serve(self, stream: TcpStream, guest: Guest) {
         // Without it a part's last bytes wait for the viewer's delayed acknowledgement.
         let _best_effort = stream.set_nodelay(true);
         let paced = Paced::new(stream, self.metrics.clone());
@@ -75,7 +76,7 @@ impl Server {
         match handshake {
             // An ACME authority has seen what it wanted (RFC 8737 §3).
             Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(PROTOCOL) => {}
-            Ok(Ok(stream)) => self.talk(stream).await,
+            Ok(Ok(stream)) => self.talk(stream, guest).await,
             Ok(Err(error)) => {
                 self.metrics.handshake_failed("refused");
                 debug!(%error, "a TLS handshake failed");
@@ -87,13 +88,15 @@ impl Server {
         }
     }
 
-    async fn talk(&self, stream: TlsStream<Paced>) {
+    async fn talk(&self, stream: TlsStream<Paced>, guest: Guest) {
         let usage = Arc::new(Usage::default());
+        let guest = Arc::new(guest);
         let service = service_fn(|request: Request<Incoming>| {
-            let (answers, usage) = (self.answers.clone(), usage.clone());
+            let (answers, usage, guest) = (self.answers.clone(), usage.clone(), guest.clone());
             async move {
                 let _open = OpenRequest::begin(&usage);
-                Ok::<Response<AnswerBody>, Infallible>(answers.answer(request, &usage).await)
+                let answer = answers.answer(request, &usage, &guest).await;
+                Ok::<Response<AnswerBody>, Infallible>(answer)
             }
         });
         let agreed_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

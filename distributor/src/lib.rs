@@ -5,10 +5,11 @@
 //! arrives (`entry`). What is watched is followed (`follow`), so that it is there before anybody asks. Of all that viewers
 //! do, one request for each object reaches a transcoder, and none for what is not in the grammar.
 //!
-//! Its certificate comes from files, or the daemon gets it (`acme`).
+//! Its certificate comes from files, or the daemon gets it (`acme`). How many come in, and to what, is decided at the
+//! `door`.
 //!
-//! Pure: `acme::order`, `route`, `audience`, `freshness`, `response`, `presentation`, `viewer`, `window`, `follow`, `origin`, `slots`, `pace`,
-//! `redirect`, `page`, `config`.
+//! Pure: `acme::order`, `route`, `audience`, `freshness`, `response`, `presentation`, `viewer`, `window`, `follow`,
+//! `origin`, `slots`, `pace`, `redirect`, `page`, `config`, `address`, `ladder`, `admission`, `capacity`.
 //! Shells: the rest.
 
 use std::{sync::Arc, time::Instant};
@@ -21,20 +22,26 @@ use live::daemon::{
     status_command,
     tls::{self, Roots, Shown},
 };
-use rustls::ClientConfig;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 mod acme;
+mod address;
+mod admission;
 mod answer;
 mod attendance;
 mod audience;
 mod cache;
+mod capacity;
+mod capacity_command;
 mod connection;
+mod door;
 mod entry;
 mod fill;
 mod follow;
 mod freshness;
+mod ladder;
 mod metrics;
 mod origin;
 mod pace;
@@ -58,6 +65,7 @@ use attendance::Attendance;
 use cache::Cache;
 use config::{Config, Identity, Origin, Raw};
 use connection::Server;
+use door::Door;
 use fill::Objects;
 use follow::Followers;
 use metrics::Metrics;
@@ -87,13 +95,14 @@ impl Daemon for Distributor {
     const ABOUT: &'static str =
         "Serves live streams over HTTPS to any number of viewers, fetching each object once.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const COMMANDS: &'static [CommandHelp] = &[status_command::HELP];
+    const COMMANDS: &'static [CommandHelp] = &[status_command::HELP, capacity_command::HELP];
     type Raw = Raw;
     type Config = Config;
 
     fn command(name: &str, line: &CommandLine) -> Exit {
         match name {
             "status" => status_command::run::<Screen>(line),
+            "capacity" => capacity_command::run(line),
             _ => line.refuse::<Self>(name, "there is no such command"),
         }
     }
@@ -150,15 +159,22 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
     let tls = tls::server_config(entrance, &[b"h2", b"http/1.1", acme::PROTOCOL])
         .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;
     chassis.register(|registry| registry.register_collector(Box::new(shown.clone())));
-    let (own, client) = client(&config, chassis)?;
-    let objects = objects(&config, client, chassis, &metrics);
+    let own = own(&config, chassis);
+    let upstream = upstream(&config, own.clone())?;
+    let objects = objects(&config, upstream, chassis, &metrics);
     let attendance = Attendance::default();
     chassis.register(|registry| registry.register_collector(Box::new(attendance.clone())));
     let followers = Followers::new(objects.clone(), chassis.clone(), metrics.clone());
+    let door = Door::new(&config.limits, chassis);
+    let watch = door
+        .clone()
+        .watch(metrics.clone(), chassis.shutdown().clone());
+    chassis.spawn_essential("line", watch);
     let answers = Answers::new(
         followers.clone(),
         Cors::new(config.cors.clone()),
         attendance.clone(),
+        door.clone(),
         metrics.clone(),
     );
     let server = Server {
@@ -167,31 +183,12 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         metrics: metrics.clone(),
         chassis: chassis.clone(),
     };
-    let limit = ConnectionLimit::new(CONNECTIONS_MAX);
-    for listener in https {
-        let server = server.clone();
-        chassis.serve("https", listener, &limit, move |stream, _peer| {
-            server.clone().serve(stream)
-        });
-    }
-    if let Some(https) = chassis.address("https") {
-        let limit = ConnectionLimit::new(PLAIN_MAX);
-        for listener in http {
-            let plain = Plain {
-                https,
-                challenges: challenges.clone(),
-                chassis: chassis.clone(),
-            };
-            chassis.serve("http", listener, &limit, move |stream, _peer| {
-                plain.clone().serve(stream)
-            });
-        }
-    }
+    serve(chassis, (https, http), &server, (&door, &challenges));
     report(
         chassis,
         &config,
         (objects, followers),
-        (metrics, attendance),
+        (metrics, attendance, door),
         (shown.clone(), standing),
     );
     Ok(Distributor { shown, own, config })
@@ -221,29 +218,66 @@ fn identity(
     })
 }
 
-/// What transcoders are shown, and how they are asked by TLS.
-fn client(config: &Config, chassis: &Chassis) -> Result<(Option<Shown>, ClientConfig), StartError> {
-    let upstream = config.upstream.as_ref();
-    let own = upstream.and_then(|tls| tls.certificate.clone());
-    let own = own.map(Shown::new);
-    if let Some(own) = &own {
-        let keep = own.clone().keep(Process, chassis.shutdown().clone());
-        chassis.spawn_essential("upstream certificate", keep);
+/// Lets viewers in.
+fn serve(
+    chassis: &Chassis,
+    (https, http): (Vec<TcpListener>, Vec<TcpListener>),
+    server: &Server,
+    (door, challenges): (&Door, &Challenges),
+) {
+    let limit = ConnectionLimit::new(CONNECTIONS_MAX);
+    for listener in https {
+        let (server, door) = (server.clone(), door.clone());
+        chassis.serve("https", listener, &limit, move |stream, peer| {
+            let entered = door.enter(peer.ip()).map(|guest| (server.clone(), guest));
+            async move {
+                if let Some((server, guest)) = entered {
+                    server.serve(stream, guest).await;
+                }
+            }
+        });
     }
-    let roots = upstream.map_or_else(Roots::none, |tls| tls.roots.clone());
-    let client = tls::client_config(roots, own.clone())
-        .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;
-    Ok((own, client))
+    let Some(https) = chassis.address("https") else {
+        return;
+    };
+    let limit = ConnectionLimit::new(PLAIN_MAX);
+    for listener in http {
+        let plain = Plain {
+            https,
+            challenges: challenges.clone(),
+            chassis: chassis.clone(),
+        };
+        let door = door.clone();
+        chassis.serve("http", listener, &limit, move |stream, peer| {
+            let entered = door.enter(peer.ip()).map(|guest| (plain.clone(), guest));
+            async move {
+                if let Some((plain, _guest)) = entered {
+                    plain.serve(stream).await;
+                }
+            }
+        });
+    }
 }
 
-fn objects(
-    config: &Config,
-    client: ClientConfig,
-    chassis: &Chassis,
-    metrics: &Metrics,
-) -> Arc<Objects> {
-    let cache = Cache::new(config.memory);
-    Metrics::watch(chassis, &cache);
+/// What transcoders are shown that want a certificate.
+fn own(config: &Config, chassis: &Chassis) -> Option<Shown> {
+    let own = shown(config)?;
+    let keep = own.clone().keep(Process, chassis.shutdown().clone());
+    chassis.spawn_essential("upstream certificate", keep);
+    Some(own)
+}
+
+fn shown(config: &Config) -> Option<Shown> {
+    let certificate = config.upstream.as_ref()?.certificate.clone()?;
+    Some(Shown::new(certificate))
+}
+
+/// How transcoders are asked; those that want a certificate are shown `own`.
+fn upstream(config: &Config, own: Option<Shown>) -> Result<Upstream, StartError> {
+    let upstream = config.upstream.as_ref();
+    let roots = upstream.map_or_else(Roots::none, |tls| tls.roots.clone());
+    let client = tls::client_config(roots, own)
+        .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;
     let authorities = config
         .origins
         .iter()
@@ -253,7 +287,17 @@ fn objects(
         Some(_) => Scheme::HTTPS,
         None => Scheme::HTTP,
     };
-    let upstream = Upstream::new(authorities, &config.token, (scheme, client));
+    Ok(Upstream::new(authorities, &config.token, (scheme, client)))
+}
+
+fn objects(
+    config: &Config,
+    upstream: Upstream,
+    chassis: &Chassis,
+    metrics: &Metrics,
+) -> Arc<Objects> {
+    let cache = Cache::new(config.memory);
+    Metrics::watch(chassis, &cache);
     let members = config
         .origins
         .iter()
@@ -279,7 +323,7 @@ fn report(
     chassis: &Chassis,
     config: &Config,
     (objects, followers): (Arc<Objects>, Arc<Followers>),
-    (metrics, attendance): (Metrics, Attendance),
+    (metrics, attendance, door): (Metrics, Attendance, Door),
     (shown, standing): (Shown, acme::Standing),
 ) {
     let is_acme = matches!(config.identity, Identity::Acme(_));
@@ -303,6 +347,7 @@ fn report(
         });
         json!({
             "origins": origins,
+            "admission": door.report(),
             "audience": attendance.report(),
             "sent_bytes": metrics.sent_so_far(),
             "waiters": metrics.waiters(),

@@ -10,10 +10,13 @@ use live::{
     playlist::{AlternativeRendition, IFrameVariant, Multivariant, Text, Uri, Variant},
 };
 
-use crate::viewer::ViewerId;
+use crate::{
+    ladder::{Ladder, rendition},
+    viewer::ViewerId,
+};
 
 /// Longest playlist that is taken for a template: 20 times that of a full ladder.
-const TEMPLATE_MAX: usize = 64 << 10;
+pub(crate) const TEMPLATE_MAX: usize = 64 << 10;
 
 /// A multivariant playlist as its origin wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,15 +28,11 @@ pub(crate) struct Template {
 
 /// The best that a viewer may be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "admission lowers it, and is not there yet")
-)]
 pub(crate) enum Ceiling {
     /// Everything there is.
     #[default]
     None,
-    /// Without the variants of the greatest bandwidth.
+    /// Without the best picture, where there is another one.
     BelowTop,
     /// Sound alone, where there is a variant of it; else the least of all.
     Least,
@@ -70,6 +69,11 @@ impl Template {
             directory: format!("/live/{stream}/"),
             list,
         })
+    }
+
+    /// The qualities that there are.
+    pub(crate) fn ladder(&self) -> Ladder {
+        Ladder::of(&self.list)
     }
 
     /// The playlist for this viewer.
@@ -156,19 +160,26 @@ impl Viewed for Multivariant {
 
 impl Ceiling {
     fn lower(self, list: &mut Multivariant) {
-        let bandwidths = || list.variants.iter().map(|variant| variant.bandwidth);
-        let (least, most) = match (bandwidths().min(), bandwidths().max()) {
-            (Some(least), Some(most)) if least < most => (least, most),
-            _ => return,
-        };
-        let below = match self {
-            Self::None => return,
-            Self::BelowTop => most,
-            Self::Least => least.saturating_add(1),
-        };
-        list.variants.retain(|variant| variant.bandwidth < below);
-        list.i_frame_variants
-            .retain(|variant| variant.bandwidth < below);
+        match self {
+            Self::None => {}
+            Self::BelowTop => {
+                let Some(top) = Ladder::of(list).top() else {
+                    return;
+                };
+                let stays = |uri: &Uri| rendition(uri) != Some(top);
+                list.variants.retain(|variant| stays(&variant.uri));
+                list.i_frame_variants.retain(|variant| stays(&variant.uri));
+            }
+            Self::Least => {
+                let bandwidths = list.variants.iter().map(|variant| variant.bandwidth);
+                let Some(least) = bandwidths.min() else {
+                    return;
+                };
+                list.variants.retain(|variant| variant.bandwidth <= least);
+                list.i_frame_variants
+                    .retain(|variant| variant.bandwidth <= least);
+            }
+        }
     }
 }
 

@@ -27,7 +27,7 @@ const METHODS: &str = "GET, HEAD, OPTIONS";
 const REQUEST_HEADERS: &str =
     "*, Range, If-Range, If-None-Match, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status";
 
-/// Why a request is refused that would have been served at another time: `full`.
+/// Why a request is refused that would have been served at another time: `full`, `busy`, `quality`.
 const REFUSAL: HeaderName = HeaderName::from_static("footlight-refusal");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
@@ -209,15 +209,31 @@ pub(crate) fn bare(status: StatusCode) -> Response<()> {
 
 /// The answer to a viewer whom the box has no room for now; he may ask again after `seconds`. By its mark the watch page
 /// tells a full house from an origin that is away.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "admission refuses, and is not there yet")
-)]
 pub(crate) fn full(seconds: u16) -> Response<()> {
     let mut response = bare(StatusCode::SERVICE_UNAVAILABLE);
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, seconds.into());
     headers.insert(REFUSAL, HeaderValue::from_static("full"));
+    response
+}
+
+/// The answer to one of too many requests: of one address, or that wait. Not 429, though one client is meant: players take
+/// any 4xx for the end of a quality, leave it and never come back to it (hls.js) or give up, but ask again after a 503.
+pub(crate) fn busy() -> Response<()> {
+    let mut response = bare(StatusCode::SERVICE_UNAVAILABLE);
+    let headers = response.headers_mut();
+    headers.insert(REFUSAL, HeaderValue::from_static("busy"));
+    response
+}
+
+/// The answer to a viewer who is to go down to another quality. At a 404 hls.js goes to the next lower level at once,
+/// without a pause in what is played, and does not come back; at a 503 it asks twice more first, and stands still for
+/// almost two seconds meanwhile. Apple's players and media3 go to another variant too when a playlist is not found. Gaps
+/// in the playlist would have the same effect, but for each version one more playlist would have to be made and held.
+pub(crate) fn withheld() -> Response<()> {
+    let mut response = bare(StatusCode::NOT_FOUND);
+    let headers = response.headers_mut();
+    headers.insert(REFUSAL, HeaderValue::from_static("quality"));
     response
 }
 

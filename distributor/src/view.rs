@@ -18,7 +18,7 @@ use live::{
 };
 
 use crate::{Distributor, config::ADMIN_PORT};
-use status::{Cache, Origin, Status, Watched};
+use status::{Admission, Cache, Origin, Status, Watched};
 
 /// What is plotted: a minute, at one look a second.
 const PLOTTED: usize = 60;
@@ -63,6 +63,7 @@ impl View for Screen {
         for concern in &status.concerns {
             lines.extend(wrapped(0, (Tone::Bad, "! "), concern, paper));
         }
+        lines.extend(admission(&status.admission));
         lines.push(Line::default());
         lines.extend(table(0, &origins(&status.origins)));
         lines.push(Line::default());
@@ -186,6 +187,30 @@ fn cache(cache: &Cache) -> Line {
     let (used, capacity) = (bytes(cache.bytes), bytes(cache.capacity));
     let text = format!("cache {used} of {capacity}, {} objects", cache.entries);
     Line::default().with(Tone::Faint, text)
+}
+
+/// How full the line is, if it is limited; and who was refused for a limit's sake, if anybody was.
+fn admission(admission: &Admission) -> Option<Line> {
+    let refused = admission.refused.iter().filter(|(_, count)| **count > 0);
+    let refused: Vec<String> = refused.map(|(class, n)| format!("{n} {class}")).collect();
+    let mut line = Line::default();
+    if let Some(limited) = &admission.line {
+        let tone = match limited.level.as_str() {
+            "all" => Tone::Good,
+            "full" => Tone::Bad,
+            _ => Tone::Odd,
+        };
+        let (out, of) = (bit_rate(limited.bits_per_second), bit_rate(limited.egress));
+        line = line
+            .with(Tone::Faint, format!("line {out} of {of}  "))
+            .with(tone, format!("{}  ", limited.level));
+    } else if refused.is_empty() {
+        return None;
+    }
+    if !refused.is_empty() {
+        line = line.with(Tone::Odd, format!("refused: {}", refused.join(", ")));
+    }
+    Some(line)
 }
 
 fn certificate(expiry: Option<i64>) -> Line {

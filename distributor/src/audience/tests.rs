@@ -187,3 +187,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_watches_is_known_until_he_has_gone() {
+    let mut evening = Evening::new();
+    let viewer = evening.ids.draw();
+    let knows = |evening: &Evening, stream: &StreamName| {
+        evening.audience.knows(stream, viewer, evening.now)
+    };
+    assert!(!knows(&evening, &stage()));
+    evening.asks(viewer, SOURCE);
+    assert!(knows(&evening, &stage()));
+    assert!(!knows(&evening, &"hall".parse().unwrap()));
+    evening.now += TD * GONE_AFTER;
+    assert!(!knows(&evening, &stage()));
+}

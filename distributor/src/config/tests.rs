@@ -229,6 +229,38 @@ fn acme_is_whole_or_refused_by_its_key() {
 }
 
 #[test]
+fn limits_are_told_by_their_key() {
+    refused(
+        "connections = 200",
+        "connections = 0",
+        "limits.connections: 0 is outside 1 to 50000",
+    );
+    refused(
+        "\"::1\"]",
+        "\"::1/129\"]",
+        "limits.exempt[1]: \"::1/129\" is no range",
+    );
+    refused(
+        "parked = \"1GiB\"",
+        "parked = \"1KiB\"",
+        "limits.parked: 1KiB is outside 1MiB",
+    );
+    refused(
+        "requests = 2400",
+        "request = 2400",
+        "limits.request: unknown key; did you mean requests?",
+    );
+    let line = |egress: &str| format!("[limits]\negress = {egress:?}");
+    let (_, config) = resolve(&SAMPLE.replacen("[limits]", &line("900M"), 1)).unwrap();
+    assert_eq!(config.limits.egress, Some(900_000_000));
+    refused(
+        "[limits]",
+        &line("900k"),
+        "limits.egress: 900k is outside 1M",
+    );
+}
+
+#[test]
 fn tls_towards_the_transcoders_is_whole_or_refused_by_its_key() {
     let both = "certificate = \"/etc/footlight/certificate.pem\"\nkey = \"/etc/footlight/key.pem\"";
     let ca = "ca = \"/etc/footlight/certificate.pem\"";

@@ -17,6 +17,7 @@ pub(super) struct Status {
     pub(super) origins: Vec<Origin>,
     /// Which origin serves a stream.
     pub(super) streams: BTreeMap<String, String>,
+    pub(super) admission: Admission,
     pub(super) audience: Audience,
     pub(super) cache: Cache,
     pub(super) sent_bytes: Option<u64>,
@@ -40,6 +41,25 @@ pub(super) struct Origin {
     pub(super) name: String,
     pub(super) address: String,
     pub(super) state: String,
+}
+
+/// `admission`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Admission {
+    pub(super) line: Option<Limited>,
+    /// By which limit.
+    pub(super) refused: BTreeMap<String, u64>,
+}
+
+/// Its `line`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Limited {
+    pub(super) level: String,
+    pub(super) bits_per_second: u64,
+    /// What it carries, bits per second.
+    pub(super) egress: u64,
 }
 
 /// `audience`.

@@ -72,3 +72,12 @@ fn another_version_or_nobody_is_shown_all_the_same() {
     assert!(shown.contains("nobody has asked for a stream"), "{shown}");
     assert!(shown.contains("certificate until ?"), "{shown}");
 }
+
+#[test]
+fn a_limited_line_and_whom_it_refused_are_shown() {
+    let line = json!({ "level": "full", "bits_per_second": 880_000_000, "egress": 900_000_000 });
+    let refused = json!({ "connections": 0, "full": 12, "quality": 40 });
+    let shown = drawn(&[json!({ "admission": { "line": line, "refused": refused } })]);
+    let expected = "line 880 Mb/s of 900 Mb/s  full  refused: 12 full, 40 quality";
+    assert!(shown.contains(expected), "{shown}");
+}

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod acme;
+mod admission;
 mod audience;
+mod capacity;
 mod crowd;
 mod failover;
 mod follow;

@@ -4,9 +4,9 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     fmt::Write as _,
-    io,
+    fs, io,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::{Arc, Mutex},
     time::Duration,
@@ -62,9 +62,40 @@ pub(crate) struct Stage {
 
 /// The configuration of a distributor in front of `origins`, named `a`, `b` and so on.
 pub(crate) fn config(origins: &[SocketAddr], identity: &Identity, more: &str) -> Config {
-    let mut text = "https = { listen = \"127.0.0.1:0\", certificate = \"/c\", key = \"/k\" }\n\
-        http.listen = \"127.0.0.1:0\"\ncluster.secret = { file = \"/s\" }\n"
-        .to_owned();
+    let files = files(Path::new("/"), origins, identity, more);
+    let given = Given {
+        files: files.into(),
+        variables: BTreeMap::new(),
+    };
+    read(Path::new("/d"), &given, Distributor::resolve)
+        .unwrap()
+        .1
+}
+
+/// The same as files in `directory`; which one is the configuration.
+pub(crate) fn write(
+    directory: &Path,
+    origins: &[SocketAddr],
+    identity: &Identity,
+    more: &str,
+) -> PathBuf {
+    for (path, text) in files(directory, origins, identity, more) {
+        fs::write(path, text).unwrap();
+    }
+    directory.join("d")
+}
+
+fn files(
+    directory: &Path,
+    origins: &[SocketAddr],
+    identity: &Identity,
+    more: &str,
+) -> [(PathBuf, String); 4] {
+    let [d, c, k, s] = ["d", "c", "k", "s"].map(|name| directory.join(name));
+    let mut text = format!(
+        "https = {{ listen = \"127.0.0.1:0\", certificate = {c:?}, key = {k:?} }}\n\
+        http.listen = \"127.0.0.1:0\"\ncluster.secret = {{ file = {s:?} }}\n"
+    );
     text.push_str(more);
     for (name, address) in ('a'..).zip(origins) {
         write!(
@@ -73,20 +104,12 @@ pub(crate) fn config(origins: &[SocketAddr], identity: &Identity, more: &str) ->
         )
         .unwrap();
     }
-    let files = [
-        ("/d", &text),
-        ("/c", &identity.chain),
-        ("/k", &identity.key),
-        ("/s", &SECRET.to_owned()),
-    ];
-    let files = files.map(|(path, text)| (path.into(), text.clone()));
-    let given = Given {
-        files: files.into(),
-        variables: BTreeMap::new(),
-    };
-    read(Path::new("/d"), &given, Distributor::resolve)
-        .unwrap()
-        .1
+    [
+        (d, text),
+        (c, identity.chain.clone()),
+        (k, identity.key.clone()),
+        (s, SECRET.to_owned()),
+    ]
 }
 
 impl Stage {
