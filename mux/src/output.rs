@@ -16,7 +16,7 @@ use std::{
 
 use live::daemon::{Shutdown, config::HostPort};
 use rtmp::{
-    Secret,
+    CloseReason, Secret,
     client::{ClientConfig, Purpose},
 };
 use serde_json::json;
@@ -60,6 +60,8 @@ pub(crate) struct OutputStatus {
     /// How long the next message has been waiting, milliseconds.
     pub(crate) lag: AtomicU64,
     state: Mutex<OutputState>,
+    /// Why it failed, with advice, until it is taken or given up.
+    why: Mutex<Option<String>>,
 }
 
 /// See [`OutputStatus`].
@@ -96,6 +98,7 @@ impl OutputStatus {
             failures: AtomicU64::new(0),
             lag: AtomicU64::new(0),
             state: Mutex::new(OutputState::Idle),
+            why: Mutex::default(),
         }
     }
 
@@ -104,8 +107,21 @@ impl OutputStatus {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A sentence on why the transcoder does not take the stream.
+    pub(crate) fn why(&self) -> Option<String> {
+        let why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
+        why.clone()
+    }
+
+    fn fails(&self, why: Option<String>) {
+        *self.why.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
     fn set(&self, state: OutputState) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        if state == OutputState::Publishing {
+            self.fails(None);
+        }
     }
 }
 
@@ -130,6 +146,25 @@ enum End {
     Dial(#[from] DialError),
     #[error(transparent)]
     Link(#[from] LinkError),
+}
+
+impl End {
+    /// For the operator: what happened and what to do.
+    fn sentence(&self) -> String {
+        let advice = match self {
+            Self::Link(LinkError::Session(CloseReason::Refused { code, .. })) => {
+                if code.ends_with("Denied") {
+                    "check that it has the same cluster secret"
+                } else {
+                    "raise its [admission].max_streams, or add a transcoder"
+                }
+            }
+            Self::Over | Self::Shutdown | Self::Dial(_) | Self::Link(_) => {
+                "check that it runs and is reachable"
+            }
+        };
+        format!("the transcoder does not take the stream ({self}): {advice}")
+    }
 }
 
 impl Output {
@@ -181,6 +216,7 @@ impl Output {
             State::Idle => false,
         };
         while !on(self.stream.look(|stream, _now| stream.state())) {
+            self.status.fails(None);
             // The stream lives as long as `self`, so waiting cannot fail.
             let _closed = head.changed().await;
         }
@@ -200,10 +236,11 @@ impl Output {
 
     fn failed(&self, end: &End, failures: u32, wait: Duration) {
         self.stands(OutputState::Waiting);
+        self.status.fails(Some(end.sentence()));
         self.status.failures.fetch_add(1, Ordering::Relaxed);
         let (stream, transcoder) = (self.stream.name(), &self.status.name);
         if failures == 1 {
-            warn!(%stream, %transcoder, address = %self.address, "the transcoder does not take the stream ({end}): check that it runs, is reachable, and has the same cluster secret; trying again");
+            warn!(%stream, %transcoder, address = %self.address, "{}; trying again", end.sentence());
         } else {
             debug!(%stream, %transcoder, failures, ?wait, "the transcoder does not take the stream: {end}");
         }

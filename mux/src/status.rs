@@ -49,6 +49,7 @@ pub(crate) fn of_stream(stream: &SharedStream) -> Value {
         json!({
             "name": output.name,
             "state": output.state().as_str(),
+            "why": output.why(),
             "lag_ms": output.lag.load(Ordering::Relaxed),
             "sent_bytes": output.stats.sent.load(Ordering::Relaxed),
             "skips": output.stats.skips.load(Ordering::Relaxed),

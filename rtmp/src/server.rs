@@ -196,6 +196,8 @@ impl ServerSession {
             (Refusal::NotFound, true) => ("NetStream.Play.StreamNotFound", "No such stream."),
             (Refusal::Unavailable, false) => ("NetStream.Publish.Failed", "Not possible now."),
             (Refusal::Unavailable, true) => ("NetStream.Play.Failed", "Not possible now."),
+            (Refusal::Full, false) => ("NetStream.Publish.Failed", "No place is free."),
+            (Refusal::Full, true) => ("NetStream.Play.Failed", "No place is free."),
         };
         self.connection
             .send_command(stream_id, &status("error", code, description));

@@ -31,6 +31,7 @@ mod shapes;
 mod show;
 mod slate;
 mod states;
+mod streams;
 mod upgrade;
 mod upgrade_twin;
 mod viewers;

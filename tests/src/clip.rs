@@ -16,6 +16,8 @@ pub enum Picture {
     FullHd,
     /// 640x360 at 30 frames a second, else the same: where the picture does not matter.
     Small,
+    /// 320x180 at 15 frames a second: where there are many.
+    Tiny,
 }
 
 impl Picture {
@@ -23,6 +25,7 @@ impl Picture {
         match self {
             Self::FullHd => "1920x1080",
             Self::Small => "640x360",
+            Self::Tiny => "320x180",
         }
     }
 
@@ -30,6 +33,14 @@ impl Picture {
         match self {
             Self::FullHd => "4M",
             Self::Small => "800k",
+            Self::Tiny => "150k",
+        }
+    }
+
+    const fn frame_rate(self) -> u16 {
+        match self {
+            Self::FullHd | Self::Small => 30,
+            Self::Tiny => 15,
         }
     }
 }
@@ -68,7 +79,9 @@ impl Clip {
 fn make(picture: Picture, path: &Path) -> Result<()> {
     let unfinished = path.with_extension("unfinished");
     let bitrate = picture.bitrate();
-    let video = format!("testsrc2=size={}:rate=30", picture.size());
+    let rate = picture.frame_rate();
+    let video = format!("testsrc2=size={}:rate={rate}", picture.size());
+    let group = (rate * 2).to_string();
     let mut ffmpeg = quiet_ffmpeg();
     ffmpeg
         .args(["-f", "lavfi", "-i", &video])
@@ -90,7 +103,7 @@ fn make(picture: Picture, path: &Path) -> Result<()> {
             "2",
         ])
         .args(["-b:v", bitrate, "-maxrate", bitrate, "-bufsize", bitrate])
-        .args(["-g", "60", "-keyint_min", "60", "-sc_threshold", "0"])
+        .args(["-g", &group, "-keyint_min", &group, "-sc_threshold", "0"])
         .args(["-c:a", "aac", "-b:a", "128k", "-ac", "2"])
         .args(["-flvflags", "no_duration_filesize", "-f", "flv", "-y"])
         .arg(&unfinished);

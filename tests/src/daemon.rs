@@ -256,6 +256,14 @@ impl Daemon {
         Ok(())
     }
 
+    /// Kills one of the processes that it started.
+    pub fn kill_child(&self, id: i32) -> Result<()> {
+        let parent = format!("PPid:\t{}\n", self.child.id());
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        ensure!(status.contains(&parent), "{id} is not its child");
+        Ok(kill(Pid::from_raw(id), Signal::SIGKILL)?)
+    }
+
     /// Kills the processes that it started: a transcoder's encoders, as a driver that crashes would. Says how many.
     pub fn kill_children(&self) -> Result<usize> {
         self.signal_children(Signal::SIGKILL)

@@ -1,8 +1,8 @@
 //! [pure] How much of a ladder a box can encode beside what it encodes already.
 //!
 //! A rung costs by its pixels per second. What the encoders that run really take corrects that: the box, the preset and
-//! hardware are in it then. The source and the sound are always published; so a newcomer that does not fit gets one
-//! small rung, or none. Costs are in thousandths of a processor.
+//! hardware are in it then. The source and the sound are always published; of a ladder that does not fit the largest
+//! rungs are left out, all if need be. Costs are in thousandths of a processor.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,6 @@ const ENCODE: u64 = 12;
 const DECODE: u64 = 3;
 /// Thousandths of a frame per second, where nobody says.
 const FRAME_RATE: u64 = 30_000;
-/// What a small ladder has: its rung nearest below, else its smallest.
-const SMALL: u16 = 480;
 /// Percent of the box for encoders when there is more than one: the rest is for a picture that is hard to encode, for
 /// serving, and for the encoder of a stream that comes back.
 const SHARED: u64 = 70;
@@ -50,8 +48,8 @@ pub enum Cut {
     /// Nothing.
     #[default]
     Nothing,
-    /// All rungs but a small one.
-    ToOne,
+    /// So many of its largest rungs.
+    Top(usize),
     /// All rungs.
     All,
 }
@@ -61,7 +59,7 @@ impl Cut {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
-            Self::ToOne => "to_one",
+            Self::Top(_) => "top",
             Self::All => "all",
         }
     }
@@ -92,26 +90,21 @@ impl Source {
         encoding.saturating_add(decoding) / 1_000_000
     }
 
-    /// As much of a ladder as may be.
-    pub fn admit(&self, rungs: Vec<RungPlan>, allowance: Allowance) -> (Vec<RungPlan>, Cut) {
+    /// As much of a ladder, tall to small, as may be.
+    pub fn admit(&self, mut rungs: Vec<RungPlan>, allowance: Allowance) -> (Vec<RungPlan>, Cut) {
         let fits = |rungs: &[RungPlan]| {
             let cost = u128::from(self.cost(rungs)) * u128::from(allowance.correction) / 1000;
             cost <= u128::from(allowance.free)
         };
-        if fits(&rungs) {
-            return (rungs, Cut::Nothing);
-        }
-        let lines = |rung: &&RungPlan| rung.width.min(rung.height);
-        let small = rungs.iter().filter(|rung| lines(rung) <= SMALL);
-        let one = small
-            .max_by_key(lines)
-            .or_else(|| rungs.iter().min_by_key(lines));
-        let one: Vec<RungPlan> = one.cloned().into_iter().collect();
-        match (fits(&one), one.len() == rungs.len()) {
-            (true, true) => (one, Cut::Nothing),
-            (true, false) => (one, Cut::ToOne),
-            (false, _) => (Vec::new(), Cut::All),
-        }
+        // None at all costs nothing.
+        let left_out = (0..=rungs.len()).find(|top| rungs.get(*top..).is_some_and(fits));
+        let left_out = left_out.unwrap_or(rungs.len());
+        let cut = match left_out {
+            0 => Cut::Nothing,
+            _ if left_out == rungs.len() => Cut::All,
+            _ => Cut::Top(left_out),
+        };
+        (rungs.split_off(left_out), cut)
     }
 }
 
@@ -137,10 +130,10 @@ struct Load {
 }
 
 impl Capacity {
-    /// Of a box with so many processors.
-    pub fn new(processors: usize) -> Self {
+    /// Of a box with so many thousandths of a processor.
+    pub const fn new(processors: u64) -> Self {
         Self {
-            processors: u64::try_from(processors).unwrap_or(1).saturating_mul(1000),
+            processors,
             streams: BTreeMap::new(),
         }
     }
@@ -163,6 +156,12 @@ impl Capacity {
     pub fn taken(&self) -> u64 {
         let all: Vec<Load> = self.streams.values().copied().collect();
         total(&all, self.correction())
+    }
+
+    /// The same for the encoder of one stream.
+    pub fn taken_by(&self, name: &StreamName) -> u64 {
+        let one: Vec<Load> = self.streams.get(name).copied().into_iter().collect();
+        total(&one, self.correction())
     }
 
     /// An encoder is started.

@@ -68,10 +68,10 @@ impl Daemon for Transcoder {
         let recorder = Recorder::start(config.recordings, chassis);
         let recordings = recorder.figures().clone();
         // As far as the daemon's affinity and its share of time (cgroup) go.
-        let processors = config.admission.processors;
-        let processors =
-            processors.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
-        let capacity = Capacity::new(processors);
+        let millicores = config.admission.millicores.unwrap_or_else(|| {
+            thread::available_parallelism().map_or(1000, |n| n.get() as u64 * 1000)
+        });
+        let capacity = Capacity::new(millicores);
         let store = Store::new(config.streams.clone(), encoders)
             .with_archive(archive.clone())
             .with_recorder(recorder)
@@ -111,6 +111,7 @@ impl Daemon for Transcoder {
         drop(chassis.spawn("archive", written));
         chassis.report(move || {
             let mut status = status(&store, &archive, &standing.borrow());
+            status["refused"] = json!(ingest.refused());
             status["recording"] = json!(recordings.now());
             status
         });
@@ -159,6 +160,8 @@ fn status(store: &Store, archive: &Archive, standing: &Standing) -> Value {
             value["publishers"] = counts.publishers.into();
             value["encoders_started"] = counts.encoders.into();
             value["encoded_by"] = counts.encoder.map(Encoder::name).into();
+            value["encoder_process"] = counts.process.into();
+            value["encoding_millicores"] = store.millicores_of(stream.name()).into();
             value["encoder_changes"] = counts.encoder_changes.into();
             value["faults"] = stream.faults().into();
             value["waiting"] = stream.waiting().into();

@@ -96,7 +96,7 @@ impl Encoders {
             let reason = match Process::spawn(&recipe, plan) {
                 Ok((feed, output)) => {
                     info!(%stream, generation, %encoder, "the encoder starts");
-                    published.encoder_up(generation, feed, encoder);
+                    published.encoder_up(generation, feed, (encoder, output.process()));
                     listen(published, generation, output, Some((&recipe, plan))).await
                 }
                 Err(error) => format!("it cannot be started: {error}"),

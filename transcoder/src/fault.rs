@@ -124,12 +124,14 @@ fn no_sound(codec: Codec) -> String {
 
 fn no_room(cut: Cut) -> String {
     let left = match cut {
-        Cut::All => "the source alone, no rung is encoded",
-        Cut::ToOne | Cut::Nothing => "the source and one small rung",
+        Cut::All => "the source and the sound alone, no rung is encoded".to_owned(),
+        Cut::Top(1) => "all but the largest rung".to_owned(),
+        Cut::Top(top) => format!("all but the {top} largest rungs"),
+        Cut::Nothing => "all rungs".to_owned(),
     };
     format!(
-        "the encoders of other streams leave no room for the ladder: viewers get {left}; \
-         add a transcoder, or take rungs from other streams"
+        "the box has no room for the whole ladder beside what it encodes already: viewers get {left}; \
+         add a transcoder, or take rungs from streams"
     )
 }
 

@@ -8,7 +8,13 @@
     reason = "the shell that reads the clock for RTMP sessions"
 )]
 
-use std::{io, sync::Arc, time::Duration};
+mod refused;
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use live::{
     StreamName,
@@ -27,7 +33,9 @@ use tokio::{
     net::TcpStream,
     time::{Instant, sleep, sleep_until, timeout},
 };
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
+
+use refused::Refused;
 
 use crate::store::{PublishError, Publisher, Store};
 
@@ -47,6 +55,7 @@ pub struct Ingest {
     secret: ClusterSecret,
     shutdown: Shutdown,
     started: Instant,
+    refused: Mutex<Refused>,
     ends: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
@@ -95,6 +104,7 @@ impl Ingest {
             secret,
             shutdown: chassis.shutdown().clone(),
             started: Instant::now(),
+            refused: Mutex::default(),
             ends: Family::default(),
         }
     }
@@ -129,8 +139,19 @@ impl Ingest {
         }
     }
 
+    /// The streams for which there is no place, as mux tries again and again.
+    pub fn refused(&self) -> Vec<String> {
+        let now = self.now();
+        self.wanting().names(now)
+    }
+
+    fn wanting(&self) -> MutexGuard<'_, Refused> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Keeps what was published for as long as it is of use, unless a newer publisher comes.
     async fn keep(&self, publisher: Publisher) {
+        self.store.left(&publisher);
         tokio::select! {
             () = publisher.replaced() => {}
             () = self.shutdown.triggered() => {}
@@ -243,9 +264,13 @@ impl Connection<'_> {
             return Err(End::Refused);
         };
         let Some(publisher) = self.ingest.store.publish(&stream) else {
-            self.refuse(request, Refusal::Unavailable).await?;
+            if self.ingest.wanting().add(&stream, self.ingest.now()) {
+                warn!(%stream, "a stream is refused: {}; raise it, or add a transcoder", End::Full);
+            }
+            self.refuse(request, Refusal::Full).await?;
             return Err(End::Full);
         };
+        self.ingest.wanting().remove(&stream);
         info!(%stream, "a publisher has come");
         self.publisher = Some(publisher);
         self.session.accept_publish(request.id, self.ingest.now());

@@ -155,10 +155,10 @@ fn encode_streams(encoder: &mut DescriptorEncoder<'_>, readings: &[Reading]) -> 
     gauges(
         encoder,
         "ladder_cut",
-        "What of the ladder the box had no room for: 0 nothing, 1 all but one rung, 2 all",
+        "What of the ladder the box had no room for: 0 nothing, 1 its largest rungs, 2 all",
         per_stream(|s| match s.ladder_cut {
             "nothing" => 0,
-            "to_one" => 1,
+            "top" => 1,
             _ => 2,
         }),
     )?;

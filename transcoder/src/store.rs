@@ -4,10 +4,7 @@
 //! up. Who waits for a playlist waits on a channel, never on the lock. Bounded: streams by `max_streams`, those who
 //! wait for one stream by [`MAX_WAITING`], media by the stream itself.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use live::StreamName;
 use tokio::sync::{Semaphore, watch};
@@ -15,6 +12,7 @@ use tracing::{info, warn};
 
 mod encoding;
 mod lines;
+mod place;
 mod publisher;
 mod slate;
 mod sound;
@@ -22,6 +20,7 @@ mod staying;
 
 pub use lines::Place;
 use lines::{Lines, Served};
+use place::Streams;
 pub use publisher::{PublishError, Publisher};
 
 use crate::{
@@ -47,7 +46,9 @@ pub struct Store {
     recorder: Option<Recorder>,
     max_streams: usize,
     capacity: Arc<Mutex<Capacity>>,
-    streams: Mutex<BTreeMap<StreamName, Arc<Published>>>,
+    streams: Mutex<Streams>,
+    /// Publishers that have left: a number that tells who left first.
+    departures: Mutex<u64>,
 }
 
 /// One stream.
@@ -78,6 +79,8 @@ struct Live {
     served: Served,
     counts: Counts,
     faults: Faults,
+    /// The publisher is gone: the number of its departure.
+    left: Option<u64>,
 }
 
 /// What the shell counts of one stream.
@@ -95,6 +98,8 @@ pub struct Counts {
     pub encoder_changes: u64,
     /// The encoder that was started last.
     pub encoder: Option<Encoder>,
+    /// The process that it runs in.
+    pub process: Option<u32>,
     /// Publishers so far.
     pub publishers: u64,
 }
@@ -108,8 +113,9 @@ impl Store {
             archive: Archive::default(),
             recorder: None,
             max_streams: usize::MAX,
-            capacity: Arc::new(Mutex::new(Capacity::new(usize::MAX))),
+            capacity: Arc::new(Mutex::new(Capacity::new(u64::MAX))),
             streams: Mutex::default(),
+            departures: Mutex::default(),
         }
     }
 
@@ -141,6 +147,11 @@ impl Store {
         lock(&self.capacity).taken()
     }
 
+    /// What the encoder of one stream takes.
+    pub fn millicores_of(&self, name: &StreamName) -> u64 {
+        lock(&self.capacity).taken_by(name)
+    }
+
     fn tape(&self, name: &StreamName) -> Option<Tape> {
         let recorder = self.recorder.as_ref()?;
         self.settings.of(name).record.then(|| recorder.tape(name))
@@ -149,33 +160,14 @@ impl Store {
     /// A publisher comes: it replaces the one there is. `None` when there are too many streams.
     pub fn publish(&self, name: &StreamName) -> Option<Publisher> {
         let mut streams = lock(&self.streams);
-        let published = match streams.get(name) {
-            Some(published) => published.clone(),
-            None if streams.len() >= self.max_streams => return None,
-            None => {
-                let published = Arc::new(Published {
-                    name: name.clone(),
-                    live: Mutex::new(Live {
-                        stream: Stream::new(self.settings.of(name).clone()),
-                        feed: None,
-                        tape: self.tape(name),
-                        sound: None,
-                        lines: Lines::default(),
-                        served: Served::default(),
-                        counts: Counts::default(),
-                        faults: Faults::default(),
-                    }),
-                    publisher: watch::Sender::new(0),
-                    generation: watch::Sender::new(0),
-                    sound: watch::Sender::new(0),
-                    waiting: Semaphore::new(MAX_WAITING),
-                    encoders: self.encoders.clone(),
-                    archive: self.archive.clone(),
-                    capacity: self.capacity.clone(),
-                });
+        let published = match streams.get(name).cloned() {
+            Some(published) => published,
+            None if self.has_place(&mut streams) => {
+                let published = Arc::new(self.unpublished(name));
                 streams.insert(name.clone(), published.clone());
                 published
             }
+            None => return None,
         };
         let mut id = 0;
         published.publisher.send_modify(|newest| {
@@ -185,9 +177,35 @@ impl Store {
         let mut live = lock(&published.live);
         live.counts.publishers = id;
         live.faults = Faults::default();
+        live.left = None;
         live.stream.readmit();
         drop(live);
         Some(Publisher { id, published })
+    }
+
+    /// A stream before its first publisher.
+    fn unpublished(&self, name: &StreamName) -> Published {
+        Published {
+            name: name.clone(),
+            live: Mutex::new(Live {
+                stream: Stream::new(self.settings.of(name).clone()),
+                feed: None,
+                tape: self.tape(name),
+                sound: None,
+                lines: Lines::default(),
+                served: Served::default(),
+                counts: Counts::default(),
+                faults: Faults::default(),
+                left: None,
+            }),
+            publisher: watch::Sender::new(0),
+            generation: watch::Sender::new(0),
+            sound: watch::Sender::new(0),
+            waiting: Semaphore::new(MAX_WAITING),
+            encoders: self.encoders.clone(),
+            archive: self.archive.clone(),
+            capacity: self.capacity.clone(),
+        }
     }
 
     /// Where segments go.

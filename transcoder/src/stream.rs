@@ -211,6 +211,11 @@ impl Stream {
         self.withdrawn = true;
     }
 
+    /// Whether playlists are served no more.
+    pub const fn is_withdrawn(&self) -> bool {
+        self.withdrawn
+    }
+
     /// There is a publisher again.
     pub fn readmit(&mut self) {
         self.withdrawn = false;

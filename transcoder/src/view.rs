@@ -48,6 +48,10 @@ impl View for Screen {
                 .collect();
             lines.extend(table(2, &rows));
         }
+        for name in &status.refused {
+            lines.push(Line::default());
+            lines.push(refused(name));
+        }
         lines.iter().map(|line| line.write(paper)).collect()
     }
 }
@@ -76,6 +80,14 @@ fn archive(archive: &Archive) -> Line {
         text.push_str(&format!(", {} segments lost to it", archive.shed_segments));
     }
     Line::default().with(tone, text)
+}
+
+fn refused(name: &str) -> Line {
+    let line = Line::default().with(Tone::Strong, format!("{name}  "));
+    line.with(
+        Tone::Bad,
+        "REFUSED: there are as many streams as [admission].max_streams allows",
+    )
 }
 
 fn title(name: &str, stream: &Stream) -> Line {
@@ -182,6 +194,7 @@ mod tests {
                       "gaps": 1, "idr_mismatches": 0, "segments": 15, "bytes": 2_097_152 },
                 ],
             } },
+            "refused": ["hall"],
         }));
         let expected = "\
 footlight-transcoder 0.1.0  up 12 min 5 s  ready  memory 50 MiB
@@ -192,7 +205,9 @@ stage  LIVE  by x264  3 requests wait
   ! its keyframes are too far apart: set the encoder's keyframe interval to 2 s
   rendition  fps      rate     lag  gaps  no IDR  segments   memory  state
   source      30  6.0 Mb/s             0       0        15  9.0 MiB
-  480p        15  1.4 Mb/s  412 ms     1       0        15  2.0 MiB  half of its pictures: the box is too slow";
+  480p        15  1.4 Mb/s  412 ms     1       0        15  2.0 MiB  half of its pictures: the box is too slow
+
+hall  REFUSED: there are as many streams as [admission].max_streams allows";
         assert_eq!(shown, expected, "{shown}");
     }
 

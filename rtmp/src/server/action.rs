@@ -102,6 +102,8 @@ pub enum Refusal {
     NotFound,
     /// We cannot take it, now: `NetStream.Publish.Failed` or `NetStream.Play.Failed`.
     Unavailable,
+    /// The same, as there are as many as we take.
+    Full,
 }
 
 impl Action for ServerAction {

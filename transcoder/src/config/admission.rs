@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct RawAdmission {
     max_streams: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    processors: Option<usize>,
+    processors: Option<f64>,
 }
 
 /// What it means.
@@ -16,8 +16,8 @@ pub(super) struct RawAdmission {
 pub struct Admission {
     /// Streams at once.
     pub max_streams: usize,
-    /// What the planner counts with; none is what the system gives the daemon.
-    pub processors: Option<usize>,
+    /// Thousandths of a processor that encoders are planned for; none is what the system gives the daemon.
+    pub millicores: Option<u64>,
 }
 
 impl Default for RawAdmission {
@@ -33,11 +33,20 @@ impl RawAdmission {
     pub(super) fn resolve(&self, problems: &mut Problems<'_>) -> Admission {
         problems.within("admission.max_streams", self.max_streams, 1..=1024);
         if let Some(processors) = self.processors {
-            problems.within("admission.processors", processors, 1..=1024);
+            problems.within("admission.processors", processors, 0.01..=1024.0);
         }
         Admission {
             max_streams: self.max_streams,
-            processors: self.processors,
+            millicores: self.processors.map(millicores),
         }
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "within bounds; whatever is beyond them was refused"
+)]
+fn millicores(processors: f64) -> u64 {
+    (processors * 1000.0) as u64
 }

@@ -9,6 +9,7 @@ use rtmp::{
 
 use super::*;
 use crate::{
+    admission::Capacity,
     show::{START_MS, Show, settings, stamps, wire},
     stream::Settings,
 };
@@ -22,12 +23,18 @@ struct Stand {
 
 impl Stand {
     fn new() -> Self {
+        Self::of(usize::MAX)
+    }
+
+    /// With so many places.
+    fn of(max_streams: usize) -> Self {
         let chassis = Chassis::new("transcoder");
         let settings = Settings {
             ladder: Vec::new(),
             ..settings()
         };
-        let store = Arc::new(Store::new(settings.into(), crate::show::encoders(&chassis)));
+        let store = Store::new(settings.into(), crate::show::encoders(&chassis));
+        let store = Arc::new(store.with_room(max_streams, Capacity::new(1000)));
         let secret = ClusterSecret::new("0123456789abcdef").unwrap();
         let ingest = Arc::new(Ingest::new(store.clone(), secret.clone(), &chassis));
         let loopback = ([127, 0, 0, 1], 0).into();
@@ -47,8 +54,12 @@ impl Stand {
     }
 
     fn key(&self) -> String {
-        let token = self.secret.publish_token(&"stage".parse().unwrap());
-        format!("stage?token={}", token.expose())
+        self.key_of("stage")
+    }
+
+    fn key_of(&self, stream: &str) -> String {
+        let token = self.secret.publish_token(&stream.parse().unwrap());
+        format!("{stream}?token={}", token.expose())
     }
 
     async fn connect(&self) -> TcpStream {
@@ -215,4 +226,45 @@ async fn what_nobody_publishes_any_more_is_forgotten() {
         tokio::time::advance(Duration::from_secs(1)).await;
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_show_that_begins_takes_the_place_of_one_that_is_over_and_of_no_other() {
+    let stand = Stand::of(2);
+    let publish = async |stream| Mux::publish(&stand, "live", &stand.key_of(stream)).await;
+    let streams = || {
+        let all = stand.store.all();
+        let names = all.iter().map(|stream| stream.name().to_string());
+        names.collect::<Vec<_>>()
+    };
+    let mut over = publish("over").await.unwrap();
+    let lost = publish("lost").await.unwrap();
+    let show = Show::default();
+    for message in show.headers().iter().chain(&show.session(START_MS, None)) {
+        over.send(&wire(message)).await;
+    }
+    let refused = publish("newcomer").await.err();
+    let told = format!("{}", refused.unwrap());
+    assert!(told.ends_with("No place is free."), "{told}");
+    stand.ended("full", 1).await;
+    assert_eq!(stand.ingest.refused(), ["newcomer"]);
+
+    drop(lost);
+    stand.ended("closed_by_peer", 1).await;
+    assert!(
+        publish("newcomer").await.is_err(),
+        "mux may be back in a moment"
+    );
+    over.send(&wire(&crate::stream::Message::End)).await;
+    drop(over);
+    stand.ended("closed_by_peer", 2).await;
+    let _newcomer = publish("newcomer").await.unwrap();
+    assert_eq!(streams(), ["lost", "newcomer"]);
+    assert!(stand.ingest.refused().is_empty());
+
+    // Nobody who waits to forget the one that was there takes its successor away.
+    drop(publish("lost").await.unwrap());
+    stand.ended("closed_by_peer", 3).await;
+    let lost = stand.store.get(&"lost".parse().unwrap()).unwrap();
+    assert_eq!(lost.status().1.publishers, 2, "its own place was kept");
 }

@@ -22,6 +22,7 @@ impl Published {
             Action::Encode(input) => live.encode(input),
             Action::Stop => {
                 live.feed = None;
+                live.counts.process = None;
                 self.generation.send_replace(0);
                 lock(&self.capacity).stopped(&self.name);
             }
@@ -44,8 +45,13 @@ impl Published {
         let _closed = wanted.wait_for(|wanted| *wanted != generation).await;
     }
 
-    /// The encoder of `generation` is up. What it is fed first goes in before anything else does.
-    pub(crate) fn encoder_up(&self, generation: u64, feed: Feed, encoder: Encoder) {
+    /// The encoder of `generation` is up in a process. What it is fed first goes in before anything else does.
+    pub(crate) fn encoder_up(
+        &self,
+        generation: u64,
+        feed: Feed,
+        (encoder, process): (Encoder, Option<u32>),
+    ) {
         let mut live = lock(&self.live);
         if *self.generation.borrow() != generation {
             return;
@@ -53,6 +59,7 @@ impl Published {
         live.feed = Some(feed);
         live.counts.encoders += 1;
         live.counts.encoder = Some(encoder);
+        live.counts.process = process;
         for input in live.stream.encoder_started(generation) {
             live.encode(input);
         }
@@ -63,6 +70,7 @@ impl Published {
         let mut live = lock(&self.live);
         if *self.generation.borrow() == generation {
             live.feed = None;
+            live.counts.process = None;
         }
         live.stream.encoder_stopped(generation);
         lock(&self.capacity).sheds(&self.name, false);

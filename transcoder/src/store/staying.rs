@@ -2,27 +2,9 @@
 
 use std::time::Duration;
 
-use tracing::info;
-
 use super::{Publisher, Store, lock, unlock};
 
 impl Store {
-    /// Forgets a stream, unless somebody has published it since `publisher`.
-    pub fn forget(&self, publisher: &Publisher) {
-        let mut streams = lock(&self.streams);
-        if publisher.is_newest() {
-            streams.remove(&publisher.published.name);
-            publisher.published.generation.send_replace(0);
-            publisher.published.sound.send_replace(0);
-            lock(&self.capacity).stopped(&publisher.published.name);
-            let mut live = lock(&publisher.published.live);
-            live.stream.forget();
-            publisher.published.tell(&mut live);
-            unlock(live);
-            info!(stream = %publisher.published.name, "the stream is forgotten");
-        }
-    }
-
     /// Serves no playlists of a stream any more, unless somebody has published it since `publisher`. Says for how long
     /// its media stay: as long as somebody may play from the last playlist (RFC 8216bis §6.2.2).
     pub fn withdraw(&self, publisher: &Publisher) -> Duration {

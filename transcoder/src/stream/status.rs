@@ -27,7 +27,7 @@ pub struct StreamStatus {
     pub edge_ms: u64,
     /// `running`, `starting`, or `none` without encoded rungs.
     pub encoder: &'static str,
-    /// What of the ladder the box had no room for: `nothing`, `to_one` rung, `all`.
+    /// What of the ladder the box had no room for: `nothing`, its `top`, `all`.
     pub ladder_cut: &'static str,
     /// Messages without effect: frames.
     pub dropped_frames: u64,

@@ -15,6 +15,7 @@ pub(super) struct Status {
     pub(super) encoders: Encoders,
     pub(super) archive: Option<Archive>,
     pub(super) streams: BTreeMap<String, Stream>,
+    pub(super) refused: Vec<String>,
 }
 
 /// `process`.

@@ -89,6 +89,12 @@ impl Life {
         Arc::clone(&self.pid)
     }
 
+    /// The same as it is now, for people.
+    pub(super) fn id(&self) -> Option<u32> {
+        let pid = *self.pid.lock().unwrap_or_else(PoisonError::into_inner);
+        u32::try_from(pid?.as_raw()).ok()
+    }
+
     pub(super) fn kill(&self) {
         let pid = self.pid.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pid) = *pid {

@@ -149,6 +149,7 @@ impl Process {
         let (reader, writer) = UnixStream::from_std(ours)?.into_split();
         let (life, stderr) = Life::start(program, theirs.into())?;
 
+        let process = life.id();
         let (event, events) = mpsc::channel(QUEUED_EVENTS);
         let listener = Listener {
             socket: reader,
@@ -165,18 +166,26 @@ impl Process {
         let writing = tokio::spawn(queue.write(writer, first));
         let tail = tokio::spawn(last_words(stderr));
         tokio::spawn(attend(listener, life, writing, tail).instrument(span));
-        Ok((feed, Output(events)))
+        Ok((feed, Output { events, process }))
     }
 }
 
 /// The way out of a worker. Dropping it kills the worker.
 #[derive(Debug)]
-pub struct Output(mpsc::Receiver<Event>);
+pub struct Output {
+    events: mpsc::Receiver<Event>,
+    process: Option<u32>,
+}
 
 impl Output {
+    /// The worker's process, as the system numbers it; none if it was gone at once.
+    pub const fn process(&self) -> Option<u32> {
+        self.process
+    }
+
     /// The next event; `None` when the worker has ended and its exit status is in the log. Cancel safe.
     pub async fn recv(&mut self) -> Option<Event> {
-        self.0.recv().await
+        self.events.recv().await
     }
 }
 

@@ -6,7 +6,7 @@ use crate::admission::{Capacity, Cut};
 #[test]
 fn a_cut_ladder_is_filled_up_once_there_has_been_room_for_a_while() {
     let (own, other) = ("stage".parse().unwrap(), "hall".parse().unwrap());
-    let mut capacity = Capacity::new(1);
+    let mut capacity = Capacity::new(1000);
     capacity.started(&other, 1000);
     let mut stage = Stage::new(settings());
     stage.feed(&Show::default().headers());
