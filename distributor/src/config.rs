@@ -21,12 +21,15 @@ pub use https::HttpsSection;
 pub(crate) use https::Identity;
 pub(crate) use limits::Limits;
 pub use limits::LimitsSection;
+pub(crate) use peer::Peering;
+pub use peer::{DistributorSection, PeerSection};
 pub use upstream::UpstreamSection;
 pub(crate) use upstream::UpstreamTls;
 
 mod acme;
 mod https;
 mod limits;
+mod peer;
 mod upstream;
 
 /// What may be written in `/etc/footlight/distributor.toml`.
@@ -51,6 +54,9 @@ pub struct Raw {
     /// `[limits]`
     #[serde(default)]
     pub limits: LimitsSection,
+    /// `[peer]`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<PeerSection>,
     /// `[cors]`
     #[serde(default)]
     pub cors: CorsSection,
@@ -169,6 +175,8 @@ pub struct Config {
     pub(crate) origins: Vec<Origin>,
     pub(crate) upstream: Option<UpstreamTls>,
     pub(crate) limits: Limits,
+    /// None where this is the only distributor.
+    pub(crate) peering: Option<Peering>,
     pub(crate) cors: Vec<HeaderValue>,
     pub(crate) memory: u64,
 }
@@ -190,6 +198,7 @@ impl Config {
         let origins = origins(&raw.transcoder, problems);
         let upstream = raw.upstream.resolve(problems);
         let limits = raw.limits.resolve(problems);
+        let peering = raw.peer.as_ref().and_then(|peer| peer.resolve(problems));
         let cors = cors(&raw.cors, problems);
         Some(Self {
             settings,
@@ -200,6 +209,7 @@ impl Config {
             origins,
             upstream,
             limits,
+            peering,
             cors,
             memory: raw.cache.memory.get(),
         })
@@ -219,6 +229,7 @@ impl Config {
                 &self.http,
                 &self.origins,
                 &self.limits,
+                &self.peering,
                 &self.cors,
                 self.memory,
             ) == (
@@ -226,6 +237,7 @@ impl Config {
                 &other.http,
                 &other.origins,
                 &other.limits,
+                &other.peering,
                 &other.cors,
                 other.memory,
             )

@@ -286,6 +286,103 @@ fn tls_towards_the_transcoders_is_whole_or_refused_by_its_key() {
     }
 }
 
+/// The sample with its `[peer]` in effect.
+fn sample_with_peers() -> String {
+    let is_key = |line: &str| line.starts_with('[') || line.contains(" = ");
+    let mut section = String::new();
+    let lines = SAMPLE.lines().skip_while(|line| *line != "# [peer]");
+    for line in lines.take_while(|line| !line.is_empty()) {
+        if let Some(line) = line.strip_prefix("# ").filter(|line| is_key(line)) {
+            section = section + line + "\n";
+        }
+    }
+    format!("{SAMPLE}\n{section}")
+}
+
+#[test]
+fn the_samples_peers_are_whole_and_name_every_key() {
+    let text = sample_with_peers();
+    let (raw, config) = resolve(&text).unwrap();
+    let peering = config.peering.unwrap();
+    assert_eq!((peering.own, peering.distributors.len()), (0, 2));
+    assert_eq!(peering.distributors[1].url, "https://d2.live.example");
+    let [first, second] = &raw.peer.as_ref().unwrap().distributor[..] else {
+        panic!()
+    };
+    assert_eq!((first.weight, second.weight), (1, 1));
+    let written = toml::Value::try_from(raw.peer.unwrap()).unwrap();
+    let read: toml::Value = toml::from_str(&text).unwrap();
+    assert_eq!(written["distributor"][0], read["peer"]["distributor"][0]);
+    for key in written.as_table().unwrap().keys() {
+        assert!(read["peer"].get(key).is_some(), "{key}");
+    }
+}
+
+#[test]
+fn a_mistake_among_the_peers_is_told_by_its_key() {
+    for (line, instead, expected) in [
+        (
+            "name = \"distributor-1\"\nlisten",
+            "name = \"distributor-3\"\nlisten",
+            "peer.name: \"distributor-3\" is not in the list of distributors; did you mean \"distributor-",
+        ),
+        (
+            "url = \"https://live.example\"",
+            "url = \"http://live.example\"",
+            "peer.url: \"http://live.example\" is no address for viewers",
+        ),
+        (
+            "https://d2.live.example",
+            "https://d2.live.example/",
+            "peer.distributor[1].url: \"https://d2.live.example/\" is no",
+        ),
+        (
+            "https://d2.live.example",
+            "https://d1.live.example",
+            "peer.distributor[1].url: this address is given twice",
+        ),
+        (
+            "name = \"distributor-2\"",
+            "name = \"distributor-1\"",
+            "peer.distributor[1].name: this name is given twice",
+        ),
+        (
+            "name = \"distributor-2\"",
+            "name = \"No 2\"",
+            "peer.distributor[1].name: a box's name",
+        ),
+        (
+            "8090\"\nurl = \"https://d1.live.example\"\nweight = 1",
+            "8090\"\nurl = \"https://d1.live.example\"\nweight = 0",
+            "peer.distributor[0].weight: a weight is",
+        ),
+        (
+            "10.0.0.12:8090",
+            "10.0.0.12",
+            "peer.distributor[1].address: ",
+        ),
+        (
+            "[[peer.distributor]]\nname = \"distributor-2\"",
+            "[[peer.distributor]]\nnmae = \"distributor-2\"",
+            "peer.distributor[1].nmae: unknown key; did you mean name?",
+        ),
+    ] {
+        let text = sample_with_peers();
+        let (before, after) = text.rsplit_once(line).unwrap();
+        let error = resolve(&format!("{before}{instead}{after}")).err().unwrap();
+        let error = error.to_string();
+        let (_, what) = error.split_once(": ").unwrap();
+        assert!(what.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_list_of_one_is_as_none() {
+    let text = sample_with_peers();
+    let (alone, _) = text.rsplit_once("[[peer.distributor]]").unwrap();
+    assert_eq!(resolve(alone).unwrap().1.peering, None);
+}
+
 #[test]
 fn a_page_is_named_as_a_browser_names_it() {
     for good in [
