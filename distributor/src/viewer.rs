@@ -30,6 +30,14 @@ impl ViewerId {
         let (_, value) = parameters.find(|(name, _)| *name == PARAMETER)?;
         value.parse().ok()
     }
+
+    /// One of `shares` numbers from 0 on, each as likely as the others.
+    pub(crate) const fn share(self, shares: u64) -> u64 {
+        match self.0.checked_rem(shares) {
+            Some(share) => share,
+            None => 0,
+        }
+    }
 }
 
 impl FromStr for ViewerId {

@@ -1,0 +1,124 @@
+//! [pure] Content steering (RFC 8216bis §7): what a player asks, and the manifest that it is answered with.
+
+use live::StreamName;
+use serde::Serialize;
+
+use crate::viewer::ViewerId;
+
+/// Seconds after which a player asks again, at least and at most: 30 in the mean, another for each viewer, so that those
+/// who came together do not ask together for ever. What is drained is left within the longer of the two.
+const TTL: (u64, u64) = (27, 33);
+/// The parameter by which a player tells the pathway that it is on.
+const PATHWAY: &str = "_HLS_pathway";
+
+/// What a player tells of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// Who it is, from the address that its playlist gave it.
+    pub(crate) viewer: Option<ViewerId>,
+    /// The name of the pathway that it is on.
+    pub(crate) pathway: Option<StreamName>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+struct Manifest<'a> {
+    version: u32,
+    ttl: u64,
+    reload_uri: &'a str,
+    pathway_priority: &'a [&'a str],
+}
+
+impl Asked {
+    /// Reads a query. What is not understood says nothing.
+    pub(crate) fn parse(query: &str) -> Self {
+        let mut parameters = query.split('&').filter_map(|pair| pair.split_once('='));
+        let pathway = parameters.find(|(name, _)| *name == PATHWAY);
+        // Some players put it in quotes, which are written so in a query.
+        let bare = |value: &str| value.replace("%22", "").replace('"', "").parse().ok();
+        Self {
+            viewer: ViewerId::in_query(query),
+            pathway: pathway.and_then(|(_, value)| bare(value)),
+        }
+    }
+}
+
+/// Where a viewer of `stream` asks for its pathways, below `base`: the address of any distributor, or nothing.
+pub(crate) fn address(base: &str, stream: &StreamName, viewer: Option<ViewerId>) -> String {
+    match viewer {
+        Some(viewer) => format!("{base}/steer/{stream}?v={viewer}"),
+        None => format!("{base}/steer/{stream}"),
+    }
+}
+
+/// The manifest for `viewer`: the pathways of `order`, best first, and to ask again at `reload`.
+pub(crate) fn manifest(order: &[&str], reload: &str, viewer: Option<ViewerId>) -> Vec<u8> {
+    let (least, most) = TTL;
+    let ttl = viewer.map_or(most, |viewer| least + viewer.share(most - least + 1));
+    let manifest = Manifest {
+        version: 1,
+        ttl,
+        reload_uri: reload,
+        pathway_priority: order,
+    };
+    // Words and numbers always have a JSON form.
+    serde_json::to_vec(&manifest).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn stage() -> StreamName {
+        "stage".parse().unwrap()
+    }
+
+    #[test]
+    fn a_player_tells_who_it_is_and_where_in_either_spelling() {
+        let viewer: ViewerId = "00000000000000ff".parse().unwrap();
+        for query in [
+            "v=00000000000000ff&_HLS_pathway=d2&_HLS_throughput=5140000",
+            "_HLS_throughput=5&_HLS_pathway=%22d2%22&v=00000000000000ff",
+            "_HLS_pathway=\"d2\"&v=00000000000000ff",
+        ] {
+            let asked = Asked {
+                viewer: Some(viewer),
+                pathway: Some("d2".parse().unwrap()),
+            };
+            assert_eq!(Asked::parse(query), asked, "{query}");
+        }
+        for query in [
+            "",
+            "v=1&_HLS_pathway=",
+            "_HLS_pathway=A%20B",
+            "_HLS_pathway",
+        ] {
+            assert_eq!(Asked::parse(query), Asked::default(), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_as_players_read_it() {
+        let viewer: ViewerId = "0000000000000003".parse().unwrap();
+        let reload = address("https://live.example", &stage(), Some(viewer));
+        let text = manifest(&["d2", "d1"], &reload, Some(viewer));
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            "{\"VERSION\":1,\"TTL\":30,\"RELOAD-URI\":\"https://live.example/steer/stage?v=0000000000000003\",\
+             \"PATHWAY-PRIORITY\":[\"d2\",\"d1\"]}"
+        );
+        assert_eq!(address("", &stage(), None), "/steer/stage");
+    }
+
+    proptest! {
+        #[test]
+        fn everyone_asks_again_within_the_time(viewer in "[0-9a-f]{16}", query in "\\PC*") {
+            Asked::parse(&query);
+            let text = manifest(&["a"], "", viewer.parse().ok());
+            let read: serde_json::Value = serde_json::from_slice(&text).unwrap();
+            prop_assert!((27..=33).contains(&read["TTL"].as_u64().unwrap()));
+        }
+    }
+}
