@@ -20,6 +20,10 @@ use live::daemon::{
 
 use crate::{cache::Cache, origin::Answer};
 
+mod peers;
+
+pub(crate) use peers::{FromHome, PeerMetrics};
+
 /// How a request ended, as its viewer saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -181,6 +185,11 @@ impl Metrics {
     /// Bytes went to a viewer's connection.
     pub(crate) fn sent_bytes(&self, bytes: usize) {
         self.sent.inc_by(bytes as u64);
+    }
+
+    /// Where bytes that go to viewers' connections are counted.
+    pub(crate) const fn sent(&self) -> &Counter {
+        &self.sent
     }
 
     /// Body bytes given to viewers' connections so far.

@@ -1,4 +1,4 @@
-//! [pure] What `footlight-distributor status` shows: the box, its origins, and who watches what.
+//! [pure] What `footlight-distributor status` shows: the box, its origins, the other boxes, and who watches what.
 //!
 //! What goes out per second, and how the numbers of viewers went, are known from the second look on, so only `--watch`
 //! shows them.
@@ -18,7 +18,7 @@ use live::{
 };
 
 use crate::{Distributor, config::ADMIN_PORT};
-use status::{Admission, Cache, Origin, Status, Watched};
+use status::{Admission, Cache, Origin, Peer, Status, Watched};
 
 /// What is plotted: a minute, at one look a second.
 const PLOTTED: usize = 60;
@@ -67,6 +67,10 @@ impl View for Screen {
         lines.push(Line::default());
         lines.extend(table(0, &origins(&status.origins)));
         lines.push(Line::default());
+        if !status.peers.distributors.is_empty() {
+            lines.extend(table(0, &peers(&status.peers.distributors)));
+            lines.push(Line::default());
+        }
         lines.extend(self.streams());
         lines.iter().map(|line| line.write(paper)).collect()
     }
@@ -241,6 +245,34 @@ fn origins(origins: &[Origin]) -> Vec<Vec<Cell>> {
     };
     let rows = [names.into()].into_iter();
     rows.chain(origins.iter().map(row)).collect()
+}
+
+fn peers(peers: &[Peer]) -> Vec<Vec<Cell>> {
+    let word = |name| Cell::word(Tone::Faint, name);
+    let figure = |name| Cell::figure(Tone::Faint, name);
+    let names = vec![
+        word("distributor"),
+        word("address"),
+        word("state"),
+        figure("load"),
+        figure("connections"),
+    ];
+    let row = |peer: &Peer| {
+        let (tone, state) = match (peer.state.as_str(), peer.drained) {
+            ("down", _) => (Tone::Bad, "down"),
+            (_, true) => (Tone::Odd, "drained"),
+            (state, false) => (Tone::Good, state),
+        };
+        vec![
+            Cell::word(Tone::Strong, &peer.name),
+            Cell::word(Tone::Plain, &peer.url),
+            Cell::word(tone, state),
+            Cell::figure(Tone::Plain, format!("{} %", peer.load_permille / 10)),
+            Cell::figure(Tone::Plain, peer.connections.to_string()),
+        ]
+    };
+    let rows = [names].into_iter();
+    rows.chain(peers.iter().map(row)).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub(super) struct Status {
     /// What an operator should know, a sentence each.
     pub(super) concerns: Vec<String>,
     pub(super) origins: Vec<Origin>,
+    pub(super) peers: Peers,
     /// Which origin serves a stream.
     pub(super) streams: BTreeMap<String, String>,
     pub(super) admission: Admission,
@@ -60,6 +61,25 @@ pub(super) struct Limited {
     pub(super) bits_per_second: u64,
     /// What it carries, bits per second.
     pub(super) egress: u64,
+}
+
+/// `peers`, where this is not the only distributor.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Peers {
+    pub(super) distributors: Vec<Peer>,
+}
+
+/// One of its `distributors`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Peer {
+    pub(super) name: String,
+    pub(super) url: String,
+    pub(super) state: String,
+    pub(super) load_permille: u64,
+    pub(super) connections: u64,
+    pub(super) drained: bool,
 }
 
 /// `audience`.

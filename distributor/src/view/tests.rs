@@ -61,6 +61,27 @@ fn what_an_operator_should_know_is_below_the_certificate() {
 }
 
 #[test]
+fn the_other_boxes_are_shown_where_there_are_any() {
+    let peer = |name: &str, state: &str, drained: bool| {
+        json!({ "name": name, "url": format!("https://{name}.example"), "state": state,
+            "load_permille": 123, "connections": 40, "drained": drained })
+    };
+    let all = [
+        peer("d1", "here", false),
+        peer("d2", "up", true),
+        peer("d3", "down", true),
+    ];
+    let shown = drawn(&[json!({ "peers": { "drained": false, "distributors": all } })]);
+    let expected = "
+distributor  address             state    load  connections
+d1           https://d1.example  here     12 %           40
+d2           https://d2.example  drained  12 %           40
+d3           https://d3.example  down     12 %           40
+";
+    assert!(shown.contains(expected), "{shown}");
+}
+
+#[test]
 fn one_look_tells_what_went_out_so_far() {
     let shown = drawn(&[evening(50_000_000, 60)]);
     assert!(shown.contains("sent 48 MiB  90 requests wait"), "{shown}");
