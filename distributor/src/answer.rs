@@ -9,7 +9,7 @@ use http::{
     request::Parts,
 };
 use hyper::body::{Body as _, Incoming};
-use live::{Object, StreamName, gzip};
+use live::{Object, gzip};
 
 use crate::{
     attendance::Attendance,
@@ -22,16 +22,21 @@ use crate::{
     metrics::{Metrics, Outcome},
     now, page,
     page::Framing,
-    presentation::{Template, View},
     response,
     response::{Coding, Conditions, Cors, Span, Stored},
     route::{Key, Refusal, Route, route},
+    routing::Routing,
     viewer::{ViewerId, ViewerIds},
 };
 
 mod body;
+mod to_peer;
+mod written;
 
 pub(crate) use body::Body;
+
+/// What came of an object, and how.
+type Got = (Result<Answer, Failure>, Found);
 
 /// Everything an answer may need. Shared by all connections.
 pub(crate) struct Answers {
@@ -40,6 +45,8 @@ pub(crate) struct Answers {
     viewers: ViewerIds,
     attendance: Attendance,
     door: Door,
+    /// None where this is the only distributor.
+    routing: Option<Arc<Routing>>,
     metrics: Metrics,
 }
 
@@ -49,7 +56,7 @@ impl Answers {
         followers: Arc<Followers>,
         cors: Cors,
         attendance: Attendance,
-        door: Door,
+        (door, routing): (Door, Option<Arc<Routing>>),
         metrics: Metrics,
     ) -> Self {
         Self {
@@ -58,6 +65,7 @@ impl Answers {
             viewers: ViewerIds::default(),
             attendance,
             door,
+            routing,
             metrics,
         }
     }
@@ -98,6 +106,7 @@ impl Answers {
                 Outcome::Refused,
             ),
             Route::Object(key, viewer) => self.object(&key, viewer, parts, (usage, guest)).await,
+            Route::Steer(stream, asked) => self.steer(&stream, &asked, parts),
             Route::Viewers(stream) => (self.audience(&stream, parts), Outcome::Page),
             Route::Watch(_) => (
                 self.page(page::page(
@@ -131,14 +140,10 @@ impl Answers {
         false
     }
 
-    /// How many watch `stream`.
-    fn audience(&self, stream: &StreamName, parts: &Parts) -> Response<Body> {
-        let (text, stored) = self.attendance.told(stream);
-        let conditions = Conditions::read(&parts.method, &parts.headers);
-        self.written(&text, &stored, &conditions)
-    }
-
-    fn page(&self, response: Response<Bytes>) -> Response<Body> {
+    fn page(&self, mut response: Response<Bytes>) -> Response<Body> {
+        if let Some(routing) = &self.routing {
+            page::widen(response.headers_mut(), routing.hosts());
+        }
         self.metrics.sent_bytes(response.body().len());
         response.map(Body::whole)
     }
@@ -229,7 +234,8 @@ impl Answers {
         let body = match (span, gzip) {
             (Span::Nothing, _) => Body::empty(),
             (Span::Bytes { start, end }, None) => {
-                Body::read(answer.read(start, end), usage.body(), self.metrics.clone())
+                let sent = self.metrics.sent().clone();
+                Body::read(answer.read(start, end), usage.body(), sent)
             }
             (Span::Bytes { start, end }, Some(gzip)) => {
                 let piece = between(&gzip, start, end);
@@ -242,75 +248,22 @@ impl Answers {
 
     /// What is there for `key`, when it is there; the status with which nobody needs to be asked for it; nothing, when it
     /// would have to be waited for and too many wait.
-    async fn come_by(
-        &self,
-        key: &Key,
-    ) -> Result<(Result<Answer, Failure>, Found), Option<StatusCode>> {
+    async fn come_by(&self, key: &Key) -> Result<Got, Option<StatusCode>> {
         let come = self.followers.find(key);
-        let at_once = matches!(come, Come::Never(_) | Come::Entry(_, Found::Hit));
-        if !at_once && !self.door.may_wait(self.metrics.waiters()) {
+        if come.waits() && !self.door.may_wait(self.metrics.waiters()) {
             return Err(None);
         }
-        let _waiting = (!at_once).then(|| self.metrics.waiting());
+        self.wait(come).await.map_err(Some)
+    }
+
+    /// What `come` brings.
+    async fn wait(&self, come: Come) -> Result<Got, StatusCode> {
+        let _waiting = come.waits().then(|| self.metrics.waiting());
         match come {
             Come::Entry(viewer, found) => Ok((viewer.answer(now).await, found)),
             Come::Awaited(awaited) => Ok((awaited.answer(now).await, Found::Waiting)),
-            Come::Never(status) => Err(Some(status)),
+            Come::Never(status) => Err(status),
         }
-    }
-
-    /// The multivariant playlist for this viewer, who has a number from now on. The error is in how many seconds he may ask
-    /// again, when the line is full.
-    fn written_for(
-        &self,
-        viewer: Option<ViewerId>,
-        stream: &StreamName,
-        template: &Template,
-        (guest, begins): (&Guest, bool),
-    ) -> Result<Bytes, u16> {
-        let known = viewer.is_some_and(|viewer| self.attendance.knows(stream, viewer));
-        let view = View {
-            ceiling: guest.admit(stream, template, known, begins)?,
-            viewer: Some(viewer.unwrap_or_else(|| self.viewers.draw())),
-            ..View::default()
-        };
-        Ok(template.write(&view).into())
-    }
-
-    /// The multivariant playlist as one viewer is given it. It is nobody else's to keep.
-    fn presentation(
-        &self,
-        text: &Bytes,
-        conditions: &Conditions,
-        (age, cache_status): (Duration, &'static str),
-    ) -> Response<Body> {
-        let stored = Stored {
-            status: StatusCode::OK,
-            content_type: Object::Multivariant.content_type(),
-            etag: None,
-            length: Some(text.len() as u64),
-            cache_control: PRIVATE.to_owned(),
-            age,
-            cache_status,
-            coding: Coding::Only,
-        };
-        self.written(text, &stored, conditions)
-    }
-
-    /// An answer with what was written here.
-    fn written(
-        &self,
-        text: &Bytes,
-        stored: &Stored<'_>,
-        conditions: &Conditions,
-    ) -> Response<Body> {
-        let (response, span) = conditions.answer(stored);
-        let body = match span {
-            Span::Nothing => Bytes::new(),
-            Span::Bytes { start, end } => between(text, start, end),
-        };
-        self.metrics.sent_bytes(body.len());
-        response.map(|()| Body::whole(body))
     }
 }
 
@@ -328,9 +281,6 @@ fn come_by(answer: &Answer, found: Found) -> (Outcome, &'static str) {
         (Outcome::Miss, cache_status)
     }
 }
-
-/// `Cache-Control` of what is written for one viewer.
-const PRIVATE: &str = "private, no-store";
 
 fn takes_gzip(headers: &HeaderMap) -> bool {
     headers

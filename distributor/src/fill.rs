@@ -1,7 +1,8 @@
 //! Fetches what is asked for: one fetch for an object however many want it, in a task of its own.
 //!
 //! A fetch outlives the viewer who caused it and never waits for any viewer. While nothing has come of an object, the
-//! next origin is asked; once bytes have gone out, a fetch that breaks off is an error for all who read it.
+//! next origin is asked; once bytes have gone out, a fetch that breaks off is an error for all who read it. Where there
+//! are several distributors, the stream's home among them is asked first (`home`).
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,9 +21,12 @@ use crate::{
     now,
     origin::{Answer, Origins},
     route::Key,
+    routing::Routing,
     slots::Slots,
     upstream::{Object, Upstream, UpstreamError},
 };
+
+mod home;
 
 /// Objects fetched at once, in all and for one stream: a live edge needs a handful, a viewer who goes back in time a few
 /// more. At 2 s each when an origin is at its worst.
@@ -37,9 +41,11 @@ const FOLLOWED_MAX: (usize, usize) = (1024, 256);
 /// All objects of all streams: those in memory and those that must be fetched.
 pub(crate) struct Objects {
     cache: Cache,
-    upstream: Upstream,
+    upstream: Arc<Upstream>,
     origins: Mutex<Origins>,
     names: Vec<String>,
+    /// None where this is the only distributor.
+    routing: Option<Arc<Routing>>,
     fetches: Slots,
     held: Slots,
     followed: Slots,
@@ -62,9 +68,9 @@ impl Objects {
     /// Nothing in memory yet. `names` are the origins' names, by index.
     pub(crate) fn new(
         cache: Cache,
-        upstream: Upstream,
-        origins: Origins,
-        names: Vec<String>,
+        upstream: Arc<Upstream>,
+        (origins, names): (Origins, Vec<String>),
+        routing: Option<Arc<Routing>>,
         chassis: Chassis,
         metrics: Metrics,
     ) -> Arc<Self> {
@@ -73,6 +79,7 @@ impl Objects {
             upstream,
             origins: Mutex::new(origins),
             names,
+            routing,
             fetches: Slots::new(FETCHES_MAX.0, FETCHES_MAX.1),
             held: Slots::new(HELD_MAX.0, HELD_MAX.1),
             followed: Slots::new(FOLLOWED_MAX.0, FOLLOWED_MAX.1),
@@ -161,8 +168,16 @@ impl Objects {
         self.cache.weigh(key, &entry);
     }
 
-    /// Asks one origin after the other, until one has begun to serve or has said that there is nothing.
+    /// Asks the stream's home among the distributors, then the origins.
     async fn ask(&self, key: &Key, writer: &Writer) -> Result<(), Failure> {
+        match self.ask_home(key, writer).await {
+            Some(done) => done,
+            None => self.ask_origins(key, writer).await,
+        }
+    }
+
+    /// Asks one origin after the other, until one has begun to serve or has said that there is nothing.
+    async fn ask_origins(&self, key: &Key, writer: &Writer) -> Result<(), Failure> {
         let mut asked = Vec::new();
         let mut missing = false;
         let mut failure = Failure::Unavailable;

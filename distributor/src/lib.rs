@@ -3,27 +3,28 @@
 //! A request is routed (`route`); its object is looked up in memory (`cache`) or fetched once for all who want it
 //! (`fill`, from the origin that `origin` chooses, by `upstream`); and everyone, the first viewer too, reads it as it
 //! arrives (`entry`). What is watched is followed (`follow`), so that it is there before anybody asks. Of all that viewers
-//! do, one request for each object reaches a transcoder, and none for what is not in the grammar.
+//! do, one request for each object reaches a transcoder, and none for what is not in the grammar. Where there are several
+//! distributors (`routing`), a stream's home asks the transcoder and the others ask it (`private`), and viewers are spread
+//! over all of them and steered.
 //!
 //! Its certificate comes from files, or the daemon gets it (`acme`). How many come in, and to what, is decided at the
 //! `door`.
 //!
 //! Pure: `acme::order`, `route`, `audience`, `freshness`, `response`, `presentation`, `viewer`, `window`, `follow`,
-//! `origin`, `slots`, `pace`, `redirect`, `page`, `config`, `address`, `ladder`, `admission`, `capacity`.
+//! `origin`, `peer`, `steering`, `slots`, `pace`, `redirect`, `page`, `config`, `address`, `ladder`, `admission`,
+//! `capacity`.
 //! Shells: the rest.
 
 use std::{sync::Arc, time::Instant};
 
 use http::uri::Scheme;
 use live::daemon::{
-    Chassis, ConnectionLimit, Daemon, Exit, Process, StartError,
+    Chassis, Daemon, Exit, Process, StartError,
     command::{CommandHelp, CommandLine},
     config::{Problems, Settings},
     status_command,
     tls::{self, Roots, Shown},
 };
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 mod acme;
@@ -42,16 +43,23 @@ mod fill;
 mod follow;
 mod freshness;
 mod ladder;
+mod listeners;
 mod metrics;
+mod order_command;
 mod origin;
 mod pace;
 mod page;
+mod peer;
 mod plain;
 mod presentation;
+mod private;
 mod redirect;
+mod report;
 mod response;
 mod route;
+mod routing;
 mod slots;
+mod steering;
 mod upstream;
 mod view;
 mod viewer;
@@ -63,31 +71,39 @@ use acme::{Challenges, Entrance};
 use answer::Answers;
 use attendance::Attendance;
 use cache::Cache;
-use config::{Config, Identity, Origin, Raw};
+use config::{Config, Identity, Raw};
 use connection::Server;
 use door::Door;
 use fill::Objects;
 use follow::Followers;
+use listeners::Listeners;
 use metrics::Metrics;
 use origin::Origins;
-use plain::Plain;
+use private::Private;
+use report::Report;
 use response::Cors;
-use upstream::Upstream;
+use routing::Routing;
+use upstream::{Source, Upstream};
 use view::Screen;
-
-/// Viewers' connections at once. 25,000 viewers with two each are what a box with 100 Gb/s can feed; they take about
-/// 1.2 GB.
-const CONNECTIONS_MAX: usize = 50_000;
-/// Connections at once that are sent on to HTTPS: each lives for one request.
-const PLAIN_MAX: usize = 1024;
 
 /// The running daemon.
 pub struct Distributor {
     shown: Shown,
     /// Shown to the transcoders.
     own: Option<Shown>,
+    /// None where it is the only distributor.
+    routing: Option<Arc<Routing>>,
     /// What it was started with, to tell what a reload cannot change.
     config: Config,
+}
+
+impl Distributor {
+    /// Sends viewers to the other distributors, if there are any, or no more: as POST /drain and /undrain do.
+    pub fn drain(&self, drained: bool) {
+        if let Some(routing) = &self.routing {
+            routing.drain(drained);
+        }
+    }
 }
 
 impl Daemon for Distributor {
@@ -95,7 +111,11 @@ impl Daemon for Distributor {
     const ABOUT: &'static str =
         "Serves live streams over HTTPS to any number of viewers, fetching each object once.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const COMMANDS: &'static [CommandHelp] = &[status_command::HELP, capacity_command::HELP];
+    const COMMANDS: &'static [CommandHelp] = &[
+        status_command::HELP,
+        capacity_command::HELP,
+        order_command::HELP,
+    ];
     type Raw = Raw;
     type Config = Config;
 
@@ -103,6 +123,7 @@ impl Daemon for Distributor {
         match name {
             "status" => status_command::run::<Screen>(line),
             "capacity" => capacity_command::run(line),
+            "order" => order_command::run(line),
             _ => line.refuse::<Self>(name, "there is no such command"),
         }
     }
@@ -143,8 +164,7 @@ impl Daemon for Distributor {
 }
 
 fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
-    let https = chassis.bind("https", config.https.addresses())?;
-    let http = chassis.bind("http", config.http.addresses())?;
+    let listeners = Listeners::bind(&config, chassis)?;
     let metrics = Metrics::register(chassis);
     let acme::Running {
         shown,
@@ -160,8 +180,10 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;
     chassis.register(|registry| registry.register_collector(Box::new(shown.clone())));
     let own = own(&config, chassis);
-    let upstream = upstream(&config, own.clone())?;
-    let objects = objects(&config, upstream, chassis, &metrics);
+    let upstream = Arc::new(upstream(&config, own.clone())?);
+    let peering = config.peering.as_ref();
+    let routing = peering.map(|all| Routing::new(all, config.origins.len(), chassis));
+    let objects = objects(&config, &upstream, routing.clone(), chassis, &metrics);
     let attendance = Attendance::default();
     chassis.register(|registry| registry.register_collector(Box::new(attendance.clone())));
     let followers = Followers::new(objects.clone(), chassis.clone(), metrics.clone());
@@ -174,7 +196,7 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         followers.clone(),
         Cors::new(config.cors.clone()),
         attendance.clone(),
-        door.clone(),
+        (door.clone(), routing.clone()),
         metrics.clone(),
     );
     let server = Server {
@@ -183,15 +205,35 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         metrics: metrics.clone(),
         chassis: chassis.clone(),
     };
-    serve(chassis, (https, http), &server, (&door, &challenges));
-    report(
-        chassis,
-        &config,
-        (objects, followers),
-        (metrics, attendance, door),
-        (shown.clone(), standing),
-    );
-    Ok(Distributor { shown, own, config })
+    if let Some(routing) = &routing {
+        let open = listeners.connections();
+        routing.start(&upstream, open, &metrics, chassis);
+    }
+    let private = routing.as_ref().map(|routing| Private {
+        answers: server.answers.clone(),
+        routing: routing.clone(),
+        token: config.token.clone(),
+        chassis: chassis.clone(),
+    });
+    listeners.serve(&server, (&door, &challenges), private.as_ref());
+    let report = Report {
+        origins: config.origins.clone(),
+        objects,
+        followers,
+        metrics,
+        attendance,
+        door,
+        routing: routing.clone(),
+        shown: shown.clone(),
+        acme: matches!(config.identity, Identity::Acme(_)).then_some(standing),
+    };
+    chassis.report(move || report.now());
+    Ok(Distributor {
+        shown,
+        own,
+        routing,
+        config,
+    })
 }
 
 /// What viewers are shown, and what keeps it from ending.
@@ -218,47 +260,6 @@ fn identity(
     })
 }
 
-/// Lets viewers in.
-fn serve(
-    chassis: &Chassis,
-    (https, http): (Vec<TcpListener>, Vec<TcpListener>),
-    server: &Server,
-    (door, challenges): (&Door, &Challenges),
-) {
-    let limit = ConnectionLimit::new(CONNECTIONS_MAX);
-    for listener in https {
-        let (server, door) = (server.clone(), door.clone());
-        chassis.serve("https", listener, &limit, move |stream, peer| {
-            let entered = door.enter(peer.ip()).map(|guest| (server.clone(), guest));
-            async move {
-                if let Some((server, guest)) = entered {
-                    server.serve(stream, guest).await;
-                }
-            }
-        });
-    }
-    let Some(https) = chassis.address("https") else {
-        return;
-    };
-    let limit = ConnectionLimit::new(PLAIN_MAX);
-    for listener in http {
-        let plain = Plain {
-            https,
-            challenges: challenges.clone(),
-            chassis: chassis.clone(),
-        };
-        let door = door.clone();
-        chassis.serve("http", listener, &limit, move |stream, peer| {
-            let entered = door.enter(peer.ip()).map(|guest| (plain.clone(), guest));
-            async move {
-                if let Some((plain, _guest)) = entered {
-                    plain.serve(stream).await;
-                }
-            }
-        });
-    }
-}
-
 /// What transcoders are shown that want a certificate.
 fn own(config: &Config, chassis: &Chassis) -> Option<Shown> {
     let own = shown(config)?;
@@ -272,27 +273,41 @@ fn shown(config: &Config) -> Option<Shown> {
     Some(Shown::new(certificate))
 }
 
-/// How transcoders are asked; those that want a certificate are shown `own`.
+/// The transcoders, and after them the distributors, and how they are asked; transcoders that want a certificate are shown
+/// `own`.
 fn upstream(config: &Config, own: Option<Shown>) -> Result<Upstream, StartError> {
-    let upstream = config.upstream.as_ref();
-    let roots = upstream.map_or_else(Roots::none, |tls| tls.roots.clone());
+    let roots = config.upstream.as_ref();
+    let roots = roots.map_or_else(Roots::none, |tls| tls.roots.clone());
     let client = tls::client_config(roots, own)
         .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;
-    let authorities = config
-        .origins
-        .iter()
-        .map(|origin| origin.authority.clone())
-        .collect();
     let scheme = match config.upstream {
         Some(_) => Scheme::HTTPS,
         None => Scheme::HTTP,
     };
-    Ok(Upstream::new(authorities, &config.token, (scheme, client)))
+    let origins = config.origins.iter().map(|origin| Source {
+        authority: origin.authority.clone(),
+        scheme: scheme.clone(),
+        is_peer: false,
+    });
+    let peering = config.peering.as_ref();
+    let distributors = peering.map_or(&[][..], |peering| &peering.distributors);
+    let peers = distributors.iter().map(|one| Source {
+        authority: one.authority.clone(),
+        scheme: Scheme::HTTP,
+        is_peer: true,
+    });
+    let name = peering.and_then(|peering| {
+        let own = peering.distributors.get(peering.own)?;
+        Some(own.member.name())
+    });
+    let sources = origins.chain(peers).collect();
+    Ok(Upstream::new(sources, &config.token, client, name))
 }
 
 fn objects(
     config: &Config,
-    upstream: Upstream,
+    upstream: &Arc<Upstream>,
+    routing: Option<Arc<Routing>>,
     chassis: &Chassis,
     metrics: &Metrics,
 ) -> Arc<Objects> {
@@ -310,56 +325,12 @@ fn objects(
         .collect();
     Objects::new(
         cache,
-        upstream,
-        Origins::new(members),
-        names,
+        upstream.clone(),
+        (Origins::new(members), names),
+        routing,
         chassis.clone(),
         metrics.clone(),
     )
-}
-
-/// The distributor's part of `/status`.
-fn report(
-    chassis: &Chassis,
-    config: &Config,
-    (objects, followers): (Arc<Objects>, Arc<Followers>),
-    (metrics, attendance, door): (Metrics, Attendance, Door),
-    (shown, standing): (Shown, acme::Standing),
-) {
-    let is_acme = matches!(config.identity, Identity::Acme(_));
-    let origins = config.origins.clone();
-    chassis.report(move || {
-        let known = objects.origins();
-        let name = |index: usize| origins.get(index).map_or("", |origin: &Origin| origin.member.name());
-        let origins: Vec<Value> = origins
-            .iter()
-            .enumerate()
-            .map(|(index, origin)| {
-                let state = if known.is_down(index) { "down" } else { "up" };
-                json!({ "name": origin.member.name(), "address": origin.authority, "state": state })
-            })
-            .collect();
-        let streams = known.streams().map(|(stream, origin)| (stream.to_string(), name(origin).into()));
-        let cache = objects.cache();
-        let followed = followers.status().into_iter().map(|(stream, renditions)| {
-            let renditions: Vec<Value> = renditions.iter().map(|one| one.to_string().into()).collect();
-            (stream.to_string(), renditions.into())
-        });
-        json!({
-            "origins": origins,
-            "admission": door.report(),
-            "audience": attendance.report(),
-            "sent_bytes": metrics.sent_so_far(),
-            "waiters": metrics.waiters(),
-            "stalled": metrics.stalls(),
-            "edge_misses": metrics.edge_misses(),
-            "certificate_expiry": shown.expires(),
-            "acme": is_acme.then(|| standing.report()),
-            "streams": Value::Object(streams.collect()),
-            "followed": Value::Object(followed.collect()),
-            "cache": { "bytes": cache.bytes(), "entries": cache.entries(), "capacity": cache.capacity() },
-        })
-    });
 }
 
 /// What time it is: the one place that asks. It is the runtime's clock, so that a test can hold it.

@@ -9,13 +9,15 @@ use std::fmt;
 use http::{Method, StatusCode};
 use live::{Directives, Msn, Object, ObjectPath, PartIndex, ShowObject, Skip, StreamName};
 
-use crate::viewer::ViewerId;
+use crate::{steering::Asked, viewer::ViewerId};
 
 /// What to do about a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route<'r> {
     /// Answer with an object of a stream; to this viewer, if it is a known one.
     Object(Key, Option<ViewerId>),
+    /// Answer with the distributors that a stream's viewer may use, to one who tells this of itself.
+    Steer(StreamName, Asked),
     /// Answer with the number of a stream's viewers.
     Viewers(StreamName),
     /// Answer with the watch page of a stream.
@@ -129,6 +131,9 @@ pub(crate) fn route<'r>(method: &Method, path: &'r str, query: Option<&str>) -> 
             Err(refusal) => Route::Refused(refusal),
         };
     }
+    if let Some(stream) = named(path.strip_prefix("/steer/")) {
+        return Route::Steer(stream, Asked::parse(query.unwrap_or_default()));
+    }
     let page = |directory| named(path.strip_prefix(directory));
     match (page("/watch/"), page("/embed/")) {
         (Some(stream), _) => Route::Watch(stream),
@@ -239,6 +244,21 @@ mod tests {
             );
         }
         assert_eq!(route(&Method::OPTIONS, "/anything", None), Route::Preflight);
+    }
+
+    #[test]
+    fn a_stream_is_steered_at_its_own_address() {
+        let asked = Asked {
+            viewer: Some("00000000000000ff".parse().unwrap()),
+            pathway: Some("d1".parse().unwrap()),
+        };
+        assert_eq!(
+            get("/steer/stage?v=00000000000000ff&_HLS_pathway=d1"),
+            Route::Steer("stage".parse().unwrap(), asked)
+        );
+        for nothing in ["/steer/", "/steer/No", "/steer/stage/x"] {
+            assert_eq!(get(nothing), Route::File(nothing));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Asks an origin for an object over HTTP/1.1, by TLS where that is configured: kept-alive connections, the cluster's
-//! token, a deadline on everything.
+//! token, a deadline on everything. Other distributors are asked in the same way, in the clear, and told that it is one
+//! who asks.
 //!
 //! What an origin may say is narrow: a status, a length, an ETag and bytes as they are. All else it sends (CORS,
 //! cookies, its name) ends here.
@@ -8,11 +9,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri,
     header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG},
     uri::{InvalidUri, Scheme},
 };
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -23,7 +24,7 @@ use live::cluster::Token;
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
-use crate::{origin::Answer, route::Key};
+use crate::{origin::Answer, private, route::Key};
 
 /// How long a connection to an origin in the same private net may take.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -41,15 +42,33 @@ const READ_MAX: usize = 64 << 10;
 const SILENCE: Duration = Duration::from_secs(2);
 /// Longest ETag that is passed on.
 const ETAG_MAX: usize = 128;
+/// Longest answer of a peer that says how it is.
+const STATE_MAX: usize = 4 << 10;
+/// Names the boxes that a request has been through (RFC 8586).
+pub(crate) const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+/// Marks a request that a distributor sends to another, which sends it to no third.
+const HOP: HeaderName = HeaderName::from_static("footlight-hop");
 
 /// The client side towards all origins.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
-    scheme: Scheme,
-    /// By index in the configuration.
-    authorities: Vec<String>,
+    /// The origins by index in the configuration, then the peers by theirs.
+    sources: Vec<Source>,
     bearer: HeaderValue,
+    /// What this box calls itself when it asks a peer.
+    name: Option<HeaderValue>,
+}
+
+/// Whom to ask.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// `host:port`.
+    pub(crate) authority: String,
+    /// In the clear or by TLS.
+    pub(crate) scheme: Scheme,
+    /// It is another distributor.
+    pub(crate) is_peer: bool,
 }
 
 /// An origin's answer of 200, before its body.
@@ -109,11 +128,12 @@ impl UpstreamError {
 }
 
 impl Upstream {
-    /// Towards `authorities` (`host:port` each), with `token`; in the clear or by TLS.
+    /// Towards `sources`, with `token`, by TLS as `tls` has it. Peers are told the `name` of this box.
     pub(crate) fn new(
-        authorities: Vec<String>,
+        sources: Vec<Source>,
         token: &Token,
-        (scheme, tls): (Scheme, ClientConfig),
+        tls: ClientConfig,
+        name: Option<&str>,
     ) -> Self {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
@@ -140,20 +160,45 @@ impl Upstream {
         bearer.set_sensitive(true);
         Self {
             client,
-            scheme,
-            authorities,
+            sources,
             bearer,
+            name: name.and_then(|name| HeaderValue::from_str(name).ok()),
         }
     }
 
-    /// Asks `origin` for `key`; its answer must begin within `deadline`.
+    /// Asks `source` for `key`; its answer must begin within `deadline`.
     pub(crate) async fn get(
         &self,
-        origin: usize,
+        source: usize,
         key: &Key,
         deadline: Duration,
     ) -> Result<Object, UpstreamError> {
-        let response = timeout(deadline, self.send(origin, key)).await;
+        self.open(source, &key.to_string(), deadline).await
+    }
+
+    /// Asks a peer how it is; all of its answer must come within `deadline`.
+    pub(crate) async fn state(
+        &self,
+        source: usize,
+        deadline: Duration,
+    ) -> Result<Bytes, UpstreamError> {
+        let told = async {
+            let object = self.open(source, private::STATE, deadline).await?;
+            let body = Limited::new(object.body, STATE_MAX).collect().await;
+            body.map(http_body_util::Collected::to_bytes)
+                .map_err(|error| UpstreamError::Broken(error.to_string()))
+        };
+        let told = timeout(deadline, told).await;
+        told.unwrap_or(Err(UpstreamError::Late(deadline)))
+    }
+
+    async fn open(
+        &self,
+        source: usize,
+        target: &str,
+        deadline: Duration,
+    ) -> Result<Object, UpstreamError> {
+        let response = timeout(deadline, self.send(source, target)).await;
         let response = response.map_err(|_| UpstreamError::Late(deadline))??;
         match response.status() {
             StatusCode::OK => {}
@@ -176,9 +221,9 @@ impl Upstream {
 
     /// Sends the request; once more when its connection broke, since one that was kept may have been closed at the
     /// other end in that very moment.
-    async fn send(&self, origin: usize, key: &Key) -> Result<Response<Incoming>, UpstreamError> {
+    async fn send(&self, source: usize, target: &str) -> Result<Response<Incoming>, UpstreamError> {
         let request = || {
-            self.request(origin, key)
+            self.request(source, target)
                 .map_err(|error| UpstreamError::Unreachable(error.to_string()))
         };
         let sent = match self.client.request(request()?).await {
@@ -191,14 +236,20 @@ impl Upstream {
         })
     }
 
-    fn request(&self, origin: usize, key: &Key) -> Result<Request<Empty<Bytes>>, InvalidUri> {
-        let authority = self.authorities.get(origin).map_or("", String::as_str);
-        let uri: Uri = format!("{}://{authority}{key}", self.scheme).parse()?;
+    fn request(&self, source: usize, target: &str) -> Result<Request<Empty<Bytes>>, InvalidUri> {
+        let source = self.sources.get(source);
+        let base = source.map(|source| format!("{}://{}", source.scheme, source.authority));
+        let uri: Uri = (base.unwrap_or_default() + target).parse()?;
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = uri;
-        request
-            .headers_mut()
-            .insert(AUTHORIZATION, self.bearer.clone());
+        let headers = request.headers_mut();
+        headers.insert(AUTHORIZATION, self.bearer.clone());
+        if let Some(name) = &self.name
+            && source.is_some_and(|source| source.is_peer)
+        {
+            headers.insert(CDN_LOOP, name.clone());
+            headers.insert(HOP, HeaderValue::from_static("1"));
+        }
         Ok(request)
     }
 }

@@ -7,11 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
+use live::daemon::prometheus_client::metrics::counter::Counter;
 
 use crate::{
     connection::BodyUsage,
     entry::{Failure, Reader},
-    metrics::Metrics,
 };
 
 /// What follows a head.
@@ -22,7 +22,7 @@ enum Kind {
     Read {
         reader: Reader,
         count: BodyUsage,
-        metrics: Metrics,
+        sent: Counter,
     },
 }
 
@@ -33,16 +33,16 @@ impl Body {
     }
 
     /// All of it at once.
-    pub(super) fn whole(bytes: Bytes) -> Self {
+    pub(crate) fn whole(bytes: Bytes) -> Self {
         Self(Kind::Whole((!bytes.is_empty()).then_some(bytes)))
     }
 
-    /// What `reader` reads, counted as it goes.
-    pub(super) const fn read(reader: Reader, count: BodyUsage, metrics: Metrics) -> Self {
+    /// What `reader` reads, counted by `sent` as it goes.
+    pub(super) const fn read(reader: Reader, count: BodyUsage, sent: Counter) -> Self {
         Self(Kind::Read {
             reader,
             count,
-            metrics,
+            sent,
         })
     }
 }
@@ -60,10 +60,10 @@ impl hyper::body::Body for Body {
             Kind::Read {
                 reader,
                 count,
-                metrics,
+                sent,
             } => reader.poll_next(cx).map_ok(|bytes| {
                 count.moved(bytes.len());
-                metrics.sent_bytes(bytes.len());
+                sent.inc_by(bytes.len() as u64);
                 Frame::data(bytes)
             }),
         }

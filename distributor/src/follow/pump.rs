@@ -64,6 +64,13 @@ pub(crate) enum Come {
     Never(StatusCode),
 }
 
+impl Come {
+    /// Whether it may take a while.
+    pub(crate) const fn waits(&self) -> bool {
+        !matches!(self, Self::Never(_) | Self::Entry(_, Found::Hit))
+    }
+}
+
 /// A viewer who waits for a playlist.
 pub(crate) struct Awaited {
     shown: watch::Receiver<Shown>,

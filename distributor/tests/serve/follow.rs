@@ -8,13 +8,13 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::stage::{Answer, Origin, Reply, Stage, ask, ok, pass, status};
 
-const PLAYLIST: &str = "/live/stage/source/media.m3u8";
+pub(crate) const PLAYLIST: &str = "/live/stage/source/media.m3u8";
 
 /// How far a live stream has come: its first segment, the open one, and the parts of that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct At {
-    open: u64,
-    parts: u32,
+pub(crate) struct At {
+    pub(crate) open: u64,
+    pub(crate) parts: u32,
     first: u64,
     ended: bool,
 }
@@ -23,7 +23,7 @@ struct At {
 const PARTS: u32 = 4;
 
 impl At {
-    const fn new(first: u64, open: u64, parts: u32) -> Self {
+    pub(crate) const fn new(first: u64, open: u64, parts: u32) -> Self {
         Self {
             open,
             parts,
@@ -32,7 +32,7 @@ impl At {
         }
     }
 
-    fn playlist(self) -> String {
+    pub(crate) fn playlist(self) -> String {
         let mut text = format!(
             "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:3\n\
              #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=18.00000,HOLD-BACK=9.00000,PART-HOLD-BACK=1.60500\n\
@@ -74,7 +74,7 @@ impl At {
 }
 
 /// A stream that is as far as a test lets it come, and an origin that holds back what is not there yet.
-async fn origin(size: usize) -> (watch::Sender<At>, Origin) {
+pub(crate) async fn origin(size: usize) -> (watch::Sender<At>, Origin) {
     let at = watch::Sender::new(At::new(100, 103, 1));
     let seen = at.clone();
     let origin = Origin::start(move |target| {
@@ -133,7 +133,7 @@ async fn until_held(stage: &Stage, origin: &Origin, at: At) {
     }
 }
 
-fn each_once(origin: &Origin) {
+pub(crate) fn each_once(origin: &Origin) {
     let mut times = BTreeMap::<String, u32>::new();
     for target in origin.asked() {
         *times.entry(target).or_default() += 1;

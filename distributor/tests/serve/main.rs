@@ -11,5 +11,6 @@ mod failover;
 mod follow;
 mod hostile;
 mod memory;
+mod peers;
 mod stage;
 mod viewer;

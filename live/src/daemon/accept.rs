@@ -43,6 +43,11 @@ impl ConnectionLimit {
         )))
     }
 
+    /// Places that nobody has now.
+    pub fn free(&self) -> usize {
+        self.0.available_permits()
+    }
+
     /// A place, if there is one.
     pub(super) fn try_place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0).try_acquire_owned().ok()

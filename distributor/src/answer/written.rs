@@ -1,0 +1,116 @@
+//! Answers that are written here: for one viewer the multivariant playlist and the steering manifest, for everybody how
+//! many watch.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, StatusCode, request::Parts};
+use live::{Object, StreamName};
+
+use super::{Answers, Body, between, refuse};
+use crate::{
+    door::Guest,
+    metrics::Outcome,
+    presentation::{Template, View},
+    response::{Coding, Conditions, Span, Stored},
+    route::Refusal,
+    steering::Asked,
+    viewer::ViewerId,
+};
+
+/// `Cache-Control` of what is written for one viewer.
+const PRIVATE: &str = "private, no-store";
+
+impl Answers {
+    /// How many watch `stream`.
+    pub(super) fn audience(&self, stream: &StreamName, parts: &Parts) -> Response<Body> {
+        let (text, stored) = self.attendance.told(stream);
+        let conditions = Conditions::read(&parts.method, &parts.headers);
+        self.written(&text, &stored, &conditions)
+    }
+
+    /// Where a viewer of `stream` may go. Nowhere else, where this is the only distributor.
+    pub(super) fn steer(
+        &self,
+        stream: &StreamName,
+        asked: &Asked,
+        parts: &Parts,
+    ) -> (Response<Body>, Outcome) {
+        let Some(routing) = &self.routing else {
+            return (refuse(Refusal::Unknown), Outcome::Refused);
+        };
+        let text = Bytes::from(routing.steer(stream, asked));
+        let stored = Stored {
+            status: StatusCode::OK,
+            content_type: "application/json",
+            etag: None,
+            length: Some(text.len() as u64),
+            cache_control: PRIVATE.to_owned(),
+            age: Duration::ZERO,
+            cache_status: "Footlight; hit",
+            coding: Coding::Only,
+        };
+        let conditions = Conditions::read(&parts.method, &parts.headers);
+        (self.written(&text, &stored, &conditions), Outcome::Page)
+    }
+
+    /// The multivariant playlist for this viewer, who has a number from now on. The error is in how many seconds he may ask
+    /// again, when the line is full.
+    pub(super) fn written_for(
+        &self,
+        viewer: Option<ViewerId>,
+        stream: &StreamName,
+        template: &Template,
+        (guest, begins): (&Guest, bool),
+    ) -> Result<Bytes, u16> {
+        let known = viewer.is_some_and(|viewer| self.attendance.knows(stream, viewer));
+        let ceiling = guest.admit(stream, template, known, begins)?;
+        let viewer = viewer.unwrap_or_else(|| self.viewers.draw());
+        let routing = self.routing.as_ref();
+        let (pathways, steering) = routing.map(|routing| routing.paths(stream, viewer)).unzip();
+        let view = View {
+            viewer: Some(viewer),
+            ceiling,
+            pathways: pathways.as_deref().unwrap_or_default(),
+            steering: steering.as_deref(),
+            ..View::default()
+        };
+        Ok(template.write(&view).into())
+    }
+
+    /// The multivariant playlist as one viewer is given it. It is nobody else's to keep.
+    pub(super) fn presentation(
+        &self,
+        text: &Bytes,
+        conditions: &Conditions,
+        (age, cache_status): (Duration, &'static str),
+    ) -> Response<Body> {
+        let stored = Stored {
+            status: StatusCode::OK,
+            content_type: Object::Multivariant.content_type(),
+            etag: None,
+            length: Some(text.len() as u64),
+            cache_control: PRIVATE.to_owned(),
+            age,
+            cache_status,
+            coding: Coding::Only,
+        };
+        self.written(text, &stored, conditions)
+    }
+
+    /// An answer with what was written here.
+    fn written(
+        &self,
+        text: &Bytes,
+        stored: &Stored<'_>,
+        conditions: &Conditions,
+    ) -> Response<Body> {
+        let (response, span) = conditions.answer(stored);
+        let body = match span {
+            Span::Nothing => Bytes::new(),
+            Span::Bytes { start, end } => between(text, start, end),
+        };
+        self.metrics.sent_bytes(body.len());
+        response.map(|()| Body::whole(body))
+    }
+}

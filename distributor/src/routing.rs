@@ -1,0 +1,379 @@
+//! This box among the other distributors: asks each of them every half second how it is, tells them how it is itself,
+//! and answers by what [`Peers`] makes of that.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use live::{
+    StreamName,
+    daemon::{
+        Chassis,
+        admin::{Method, Reply},
+        prometheus_client::metrics::counter::Counter,
+    },
+};
+use serde_json::{Value, json};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+use tracing::{debug, info, warn};
+
+use crate::{
+    config::Peering,
+    metrics::{Metrics, PeerMetrics},
+    now,
+    origin::Answer,
+    peer::{Peers, STATE_EVERY, State},
+    presentation::Pathway,
+    steering::{self, Asked},
+    upstream::{Upstream, UpstreamError},
+    viewer::ViewerId,
+};
+
+/// A home that has not begun to answer what is there or is not after this is helped: one and a half parts of nominal
+/// length.
+pub(crate) const HEDGE_AFTER: Duration = Duration::from_millis(750);
+
+/// See the module.
+pub(crate) struct Routing {
+    peering: Peering,
+    /// As viewers know them, by index in the configuration.
+    pathways: Vec<Pathway>,
+    /// Where they are reached, for a page's policy.
+    hosts: String,
+    /// The index of the first distributor among those that [`Upstream`] asks.
+    first: usize,
+    peers: Mutex<Peers>,
+    /// By an operator's order.
+    drained: AtomicBool,
+    /// Counts what may be a reason to wait for a peer no longer.
+    changes: watch::Sender<u64>,
+    metrics: PeerMetrics,
+}
+
+/// The box that a stream's objects are asked of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Home {
+    peer: usize,
+    /// What [`Upstream`] knows it as.
+    pub(crate) source: usize,
+}
+
+/// How many viewers this box has, and may have.
+pub(crate) type Connections = Box<dyn Fn() -> (u64, u64) + Send + Sync>;
+
+impl Routing {
+    /// The distributors of `peering`, which follow `first` others among those that [`Upstream`] asks.
+    pub(crate) fn new(peering: &Peering, first: usize, chassis: &Chassis) -> Arc<Self> {
+        let members = peering.distributors.iter().map(|one| one.member.clone());
+        let pathway = |index: usize| {
+            let one = peering.distributors.get(index)?;
+            Some(Pathway {
+                // A box's name has the alphabet of streams' names, which needs no quotes.
+                name: one.member.name().parse().ok()?,
+                base: one.url.clone(),
+            })
+        };
+        Arc::new(Self {
+            pathways: (0..peering.distributors.len())
+                .filter_map(pathway)
+                .collect(),
+            hosts: hosts(peering),
+            peers: Mutex::new(Peers::new(members.collect(), peering.own)),
+            peering: peering.clone(),
+            first,
+            drained: AtomicBool::default(),
+            changes: watch::Sender::default(),
+            metrics: PeerMetrics::register(chassis),
+        })
+    }
+
+    /// Begins to ask and to measure, and takes orders.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        upstream: &Arc<Upstream>,
+        connections: Connections,
+        sent: &Metrics,
+        chassis: &Chassis,
+    ) {
+        let (routing, sent) = (self.clone(), sent.clone());
+        spawn(chassis, "load".to_owned(), async move {
+            routing.measure(&connections, &sent).await;
+        });
+        for (peer, one) in self.peering.distributors.iter().enumerate() {
+            if peer == self.peering.own {
+                continue;
+            }
+            let (routing, upstream) = (self.clone(), upstream.clone());
+            spawn(chassis, format!("peer {}", one.member.name()), async move {
+                routing.ask(peer, &upstream).await;
+            });
+        }
+        for (path, drained) in [("/drain", true), ("/undrain", false)] {
+            let routing = self.clone();
+            chassis.route(Method::Post, path, move |_call| {
+                routing.drain(drained);
+                std::future::ready(Ok(Reply::ok(routing.report())))
+            });
+        }
+    }
+
+    /// This box's name.
+    pub(crate) fn name(&self) -> &str {
+        self.name_of(self.peering.own)
+    }
+
+    /// The addresses of all distributors, set apart by blanks.
+    pub(crate) fn hosts(&self) -> &str {
+        &self.hosts
+    }
+
+    /// What is counted.
+    pub(crate) const fn metrics(&self) -> &PeerMetrics {
+        &self.metrics
+    }
+
+    /// Whom to ask for what is missing of `stream` before the transcoders.
+    pub(crate) fn home(&self, stream: &StreamName) -> Option<Home> {
+        let peer = self.peers().home(stream, now())?;
+        Some(Home {
+            peer,
+            source: self.first + peer,
+        })
+    }
+
+    /// Returns when what `home` was asked for of `stream` is not to be waited for any longer.
+    pub(crate) async fn lost(&self, stream: &StreamName, home: Home) {
+        let mut changes = self.changes.subscribe();
+        while self.peers().may_wait(stream, home.peer, now()) {
+            // The sender lives as long as this.
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// `home` cannot be reached.
+    pub(crate) fn refused(&self, home: Home, error: &UpstreamError) {
+        self.learn(home.peer, Some(error), |peers, _| peers.refused(home.peer));
+    }
+
+    /// A peer asks for `stream` here; where to count what it is sent.
+    pub(crate) fn serve(&self, stream: &StreamName) -> Counter {
+        self.metrics.answered();
+        if self.peers().serve(stream, now()) {
+            self.changes
+                .send_modify(|count| *count = count.wrapping_add(1));
+        }
+        self.metrics.sent().clone()
+    }
+
+    /// How this box is.
+    pub(crate) fn state(&self) -> State {
+        let state = self.peers().state(self.peering.own);
+        state.map(|(state, _)| state).unwrap_or_default()
+    }
+
+    /// The pathways of a new viewer of `stream`, the one to begin with first, and where to ask for another order.
+    pub(crate) fn paths(&self, stream: &StreamName, viewer: ViewerId) -> (Vec<Pathway>, String) {
+        let (first, next) = self.peers().choose(stream);
+        let paths = [Some(first), next].into_iter().flatten();
+        let paths = paths.filter_map(|index| self.pathways.get(index).cloned());
+        let steering = steering::address(&self.peering.url, stream, Some(viewer));
+        (paths.collect(), steering)
+    }
+
+    /// The steering manifest of `stream` for one who tells this of itself.
+    pub(crate) fn steer(&self, stream: &StreamName, asked: &Asked) -> Vec<u8> {
+        // Its digits are a name too, by which the boxes are ranked for this viewer.
+        let name = |viewer: ViewerId| viewer.to_string().parse::<StreamName>().ok();
+        let viewer = asked.viewer.and_then(name);
+        let order = {
+            let peers = self.peers();
+            let current = asked.pathway.as_ref();
+            let current = current.and_then(|name| peers.named(name.as_str()));
+            peers.order(stream, viewer.as_ref(), current)
+        };
+        let names: Vec<&str> = order.into_iter().map(|index| self.name_of(index)).collect();
+        let reload = steering::address(&self.peering.url, stream, asked.viewer);
+        steering::manifest(&names, &reload, asked.viewer)
+    }
+
+    /// For `/status`, and the answer to an order.
+    pub(crate) fn report(&self) -> Value {
+        let (peers, now) = (self.peers(), now());
+        let distributors = self.peering.distributors.iter().enumerate();
+        let distributors: Vec<Value> = distributors
+            .map(|(index, one)| {
+                let (state, heard) = peers.state(index).unwrap_or_default();
+                let stands = match (index == self.peering.own, peers.is_up(index)) {
+                    (true, _) => "here",
+                    (false, true) => "up",
+                    (false, false) => "down",
+                };
+                let age = heard.map(|heard| now.saturating_duration_since(heard).as_secs());
+                json!({
+                    "name": one.member.name(),
+                    "address": one.authority,
+                    "url": one.url,
+                    "state": stands,
+                    "load_permille": state.load(),
+                    "connections": state.connections,
+                    "egress_bits": state.egress,
+                    "drained": state.drained,
+                    "heard_seconds_ago": age,
+                })
+            })
+            .collect();
+        json!({ "drained": self.drained.load(Relaxed), "distributors": distributors })
+    }
+
+    /// Sends viewers away, or no more.
+    pub(crate) fn drain(&self, drained: bool) {
+        self.drained.store(drained, Relaxed);
+        let state = State {
+            drained,
+            ..self.state()
+        };
+        self.set_own(state);
+        info!(
+            drained,
+            who = "admin",
+            "an operator sends viewers away from here, or no more"
+        );
+    }
+
+    /// Takes down what this box sends and holds, as often as the others ask.
+    async fn measure(&self, connections: &Connections, sent: &Metrics) {
+        let mut last: (Instant, u64) = (now(), sent.sent_so_far());
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            let newest = (now(), sent.sent_so_far());
+            let egress = rate(last, newest);
+            last = newest;
+            let (connections, limit) = connections();
+            let drained = self.drained.load(Relaxed);
+            self.set_own(State {
+                egress,
+                budget: None,
+                connections,
+                limit,
+                drained,
+            });
+        }
+    }
+
+    /// Asks a peer how it is, for ever.
+    async fn ask(&self, peer: usize, upstream: &Upstream) {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            let told = upstream.state(self.first + peer, STATE_EVERY).await;
+            let read = told.map(|text| serde_json::from_slice::<State>(&text).ok());
+            match read {
+                Ok(Some(state)) => {
+                    self.learn(peer, None, |peers, now| peers.heard(peer, state, now))
+                }
+                Ok(None) => self.learn(peer, None, |peers, _| peers.missed(peer)),
+                Err(error) if error.answer() == Answer::Unreachable => {
+                    self.learn(peer, Some(&error), |peers, _| peers.refused(peer));
+                }
+                Err(error) => self.learn(peer, Some(&error), |peers, _| peers.missed(peer)),
+            }
+        }
+    }
+
+    /// Changes what is known of a peer, and tells the operator when it goes and when it comes back, once each.
+    fn learn(
+        &self,
+        peer: usize,
+        error: Option<&UpstreamError>,
+        change: impl FnOnce(&mut Peers, Instant),
+    ) {
+        let (before, after) = {
+            let mut peers = self.peers();
+            let before = peers.is_up(peer);
+            change(&mut peers, now());
+            (before, peers.is_up(peer))
+        };
+        let name = self.name_of(peer);
+        match (before, after, error) {
+            (true, false, Some(error)) => {
+                warn!(peer = name, "the distributor is out of use: {error}")
+            }
+            (true, false, None) => warn!(
+                peer = name,
+                "the distributor is out of use: it does not say how it is"
+            ),
+            (false, true, _) => info!(peer = name, "the distributor is in use"),
+            (_, _, Some(error)) => debug!(peer = name, "{error}"),
+            (_, _, None) => {}
+        }
+        if before != after {
+            self.changes
+                .send_modify(|count| *count = count.wrapping_add(1));
+            self.stand();
+        }
+    }
+
+    fn set_own(&self, state: State) {
+        self.peers().set_own(state);
+        self.stand();
+    }
+
+    fn stand(&self) {
+        let up = {
+            let peers = self.peers();
+            let all = 0..self.peering.distributors.len();
+            all.filter(|peer| peers.is_up(*peer)).count()
+        };
+        self.metrics.stand(up, self.drained.load(Relaxed));
+    }
+
+    fn name_of(&self, peer: usize) -> &str {
+        let one = self.peering.distributors.get(peer);
+        one.map_or("", |one| one.member.name())
+    }
+
+    fn peers(&self) -> MutexGuard<'_, Peers> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn hosts(peering: &Peering) -> String {
+    let mut hosts = peering.url.clone();
+    for one in &peering.distributors {
+        hosts = hosts + " " + &one.url;
+    }
+    hosts
+}
+
+/// Bits per second between two readings of a count of bytes.
+fn rate((before, from): (Instant, u64), (after, to): (Instant, u64)) -> u64 {
+    let elapsed = after.saturating_duration_since(before).as_millis();
+    let bits = u128::from(to.saturating_sub(from)) * 8000;
+    u64::try_from(bits / elapsed.max(1)).unwrap_or(u64::MAX)
+}
+
+fn ticks() -> tokio::time::Interval {
+    let mut ticks = interval(STATE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+fn spawn(chassis: &Chassis, name: String, work: impl Future<Output = ()> + Send + 'static) {
+    let shutdown = chassis.shutdown().clone();
+    chassis.spawn_essential(name, async move {
+        tokio::select! {
+            () = shutdown.triggered() => {}
+            () = work => {}
+        }
+    });
+}
