@@ -199,7 +199,14 @@ impl Config {
         let upstream = raw.upstream.resolve(problems);
         let limits = raw.limits.resolve(problems);
         let peering = raw.peer.as_ref().and_then(|peer| peer.resolve(problems));
-        let cors = cors(&raw.cors, problems);
+        let mut cors = cors(&raw.cors, problems);
+        if let Some(peering) = peering.as_ref().filter(|_| !cors.is_empty()) {
+            // The watch page of one may play from another.
+            let own = peering
+                .urls()
+                .filter_map(|url| HeaderValue::from_str(url).ok());
+            cors.extend(own);
+        }
         Some(Self {
             settings,
             https: raw.https.listen.clone(),

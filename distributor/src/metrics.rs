@@ -41,7 +41,7 @@ pub(crate) enum Outcome {
     Error,
     /// Refused here, without asking anybody.
     Refused,
-    /// The watch page, a file of it, or the number of viewers.
+    /// The watch page, a file of it, the number of viewers, or a steering manifest.
     Page,
     /// A preflight.
     Preflight,

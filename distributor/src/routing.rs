@@ -84,7 +84,7 @@ impl Routing {
             pathways: (0..peering.distributors.len())
                 .filter_map(pathway)
                 .collect(),
-            hosts: hosts(peering),
+            hosts: peering.urls().collect::<Vec<_>>().join(" "),
             peers: Mutex::new(Peers::new(members.collect(), peering.own)),
             peering: peering.clone(),
             first,
@@ -345,14 +345,6 @@ impl Routing {
     fn peers(&self) -> MutexGuard<'_, Peers> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn hosts(peering: &Peering) -> String {
-    let mut hosts = peering.url.clone();
-    for one in &peering.distributors {
-        hosts = hosts + " " + &one.url;
-    }
-    hosts
 }
 
 /// Bits per second between two readings of a count of bytes.

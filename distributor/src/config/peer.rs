@@ -57,6 +57,14 @@ pub(crate) struct Neighbour {
     pub(crate) url: String,
 }
 
+impl Peering {
+    /// Where viewers reach any of the distributors, and each of them.
+    pub(crate) fn urls(&self) -> impl Iterator<Item = &str> {
+        let each = self.distributors.iter().map(|one| one.url.as_str());
+        [self.url.as_str()].into_iter().chain(each)
+    }
+}
+
 impl PeerSection {
     /// Nothing where this box is the only one, or after noting what is wrong.
     pub(super) fn resolve(&self, problems: &mut Problems<'_>) -> Option<Peering> {

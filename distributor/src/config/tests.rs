@@ -306,6 +306,19 @@ fn the_samples_peers_are_whole_and_name_every_key() {
     let peering = config.peering.unwrap();
     assert_eq!((peering.own, peering.distributors.len()), (0, 2));
     assert_eq!(peering.distributors[1].url, "https://d2.live.example");
+    assert!(config.cors.is_empty(), "every page may read");
+    let named = text.replacen("origins = []", "origins = [\"https://venue.example\"]", 1);
+    let own = [
+        "venue.example",
+        "live.example",
+        "d1.live.example",
+        "d2.live.example",
+    ];
+    assert_eq!(
+        resolve(&named).unwrap().1.cors,
+        own.map(|host| format!("https://{host}")),
+        "our own watch page may too"
+    );
     let [first, second] = &raw.peer.as_ref().unwrap().distributor[..] else {
         panic!()
     };
