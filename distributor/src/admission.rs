@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{ladder::on_the_line, presentation::Ceiling};
 
 /// How often what was sent is to be looked at.
@@ -30,9 +32,11 @@ const DWELL: Duration = Duration::from_secs(5);
 const NEWCOMERS_FIRST: Duration = Duration::from_secs(5);
 
 /// How full the line is, in the order in which less is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Level {
     /// Everybody has everything.
+    #[default]
     All,
     /// Newcomers are better off at another distributor.
     Steer,
@@ -77,6 +81,16 @@ impl Level {
             Self::TopForAll => "top-for-all",
             Self::SoundOnly => "sound-only",
             Self::Full => "full",
+        }
+    }
+
+    /// What somebody may have who does not watch yet; none if he is to come again later.
+    pub(crate) const fn for_newcomers(self) -> Option<Ceiling> {
+        match self {
+            Self::All | Self::Steer => Some(Ceiling::None),
+            Self::TopForNew | Self::TopForAll => Some(Ceiling::BelowTop),
+            Self::SoundOnly => Some(Ceiling::Least),
+            Self::Full => None,
         }
     }
 
@@ -146,12 +160,7 @@ impl Admission {
                 Ceiling::None
             });
         }
-        match self.level {
-            Level::All | Level::Steer => Some(Ceiling::None),
-            Level::TopForNew | Level::TopForAll => Some(Ceiling::BelowTop),
-            Level::SoundOnly => Some(Ceiling::Least),
-            Level::Full => None,
-        }
+        self.level.for_newcomers()
     }
 
     /// A session begins that will need so many bits per second of the line.

@@ -3,6 +3,7 @@
 //! Numbers by stream and quality are all that leaves here; no viewer's number ever does.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,6 +26,7 @@ use serde_json::{Value, json};
 use crate::{
     audience::{Audience, Count, TOLD_FOR},
     now,
+    peer::told::Viewers,
     response::{Coding, Stored},
     viewer::ViewerId,
 };
@@ -61,8 +63,14 @@ impl Attendance {
 
     /// What everybody may know of `stream`, and the head it is sent with. A stream that nobody watches, or that there is
     /// not, has no viewers.
-    pub(crate) fn told(&self, stream: &StreamName) -> (Bytes, Stored<'static>) {
-        let (count, age) = self.audience().told(stream, now());
+    /// `elsewhere`, so many more watch it at other distributors.
+    pub(crate) fn told(
+        &self,
+        stream: &StreamName,
+        elsewhere: &BTreeMap<Rendition, u64>,
+    ) -> (Bytes, Stored<'static>) {
+        let (mut count, age) = self.audience().told(stream, now());
+        count.join(elsewhere);
         let told = Told {
             stream: stream.as_str(),
             viewers: count.viewers,
@@ -81,6 +89,18 @@ impl Attendance {
             coding: Coding::Only,
         };
         (text, stored)
+    }
+
+    /// How many watch, of up to `most` streams: those with the most viewers.
+    pub(crate) fn by_stream(&self, most: usize) -> Viewers {
+        let mut audience = self.audience();
+        let mut watched: Vec<_> = audience.counts(now()).collect();
+        watched.sort_by_key(|(_, count)| Reverse(count.viewers));
+        let watched = watched.into_iter().take(most);
+        watched
+            .filter(|(_, count)| count.viewers > 0)
+            .map(|(stream, count)| (stream.clone(), count.renditions.clone()))
+            .collect()
     }
 
     /// For `/status`.

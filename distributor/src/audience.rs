@@ -257,6 +257,15 @@ impl Count {
         *self.renditions.entry(rendition).or_default() += 1;
     }
 
+    /// So many more are there.
+    pub(crate) fn join(&mut self, others: &BTreeMap<Rendition, u64>) {
+        for (rendition, more) in others {
+            self.viewers = self.viewers.saturating_add(*more);
+            let count = self.renditions.entry(*rendition).or_default();
+            *count = count.saturating_add(*more);
+        }
+    }
+
     fn leave(&mut self, gone: &Sitting) {
         if gone.stays {
             self.remove(gone.rendition);

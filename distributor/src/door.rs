@@ -67,6 +67,16 @@ struct Line {
     tops: HashMap<StreamName, Rendition>,
 }
 
+/// How full a line is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    /// What goes out, and what those who have just come are expected to need, bits per second.
+    pub(crate) egress: u64,
+    /// What it carries, bits per second.
+    pub(crate) budget: u64,
+    pub(crate) level: Level,
+}
+
 /// One connection that was let in, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Guest {
@@ -160,6 +170,16 @@ impl Door {
         withholds
     }
 
+    /// How full the line is, where it is limited.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        let Line { admission, .. } = &*lock(self.0.line.as_ref()?);
+        Some(Standing {
+            egress: admission.egress().saturating_add(admission.promised(now())),
+            budget: admission.budget(),
+            level: admission.level(),
+        })
+    }
+
     /// For `/status`.
     pub(crate) fn report(&self) -> Value {
         let refusals = [
@@ -247,11 +267,19 @@ impl Guest {
             }
             Some(ceiling)
         });
-        admitted.flatten().ok_or_else(|| {
-            self.door.refused("full");
-            let before = self.door.0.turned_away.fetch_add(1, Relaxed);
-            u16::try_from(RETRY + before % RETRY_SPREAD).unwrap_or(u16::MAX)
-        })
+        admitted.flatten().ok_or_else(|| self.turned_away())
+    }
+
+    /// What it may have at another distributor, which gives newcomers this.
+    pub(crate) fn admit_elsewhere(&self, level: Level) -> Result<Ceiling, u16> {
+        level.for_newcomers().ok_or_else(|| self.turned_away())
+    }
+
+    /// In how many seconds it may ask again.
+    fn turned_away(&self) -> u16 {
+        self.door.refused("full");
+        let before = self.door.0.turned_away.fetch_add(1, Relaxed);
+        u16::try_from(RETRY + before % RETRY_SPREAD).unwrap_or(u16::MAX)
     }
 
     fn promises(&self) -> bool {

@@ -207,11 +207,12 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
     };
     if let Some(routing) = &routing {
         let open = listeners.connections();
-        routing.start(&upstream, open, &metrics, chassis);
+        routing.start(&upstream, open, (&metrics, &door), chassis);
     }
     let private = routing.as_ref().map(|routing| Private {
         answers: server.answers.clone(),
         routing: routing.clone(),
+        attendance: attendance.clone(),
         token: config.token.clone(),
         chassis: chassis.clone(),
     });

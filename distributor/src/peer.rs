@@ -6,19 +6,24 @@
 //! boxes do not agree on who is up, a stream is fetched once more, and no request ever goes round in a circle. This box
 //! itself is always up; when nobody else is, it does everything alone.
 //!
-//! New viewers go to the first of the stream's ranks that has room: less than [`ABOVE_MEAN`] percent of the mean load and
-//! less than [`LOAD_MOST`]. Nobody who watches is moved, unless his box goes or is drained.
+//! New viewers go to the first of the stream's ranks that has room: less than [`ABOVE_MEAN`] percent of the mean load,
+//! less than [`LOAD_MOST`], and a line that is not filling up. Nobody who watches is moved, unless his box goes or is drained.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
 };
 
 use live::{
-    StreamName,
+    Rendition, StreamName,
     placement::{self, Member},
 };
 use serde::{Deserialize, Serialize};
+
+use crate::admission::Level;
+use told::Viewers;
+
+pub(crate) mod told;
 
 /// How often each box asks each other how it is, and how long the answer may take.
 pub(crate) const STATE_EVERY: Duration = Duration::from_millis(500);
@@ -41,7 +46,7 @@ const SERVED_MAX: usize = 4096;
 /// What a box tells of itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
-    /// What its viewers are sent, in bits per second.
+    /// What its viewers are sent, in bits per second; and what those who have just come are expected to need.
     pub(crate) egress: u64,
     /// The most that it may send them, where that is known.
     #[serde(default)]
@@ -50,6 +55,9 @@ pub(crate) struct State {
     pub(crate) connections: u64,
     /// The most that there may be.
     pub(crate) limit: u64,
+    /// What it gives newcomers.
+    #[serde(default)]
+    pub(crate) level: Level,
     /// It takes no new viewers and wants to be rid of those it has.
     pub(crate) drained: bool,
 }
@@ -79,6 +87,7 @@ pub(crate) struct Peers {
 struct Seen {
     health: Health,
     state: State,
+    viewers: Viewers,
     heard: Option<Instant>,
 }
 
@@ -132,6 +141,25 @@ impl Peers {
                 }
             }
         };
+    }
+
+    /// So many watch at a box.
+    pub(crate) fn watched(&mut self, peer: usize, viewers: Viewers) {
+        if let Some(seen) = self.seen.get_mut(peer) {
+            seen.viewers = viewers;
+        }
+    }
+
+    /// How many watch `stream` at the other boxes that are up.
+    pub(crate) fn elsewhere(&self, stream: &StreamName) -> BTreeMap<Rendition, u64> {
+        let mut all = BTreeMap::new();
+        let others = (0..self.seen.len()).filter(|peer| *peer != self.own && self.is_up(*peer));
+        let others = others.filter_map(|peer| self.seen.get(peer)?.viewers.get(stream));
+        for (rendition, count) in others.flatten() {
+            let sum: &mut u64 = all.entry(*rendition).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        all
     }
 
     /// A box did not tell in time.
@@ -207,7 +235,8 @@ impl Peers {
             let load = self.load(*peer);
             // load < mean * 115 %, without a fraction.
             let below_mean = load.saturating_mul(100).saturating_mul(count) < sum * ABOVE_MEAN;
-            load < LOAD_MOST && (load <= LOAD_LITTLE || below_mean)
+            let fills_up = self.level(*peer) >= Level::Steer;
+            load < LOAD_MOST && !fills_up && (load <= LOAD_LITTLE || below_mean)
         };
         let with_room = open.iter().copied().find(has_room);
         let least = || open.iter().copied().min_by_key(|peer| self.load(*peer));
@@ -243,6 +272,12 @@ impl Peers {
 
     fn is_open(&self, peer: usize) -> bool {
         self.is_up(peer) && self.seen.get(peer).is_some_and(|seen| !seen.state.drained)
+    }
+
+    /// What a box gives newcomers.
+    pub(crate) fn level(&self, peer: usize) -> Level {
+        let seen = self.seen.get(peer);
+        seen.map_or(Level::All, |seen| seen.state.level)
     }
 
     fn load(&self, peer: usize) -> u64 {

@@ -19,6 +19,8 @@ use tracing::debug;
 
 use crate::{
     answer::{Answers, Body},
+    attendance::Attendance,
+    peer::told,
     response,
     route::{Route, route},
     routing::Routing,
@@ -37,6 +39,7 @@ const HEAD_MAX: usize = 16 << 10;
 pub(crate) struct Private {
     pub(crate) answers: Arc<Answers>,
     pub(crate) routing: Arc<Routing>,
+    pub(crate) attendance: Attendance,
     pub(crate) token: Token,
     pub(crate) chassis: Chassis,
 }
@@ -97,8 +100,8 @@ impl Private {
     }
 
     fn state(&self) -> Response<Body> {
-        // Numbers always have a JSON form.
-        let state = serde_json::to_vec(&self.routing.state()).unwrap_or_default();
+        let viewers = self.attendance.by_stream(told::STREAMS_MAX);
+        let state = told::write(self.routing.state(), &viewers);
         let mut response = response::bare(StatusCode::OK).map(|()| Body::whole(state.into()));
         let headers = response.headers_mut();
         headers.remove(CONTENT_LENGTH);

@@ -2,6 +2,7 @@
 //! and answers by what [`Peers`] makes of that.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -10,7 +11,7 @@ use std::{
 };
 
 use live::{
-    StreamName,
+    Rendition, StreamName,
     daemon::{
         Chassis,
         admin::{Method, Reply},
@@ -25,11 +26,13 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use crate::{
+    admission::Level,
     config::Peering,
+    door::Door,
     metrics::{Metrics, PeerMetrics},
     now,
     origin::Answer,
-    peer::{Peers, STATE_EVERY, State},
+    peer::{Peers, STATE_EVERY, State, told},
     presentation::Pathway,
     steering::{self, Asked},
     upstream::{Upstream, UpstreamError},
@@ -63,6 +66,17 @@ pub(crate) struct Home {
     peer: usize,
     /// What [`Upstream`] knows it as.
     pub(crate) source: usize,
+}
+
+/// Where a new viewer is sent.
+#[derive(Debug)]
+pub(crate) struct Paths {
+    /// The one to begin with first.
+    pub(crate) pathways: Vec<Pathway>,
+    /// Where to ask for another order.
+    pub(crate) steering: String,
+    /// Where he is not to begin here: what newcomers are given there.
+    pub(crate) elsewhere: Option<Level>,
 }
 
 /// How many viewers this box has, and may have.
@@ -99,12 +113,12 @@ impl Routing {
         self: &Arc<Self>,
         upstream: &Arc<Upstream>,
         connections: Connections,
-        sent: &Metrics,
+        (sent, door): (&Metrics, &Door),
         chassis: &Chassis,
     ) {
-        let (routing, sent) = (self.clone(), sent.clone());
+        let (routing, sent, door) = (self.clone(), sent.clone(), door.clone());
         spawn(chassis, "load".to_owned(), async move {
-            routing.measure(&connections, &sent).await;
+            routing.measure(&connections, &sent, &door).await;
         });
         for (peer, one) in self.peering.distributors.iter().enumerate() {
             if peer == self.peering.own {
@@ -180,13 +194,25 @@ impl Routing {
         state.map(|(state, _)| state).unwrap_or_default()
     }
 
-    /// The pathways of a new viewer of `stream`, the one to begin with first, and where to ask for another order.
-    pub(crate) fn paths(&self, stream: &StreamName, viewer: ViewerId) -> (Vec<Pathway>, String) {
-        let (first, next) = self.peers().choose(stream);
+    /// Where a new viewer of `stream` is sent.
+    pub(crate) fn paths(&self, stream: &StreamName, viewer: ViewerId) -> Paths {
+        let (first, next, level) = {
+            let peers = self.peers();
+            let (first, next) = peers.choose(stream);
+            (first, next, peers.level(first))
+        };
         let paths = [Some(first), next].into_iter().flatten();
         let paths = paths.filter_map(|index| self.pathways.get(index).cloned());
-        let steering = steering::address(&self.peering.url, stream, Some(viewer));
-        (paths.collect(), steering)
+        Paths {
+            pathways: paths.collect(),
+            steering: steering::address(&self.peering.url, stream, Some(viewer)),
+            elsewhere: (first != self.peering.own).then_some(level),
+        }
+    }
+
+    /// How many watch `stream` at the other distributors, by quality.
+    pub(crate) fn elsewhere(&self, stream: &StreamName) -> BTreeMap<Rendition, u64> {
+        self.peers().elsewhere(stream)
     }
 
     /// The steering manifest of `stream` for one who tells this of itself.
@@ -226,6 +252,7 @@ impl Routing {
                     "load_permille": state.load(),
                     "connections": state.connections,
                     "egress_bits": state.egress,
+                    "level": state.level.name(),
                     "drained": state.drained,
                     "heard_seconds_ago": age,
                 })
@@ -250,21 +277,23 @@ impl Routing {
     }
 
     /// Takes down what this box sends and holds, as often as the others ask.
-    async fn measure(&self, connections: &Connections, sent: &Metrics) {
+    async fn measure(&self, connections: &Connections, sent: &Metrics, door: &Door) {
         let mut last: (Instant, u64) = (now(), sent.sent_so_far());
         let mut ticks = ticks();
         loop {
             ticks.tick().await;
             let newest = (now(), sent.sent_so_far());
-            let egress = rate(last, newest);
+            let line = door.standing();
+            let egress = line.map_or_else(|| rate(last, newest), |line| line.egress);
             last = newest;
             let (connections, limit) = connections();
             let drained = self.drained.load(Relaxed);
             self.set_own(State {
                 egress,
-                budget: None,
+                budget: line.map(|line| line.budget),
                 connections,
                 limit,
+                level: line.map_or(Level::All, |line| line.level),
                 drained,
             });
         }
@@ -276,11 +305,12 @@ impl Routing {
         loop {
             ticks.tick().await;
             let told = upstream.state(self.first + peer, STATE_EVERY).await;
-            let read = told.map(|text| serde_json::from_slice::<State>(&text).ok());
+            let read = told.map(|text| told::read(&text));
             match read {
-                Ok(Some(state)) => {
-                    self.learn(peer, None, |peers, now| peers.heard(peer, state, now))
-                }
+                Ok(Some((state, viewers))) => self.learn(peer, None, |peers, now| {
+                    peers.heard(peer, state, now);
+                    peers.watched(peer, viewers);
+                }),
                 Ok(None) => self.learn(peer, None, |peers, _| peers.missed(peer)),
                 Err(error) if error.answer() == Answer::Unreachable => {
                     self.learn(peer, Some(&error), |peers, _| peers.refused(peer));

@@ -24,7 +24,7 @@ use live::cluster::Token;
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
-use crate::{origin::Answer, private, route::Key};
+use crate::{origin::Answer, peer::told, private, route::Key};
 
 /// How long a connection to an origin in the same private net may take.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -42,8 +42,6 @@ const READ_MAX: usize = 64 << 10;
 const SILENCE: Duration = Duration::from_secs(2);
 /// Longest ETag that is passed on.
 const ETAG_MAX: usize = 128;
-/// Longest answer of a peer that says how it is.
-const STATE_MAX: usize = 4 << 10;
 /// Names the boxes that a request has been through (RFC 8586).
 pub(crate) const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 /// Marks a request that a distributor sends to another, which sends it to no third.
@@ -184,7 +182,7 @@ impl Upstream {
     ) -> Result<Bytes, UpstreamError> {
         let told = async {
             let object = self.open(source, private::STATE, deadline).await?;
-            let body = Limited::new(object.body, STATE_MAX).collect().await;
+            let body = Limited::new(object.body, told::TEXT_MAX).collect().await;
             body.map(http_body_util::Collected::to_bytes)
                 .map_err(|error| UpstreamError::Broken(error.to_string()))
         };

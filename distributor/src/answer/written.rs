@@ -22,9 +22,11 @@ use crate::{
 const PRIVATE: &str = "private, no-store";
 
 impl Answers {
-    /// How many watch `stream`.
+    /// How many watch `stream`, at all distributors.
     pub(super) fn audience(&self, stream: &StreamName, parts: &Parts) -> Response<Body> {
-        let (text, stored) = self.attendance.told(stream);
+        let routing = self.routing.as_ref();
+        let elsewhere = routing.map(|routing| routing.elsewhere(stream));
+        let (text, stored) = self.attendance.told(stream, &elsewhere.unwrap_or_default());
         let conditions = Conditions::read(&parts.method, &parts.headers);
         self.written(&text, &stored, &conditions)
     }
@@ -64,16 +66,19 @@ impl Answers {
         (guest, begins): (&Guest, bool),
     ) -> Result<Bytes, u16> {
         let known = viewer.is_some_and(|viewer| self.attendance.knows(stream, viewer));
-        let ceiling = guest.admit(stream, template, known, begins)?;
         let viewer = viewer.unwrap_or_else(|| self.viewers.draw());
         let routing = self.routing.as_ref();
-        let (pathways, steering) = routing.map(|routing| routing.paths(stream, viewer)).unzip();
+        let paths = routing.map(|routing| routing.paths(stream, viewer));
+        let elsewhere = paths.as_ref().and_then(|paths| paths.elsewhere);
+        let ceiling = match elsewhere.filter(|_| !known) {
+            Some(level) => guest.admit_elsewhere(level)?,
+            None => guest.admit(stream, template, known, begins)?,
+        };
         let view = View {
             viewer: Some(viewer),
             ceiling,
-            pathways: pathways.as_deref().unwrap_or_default(),
-            steering: steering.as_deref(),
-            ..View::default()
+            pathways: paths.as_ref().map_or(&[], |paths| &paths.pathways),
+            steering: paths.as_ref().map(|paths| paths.steering.as_str()),
         };
         Ok(template.write(&view).into())
     }

@@ -82,6 +82,7 @@ fn the_load_is_what_is_nearest_to_its_limit() {
         budget: Some(1000),
         connections: 10,
         limit: 20,
+        level: Level::All,
         drained: false,
     };
     assert_eq!(state.load(), 600);
@@ -100,6 +101,7 @@ fn the_load_is_what_is_nearest_to_its_limit() {
         budget: Some(0),
         connections: u64::MAX,
         limit: 0,
+        level: Level::Full,
         drained: false,
     };
     assert_eq!(absurd.load(), u64::from(u32::MAX));
@@ -214,6 +216,41 @@ fn new_viewers_spill_when_their_box_has_more_than_its_share_and_come_back_when_i
         bench.tell(peer, connections);
     }
     assert_eq!(bench.first(&stream), 2, "all are full: the least full");
+}
+
+#[test]
+fn nobody_new_is_sent_to_a_box_whose_line_fills_up_unless_all_do() {
+    let mut bench = Bench::new(2);
+    let stream = of_home(&bench, 1);
+    let full = |level, connections| State {
+        connections,
+        limit: 1000,
+        level,
+        ..State::default()
+    };
+    let now = bench.now;
+    bench.peers.heard(1, full(Level::Steer, 10), now);
+    assert_eq!(bench.peers.choose(&stream), (0, Some(1)));
+    bench.peers.set_own(full(Level::TopForNew, 20));
+    assert_eq!(bench.peers.choose(&stream), (1, Some(0)));
+    assert_eq!(bench.peers.level(1), Level::Steer);
+}
+
+#[test]
+fn those_who_watch_elsewhere_are_counted_while_their_box_is_up() {
+    let mut bench = Bench::new(3);
+    let stream: StreamName = "stage".parse().unwrap();
+    for peer in 0..3 {
+        let counts = [(Rendition::Source, 2), (Rendition::Encoded(360), 3)];
+        let viewers = [(stream.clone(), counts.into_iter().collect())];
+        bench.peers.watched(peer, viewers.into_iter().collect());
+    }
+    let elsewhere = |bench: &Bench| -> u64 { bench.peers.elsewhere(&stream).values().sum() };
+    assert_eq!(elsewhere(&bench), 10, "without its own");
+    bench.peers.refused(2);
+    assert_eq!(elsewhere(&bench), 5);
+    let other = bench.peers.elsewhere(&"other".parse().unwrap());
+    assert!(other.is_empty());
 }
 
 #[test]

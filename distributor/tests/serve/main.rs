@@ -12,5 +12,7 @@ mod follow;
 mod hostile;
 mod memory;
 mod peers;
+mod spread;
 mod stage;
+mod troupe;
 mod viewer;

@@ -1,11 +1,9 @@
-//! Several distributors: a stream's home fills the others, and viewers are spread and steered.
+//! Several distributors: a stream's home fills the others, and viewers are steered.
 
 use std::{
-    fmt::Write as _,
-    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU16, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -15,104 +13,20 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::client;
 use hyper_util::rt::TokioIo;
-use live::{
-    StreamName,
-    cluster::ClusterSecret,
-    placement::{Member, ranks},
-};
+use live::cluster::ClusterSecret;
 use serde_json::Value;
 use tokio::{net::TcpStream, sync::Notify};
 
 use crate::{
     follow::{At, PLAYLIST, each_once, origin},
     stage::{Answer, Origin, SECRET, Stage, ok, pass, status},
+    troupe::{Troupe, address, order, section, stands},
 };
 
 const INDEX: &str =
     "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2,CODECS=\"avc1.64001e\"\nsource/media.m3u8\n";
 const WELL: &str = "{\"egress\":0,\"connections\":0,\"limit\":1000,\"drained\":false}";
 const PART: &str = "/live/stage/source/7.m4s";
-
-/// An address on which nobody else listens: of this process's own, and of no range from which any free one is taken.
-fn address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(27_100);
-    let own = Ipv4Addr::from(0x7f00_0002 + (std::process::id() & 0x003f_ffff));
-    (own, NEXT.fetch_add(1, Relaxed)).into()
-}
-
-/// `[peer]` of the box at `own` in a list of such addresses and weights.
-fn section(own: usize, list: &[(SocketAddr, u16)]) -> String {
-    let listen = list[own].0;
-    let mut text = format!(
-        "[peer]\nname = \"d{own}\"\nlisten = \"{listen}\"\nurl = \"https://live.example\"\n"
-    );
-    for (n, (address, weight)) in list.iter().enumerate() {
-        writeln!(
-            text,
-            "[[peer.distributor]]\nname = \"d{n}\"\naddress = \"{address}\"\n\
-             url = \"https://d{n}.example\"\nweight = {weight}"
-        )
-        .unwrap();
-    }
-    text
-}
-
-/// Indices of boxes of such weights in the order of `stage`'s ranks.
-fn order(weights: &[u16]) -> Vec<usize> {
-    let members = weights.iter().enumerate();
-    let members: Vec<_> = members
-        .map(|(n, weight)| Member::new(&format!("d{n}"), *weight).unwrap())
-        .collect();
-    ranks(&"stage".parse::<StreamName>().unwrap(), &members)
-}
-
-fn stands(status: &Value, name: &str) -> Value {
-    let all = status["peers"]["distributors"].as_array().unwrap();
-    all.iter().find(|one| one["name"] == name).unwrap().clone()
-}
-
-/// Distributors in front of one origin in the order of `stage`'s ranks, so the first is its home.
-struct Troupe {
-    boxes: Vec<Stage>,
-    names: Vec<String>,
-}
-
-impl Troupe {
-    /// So many, each of which knows that the others are well.
-    async fn new(count: usize, origin: &Origin) -> Self {
-        let list: Vec<_> = (0..count).map(|_| (address(), 1)).collect();
-        let (mut boxes, mut names) = (Vec::new(), Vec::new());
-        for own in order(&vec![1; count]) {
-            boxes.push(Stage::with(&[origin], &section(own, &list)).await);
-            names.push(format!("d{own}"));
-        }
-        let troupe = Self { boxes, names };
-        for stage in &troupe.boxes {
-            for name in &troupe.names {
-                stage
-                    .until(|status| stands(status, name)["state"] != "down")
-                    .await;
-            }
-        }
-        troupe
-    }
-
-    async fn get(&self, rank: usize, target: &str) -> String {
-        let reply = self.boxes[rank].viewer().await.get(target).await;
-        assert_eq!(reply.status, StatusCode::OK, "{target}");
-        String::from_utf8(reply.body.to_vec()).unwrap()
-    }
-
-    /// The names of a steering manifest's pathways.
-    async fn steered(&self, rank: usize, query: &str) -> Vec<String> {
-        let text = self.get(rank, &format!("/steer/stage?{query}")).await;
-        let manifest: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(manifest["VERSION"], 1);
-        let names = manifest["PATHWAY-PRIORITY"].as_array().unwrap();
-        let names = names.iter().map(|name| name.as_str().unwrap().to_owned());
-        names.collect()
-    }
-}
 
 /// A distributor that is not the home, in front of `origin`; `home` says what the home says.
 async fn beside(home: &Origin, origin: &Origin) -> Stage {
