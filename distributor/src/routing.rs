@@ -34,7 +34,7 @@ use crate::{
     origin::Answer,
     peer::{Peers, STATE_EVERY, State, told},
     presentation::Pathway,
-    steering::{self, Asked},
+    steering::{self, Asked, Way},
     upstream::{Upstream, UpstreamError},
     viewer::ViewerId,
 };
@@ -220,15 +220,23 @@ impl Routing {
         // Its digits are a name too, by which the boxes are ranked for this viewer.
         let name = |viewer: ViewerId| viewer.to_string().parse::<StreamName>().ok();
         let viewer = asked.viewer.and_then(name);
-        let order = {
+        let (order, current) = {
             let peers = self.peers();
             let current = asked.pathway.as_ref();
             let current = current.and_then(|name| peers.named(name.as_str()));
-            peers.order(stream, viewer.as_ref(), current)
+            (peers.order(stream, viewer.as_ref(), current), current)
         };
-        let names: Vec<&str> = order.into_iter().map(|index| self.name_of(index)).collect();
+        let ways = order.into_iter().filter_map(|index| {
+            let one = self.peering.distributors.get(index)?;
+            Some(Way {
+                name: one.member.name(),
+                url: &one.url,
+            })
+        });
+        let ways: Vec<Way<'_>> = ways.collect();
+        let at = current.map(|index| self.name_of(index));
         let reload = steering::address(&self.peering.url, stream, asked.viewer);
-        steering::manifest(&names, &reload, asked.viewer)
+        steering::manifest(&ways, at, &reload, asked.viewer)
     }
 
     /// For `/status`, and the answer to an order.

@@ -27,6 +27,32 @@ struct Manifest<'a> {
     ttl: u64,
     reload_uri: &'a str,
     pathway_priority: &'a [&'a str],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pathway_clones: Vec<Detour<'a>>,
+}
+
+/// The way to a box that a playlist does not name: as to one that it names, but for the host.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+struct Detour<'a> {
+    base_id: &'a str,
+    id: &'a str,
+    uri_replacement: Replacement<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+struct Replacement<'a> {
+    host: &'a str,
+}
+
+/// A distributor that a viewer may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way<'a> {
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// Its address for viewers: `https://HOST`.
+    pub(crate) url: &'a str,
 }
 
 impl Asked {
@@ -51,15 +77,34 @@ pub(crate) fn address(base: &str, stream: &StreamName, viewer: Option<ViewerId>)
     }
 }
 
-/// The manifest for `viewer`: the pathways of `order`, best first, and to ask again at `reload`.
-pub(crate) fn manifest(order: &[&str], reload: &str, viewer: Option<ViewerId>) -> Vec<u8> {
+/// The manifest for `viewer`: the ways of `order`, best first, and to ask again at `reload`. A playlist names two of them;
+/// who says by which he is now, `at`, is told how the others are reached.
+pub(crate) fn manifest(
+    order: &[Way<'_>],
+    at: Option<&str>,
+    reload: &str,
+    viewer: Option<ViewerId>,
+) -> Vec<u8> {
+    let others = |base_id| {
+        let others = order.iter().filter(move |way| way.name != base_id);
+        others.filter_map(move |way| {
+            let host = way.url.strip_prefix("https://")?;
+            Some(Detour {
+                base_id,
+                id: way.name,
+                uri_replacement: Replacement { host },
+            })
+        })
+    };
+    let names: Vec<&str> = order.iter().map(|way| way.name).collect();
     let (least, most) = TTL;
     let ttl = viewer.map_or(most, |viewer| least + viewer.share(most - least + 1));
     let manifest = Manifest {
         version: 1,
         ttl,
         reload_uri: reload,
-        pathway_priority: order,
+        pathway_priority: &names,
+        pathway_clones: at.into_iter().flat_map(others).collect(),
     };
     // Words and numbers always have a JSON form.
     serde_json::to_vec(&manifest).unwrap_or_default()
@@ -103,12 +148,23 @@ mod tests {
     fn a_manifest_is_as_players_read_it() {
         let viewer: ViewerId = "0000000000000003".parse().unwrap();
         let reload = address("https://live.example", &stage(), Some(viewer));
-        let text = manifest(&["d2", "d1"], &reload, Some(viewer));
+        let [d1, d2] = ["d1", "d2"].map(|name| Way {
+            name,
+            url: match name {
+                "d1" => "https://d1.example",
+                _ => "https://d2.example:8443",
+            },
+        });
+        let text = manifest(&[d2, d1], None, &reload, Some(viewer));
         assert_eq!(
             String::from_utf8(text).unwrap(),
             "{\"VERSION\":1,\"TTL\":30,\"RELOAD-URI\":\"https://live.example/steer/stage?v=0000000000000003\",\
              \"PATHWAY-PRIORITY\":[\"d2\",\"d1\"]}"
         );
+        let text = manifest(&[d2, d1], Some("d1"), &reload, Some(viewer));
+        let clones = ",\"PATHWAY-CLONES\":[{\"BASE-ID\":\"d1\",\"ID\":\"d2\",\
+                      \"URI-REPLACEMENT\":{\"HOST\":\"d2.example:8443\"}}]}";
+        assert!(String::from_utf8(text).unwrap().ends_with(clones));
         assert_eq!(address("", &stage(), None), "/steer/stage");
     }
 
@@ -116,7 +172,8 @@ mod tests {
         #[test]
         fn everyone_asks_again_within_the_time(viewer in "[0-9a-f]{16}", query in "\\PC*") {
             Asked::parse(&query);
-            let text = manifest(&["a"], "", viewer.parse().ok());
+            let way = Way { name: "a", url: "https://a.example" };
+            let text = manifest(&[way], Some(&query), "", viewer.parse().ok());
             let read: serde_json::Value = serde_json::from_slice(&text).unwrap();
             prop_assert!((27..=33).contains(&read["TTL"].as_u64().unwrap()));
         }
