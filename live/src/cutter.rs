@@ -2,11 +2,12 @@
 //!
 //! Fed every frame of one stream on its absolute timeline, it answers with [`Stamp`]s. Always true of them: media
 //! sequence numbers rise by exactly one; starts rise strictly; within a session no segment is longer than
-//! TARGETDURATION; the discontinuity sequence number never falls. A hole in the media is stamped as holds (GAP), never
+//! TARGETDURATION in whole seconds; the discontinuity sequence number never falls. A hole in the media is stamped as holds (GAP), never
 //! left inside a segment. The same frames give the same stamps: only `utc_ms` carries the caller's clock.
 
 use crate::{
     Dsn, MediaTime, Msn, SessionId,
+    cadence::{Cadence, CadenceMeter},
     stamp::{Stamp, StampKind},
 };
 
@@ -16,6 +17,15 @@ const AUDIO_ALONE_AFTER: u64 = MediaTime::HZ;
 const OVERDUE_MARGIN: u64 = MediaTime::HZ / 10;
 /// A frame interval beyond this is a hole or a still picture, not a frame rate.
 const MAX_FRAME: u64 = MediaTime::HZ / 10;
+/// How long the last picture before a hold stands still where the distance of pictures says nothing.
+const USUAL_FRAME: u64 = MediaTime::HZ / 30;
+/// A segment lasts no longer than TARGETDURATION in whole seconds (RFC 8216bis §4.4.4.1); so much more, with room for the
+/// frame that sound may be longer.
+const OVER: u64 = MediaTime::HZ * 2 / 5;
+/// A hold is no shorter, milliseconds: at 8 kHz two frames of sound last a quarter of a second, and a hold without any is
+/// a hole in the sound. Until it is so long the hold before lasts on, up to K and this.
+pub const LEAST_HOLD_MS: u32 = 300;
+const LEAST_HOLD: u64 = LEAST_HOLD_MS as u64 * MediaTime::HZ / 1000;
 /// Most holds that fill one hole: ten minutes at the shortest segments. What is longer starts a new session.
 const MAX_HOLDS: u64 = 600;
 
@@ -126,6 +136,37 @@ struct Run {
     first_audio: Option<MediaTime>,
     /// Newest believable distance of two video frames.
     frame: u64,
+    cadence: Measured,
+}
+
+/// What is known of the session's cadence.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+enum Measured {
+    /// The first segment is open.
+    Meter(CadenceMeter),
+    /// It is over.
+    Known(Option<Cadence>),
+}
+
+impl Measured {
+    fn distance(&mut self, ticks: u64) {
+        if let Self::Meter(meter) = self {
+            meter.distance(ticks);
+        }
+    }
+
+    /// A segment ends.
+    fn known(&mut self) -> Option<Cadence> {
+        match self {
+            Self::Meter(meter) => {
+                let cadence = std::mem::take(meter).cadence();
+                *self = Self::Known(cadence);
+                cadence
+            }
+            Self::Known(cadence) => *cadence,
+        }
+    }
 }
 
 impl Cutter {
@@ -164,6 +205,7 @@ impl Cutter {
             video: None,
             first_audio: None,
             frame: 0,
+            cadence: Measured::Meter(CadenceMeter::default()),
         });
     }
 
@@ -190,6 +232,7 @@ impl Cutter {
         let Some(run) = &mut self.run else { return };
         if let Some(previous) = run.video.replace(frame.dts) {
             let distance = frame.dts.since(previous);
+            run.cadence.distance(distance);
             if (1..=MAX_FRAME).contains(&distance) {
                 run.frame = distance;
             }
@@ -226,30 +269,37 @@ impl Cutter {
         self.seen(pts);
     }
 
-    /// Nobody publishes: holds from the end of the media up to `until` inclusive, one every K.
+    /// Nobody publishes: holds from the end of the media up to `until`, one every K.
     pub fn hold(&mut self, until: MediaTime, utc_ms: u64, stamps: &mut Vec<Stamp>) {
         let Some(open) = self.open() else { return };
         if open.kind == StampKind::Segment {
-            let end = self
-                .run
-                .as_ref()
-                .map_or(open.pts, |run| run.end.plus_ticks(run.frame));
+            let end = self.run.as_ref().map_or(open.pts, |run| {
+                let frame = if run.frame == 0 {
+                    USUAL_FRAME
+                } else {
+                    run.frame
+                };
+                run.end.plus_ticks(frame)
+            });
             let longest = open.pts.plus_ticks(self.target.td_ticks());
             let start = end.clamp(open.pts.plus_ticks(1), longest);
             self.push(StampKind::Hold, start, utc_ms, stamps);
         }
         for _ in 0..MAX_HOLDS {
             match self.next_hold() {
-                Some(next) if next <= until => self.push(StampKind::Hold, next, utc_ms, stamps),
+                Some(due) if due <= until => {
+                    let start = MediaTime::from_ticks(due.ticks() - LEAST_HOLD);
+                    self.push(StampKind::Hold, start, utc_ms, stamps);
+                }
                 Some(_) | None => return,
             }
         }
     }
 
-    /// When the next hold is due, once the stream is held.
+    /// When the next hold can be stamped, once the stream is held: it begins a little earlier.
     pub fn next_hold(&self) -> Option<MediaTime> {
         let open = self.open().filter(|open| open.kind == StampKind::Hold)?;
-        Some(open.pts.plus_ticks(self.target.ticks()))
+        Some(open.pts.plus_ticks(self.target.ticks() + LEAST_HOLD))
     }
 
     /// Media of the open segment; what comes before a newcomer's first keyframe is not.
@@ -268,7 +318,9 @@ impl Cutter {
             }
             if pts.since(open.pts) / self.target.ticks() > MAX_HOLDS {
                 self.start(utc_ms);
-            } else if open.kind == StampKind::Hold || pts.since(open.pts) > self.target.td_ticks() {
+            } else if open.kind == StampKind::Hold
+                || pts.since(open.pts) > self.target.td_ticks() + OVER
+            {
                 let before = MediaTime::from_ticks(pts.ticks().saturating_sub(1));
                 self.hold(before, utc_ms, stamps);
             }
@@ -285,6 +337,7 @@ impl Cutter {
             Some(open) => open.msn.next(),
             None => Msn::first_of_session(self.last.map(|last| last.msn), utc_ms / 1000),
         };
+        let cadence = run.open.and_then(|_| run.cadence.known());
         let stamp = Stamp {
             kind,
             session: run.session,
@@ -295,6 +348,7 @@ impl Cutter {
             k_ms: self.target.millis(),
             td: self.target.target_duration(),
             sound: None,
+            cadence,
         };
         run.open = Some(stamp);
         self.last = Some(LastNumbers { msn, dsn: run.dsn });

@@ -4,6 +4,7 @@
 //! Without the feature nothing here names a runtime, a socket, a clock or the environment
 //! (`cargo clippy -p live` proves it builds so).
 
+pub mod cadence;
 pub mod cluster;
 pub mod cutter;
 pub mod fuzzing;

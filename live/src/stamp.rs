@@ -4,7 +4,7 @@
 //! joins late needs no history (DESIGN §4). It travels as an AMF0 data message, a name and an object of numbers; this
 //! file owns the names, the daemons own the wire.
 
-use crate::{Dsn, MediaTime, Msn, SessionId, sound_grid::SoundPlace};
+use crate::{Dsn, MediaTime, Msn, SessionId, cadence::Cadence, sound_grid::SoundPlace};
 
 /// AMF0 name of a stamp that opens a segment with media.
 pub const ON_SEGMENT: &str = "onSegment";
@@ -48,6 +48,9 @@ pub struct Stamp {
     /// Where the newest frame of sound lies that was sent before. None when there is none, when it is not AAC, and from
     /// a mux that does not tell.
     pub sound: Option<SoundPlace>,
+    /// How far apart the pictures of the session's first segment are; the same in every stamp but the session's first.
+    /// None in that, when there were none, and from a mux that does not tell.
+    pub cadence: Option<Cadence>,
 }
 
 /// Why an `onSegment`/`onHold` message is no stamp. The peer's fault, or a mux of another version.
@@ -88,7 +91,8 @@ impl Stamp {
             ("td", self.td.into()),
         ];
         let sound = self.sound.into_iter().flat_map(SoundPlace::fields);
-        fields.into_iter().chain(sound).map(number)
+        let cadence = self.cadence.into_iter().flat_map(Cadence::fields);
+        fields.into_iter().chain(sound).chain(cadence).map(number)
     }
 
     /// Reads a stamp back; `field` looks a number up by name. Unknown fields are ignored, so that mux may add some.
@@ -106,6 +110,10 @@ impl Stamp {
                 .ok()
                 .filter(|n| *n > 0)
                 .ok_or(StampError::Field(name))
+        };
+        let optional = |name: &'static str| {
+            let whole = |number| whole_number(number).ok_or(StampError::Field(name));
+            field(name).map(whole).transpose()
         };
         match whole("v")? {
             VERSION => {}
@@ -126,10 +134,8 @@ impl Stamp {
                 }
             })?,
             td: small("td")?,
-            sound: SoundPlace::from_fields(|name| {
-                let whole = |number| whole_number(number).ok_or(StampError::Field(name));
-                field(name).map(whole).transpose()
-            })?,
+            sound: SoundPlace::from_fields(optional)?,
+            cadence: Cadence::from_fields(optional)?,
         })
     }
 }
@@ -163,6 +169,7 @@ mod tests {
             k_ms: 2000,
             td: 3,
             sound: SoundPlace::new(48_000, pts, SoundGrid::nearest(pts.samples(48_000))),
+            cadence: Cadence::new(2970, 3060),
         }
     }
 
@@ -178,14 +185,15 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        assert!(stamp().sound.is_some());
+        assert!(stamp().sound.is_some() && stamp().cadence.is_some());
         assert_eq!(read(&fields()), Ok(stamp()));
     }
 
     #[test]
-    fn a_mux_that_tells_nothing_of_the_sound_is_understood() {
+    fn a_mux_that_tells_nothing_of_sound_and_pictures_is_understood() {
         let silent = Stamp {
             sound: None,
+            cadence: None,
             ..stamp()
         };
         assert_eq!(read(&fields()[..8]), Ok(silent));
@@ -202,10 +210,20 @@ mod tests {
             }
             let mut fields = fields();
             let (name, _) = fields.remove(index);
-            let name = if index < 8 { name } else { "sound_at" };
+            let name = match index {
+                ..8 => name,
+                8..11 => "sound_at",
+                _ => "frame_max",
+            };
             assert_eq!(read(&fields), Err(StampError::Field(name)));
         }
-        for (index, name) in [(8, "sound_rate"), (9, "sound_at"), (10, "sound_at")] {
+        for (index, name) in [
+            (8, "sound_rate"),
+            (9, "sound_at"),
+            (10, "sound_at"),
+            (11, "frame_max"),
+            (12, "frame_max"),
+        ] {
             let mut fields = fields();
             fields[index].1 += 5_000_000_000.0;
             assert_eq!(read(&fields), Err(StampError::Field(name)));

@@ -17,6 +17,8 @@ pub struct Position {
     pub last_parts: u32,
     /// EXT-X-ENDLIST: nothing will be added.
     pub ended: bool,
+    /// How long parts are.
+    pub parts: PartTarget,
 }
 
 /// What to do with a playlist request.
@@ -35,11 +37,7 @@ const SEGMENTS_AHEAD: u64 = 2;
 
 /// Decides on a request to a playlist that exists, for what is to be in it; a playlist that does not exist is 404,
 /// whatever is asked.
-pub fn answer(
-    block: Option<(Msn, Option<PartIndex>)>,
-    position: &Position,
-    target: PartTarget,
-) -> Answer {
+pub fn answer(block: Option<(Msn, Option<PartIndex>)>, position: &Position) -> Answer {
     let Some((msn, part)) = block.filter(|_| !position.ended) else {
         return Answer::Now;
     };
@@ -47,7 +45,7 @@ pub fn answer(
         0 => position.open.0.saturating_sub(1),
         _ => position.open.0,
     };
-    if msn.0 > last.saturating_add(SEGMENTS_AHEAD) || too_far(msn, part, position, target) {
+    if msn.0 > last.saturating_add(SEGMENTS_AHEAD) || too_far(msn, part, position) {
         Answer::TooFar
     } else if is_there(msn, part, position) {
         Answer::Now
@@ -57,8 +55,8 @@ pub fn answer(
 }
 
 /// "Advance Part Limit" of §6.2.5.2: three seconds of parts, and no fewer than three.
-fn too_far(msn: Msn, part: Option<PartIndex>, position: &Position, target: PartTarget) -> bool {
-    let limit = 3000_u32.div_ceil(target.millis()).max(3);
+fn too_far(msn: Msn, part: Option<PartIndex>, position: &Position) -> bool {
+    let limit = 3000_u32.div_ceil(position.parts.millis()).max(3);
     let next = match msn.cmp(&position.open) {
         std::cmp::Ordering::Less => return false,
         std::cmp::Ordering::Equal => position.open_parts,
@@ -91,16 +89,18 @@ mod tests {
 
     use super::*;
 
-    const AT: Position = Position {
-        open: Msn(10),
-        open_parts: 2,
-        last_parts: 4,
-        ended: false,
-    };
+    fn at() -> Position {
+        Position {
+            open: Msn(10),
+            open_parts: 2,
+            last_parts: 4,
+            ended: false,
+            parts: PartTarget::from_millis(500).unwrap(),
+        }
+    }
 
     fn ask(query: &str, position: &Position) -> Answer {
-        let target = PartTarget::from_millis(500).unwrap();
-        answer(Directives::parse(query).unwrap().block, position, target)
+        answer(Directives::parse(query).unwrap().block, position)
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
             ("_HLS_msn=10&_HLS_part=8", Answer::TooFar),
             ("_HLS_msn=11&_HLS_part=6", Answer::TooFar),
         ] {
-            assert_eq!(ask(query, &AT), expected, "{query}");
+            assert_eq!(ask(query, &at()), expected, "{query}");
         }
     }
 
@@ -132,7 +132,7 @@ mod tests {
     fn the_first_part_of_the_next_segment_is_waited_for() {
         let closed = Position {
             open_parts: 0,
-            ..AT
+            ..at()
         };
         assert_eq!(ask("_HLS_msn=9&_HLS_part=4", &closed), Answer::Wait);
         assert_eq!(ask("_HLS_msn=9&_HLS_part=3", &closed), Answer::Now);
@@ -142,7 +142,10 @@ mod tests {
 
     #[test]
     fn at_the_end_nobody_waits() {
-        let ended = Position { ended: true, ..AT };
+        let ended = Position {
+            ended: true,
+            ..at()
+        };
         assert_eq!(ask("_HLS_msn=99&_HLS_part=9", &ended), Answer::Now);
     }
 }

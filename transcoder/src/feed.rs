@@ -168,6 +168,7 @@ mod tests {
     use bytes::Bytes;
     use live::{
         Dsn, MediaTime, Msn, SessionId,
+        cadence::Cadence,
         sound_grid::{SoundGrid, SoundPlace},
     };
 
@@ -195,6 +196,7 @@ mod tests {
             k_ms: 2000,
             td: 3,
             sound: SoundPlace::new(48_000, pts, SoundGrid::nearest(pts.samples(48_000))),
+            cadence: Cadence::new(2970, 3060),
         };
         let fields = stamp.fields().map(|(name, n)| (name, Value::Number(n)));
         let payload = amf0::encode(&[

@@ -5,75 +5,15 @@
 //! parts are the segment, byte for byte. The cuts depend on the samples alone.
 
 use bytes::Bytes;
-use live::{Msn, PartIndex, playlist::Seconds};
+use live::{Msn, PartIndex};
 
 use crate::fmp4::{Entry, Fragment, MediaKind, ReferenceTime, sequence_number};
 
-/// The nominal duration of parts, 200 ms to 1 s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PartTarget {
-    nominal_ms: u32,
-}
+mod segment;
+mod target;
 
-/// The operator's fault: no such part duration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a part lasts from 200 ms to 1 s")]
-pub struct PartTargetError;
-
-impl PartTarget {
-    /// From milliseconds.
-    pub fn from_millis(nominal_ms: u32) -> Result<Self, PartTargetError> {
-        if (200..=1000).contains(&nominal_ms) {
-            Ok(Self { nominal_ms })
-        } else {
-            Err(PartTargetError)
-        }
-    }
-
-    /// The nominal duration, milliseconds.
-    pub const fn nominal_ms(self) -> u32 {
-        self.nominal_ms
-    }
-
-    /// PART-TARGET in milliseconds: 7 % above nominal, so that a cut at the nearest frame, told in whole milliseconds,
-    /// neither exceeds it nor falls below 85 % of it.
-    pub const fn millis(self) -> u32 {
-        (self.nominal_ms * 107 + 50) / 100
-    }
-
-    /// PART-TARGET as a playlist writes it.
-    pub fn seconds(self) -> Seconds {
-        Seconds::from_millis(self.millis().into())
-    }
-}
-
-/// A [`PartTarget`] in the units of one track.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lengths {
-    timescale: u32,
-    nominal: u64,
-    longest: u64,
-    shortest: u64,
-}
-
-impl Lengths {
-    /// `timescale` units make a second.
-    pub fn new(target: PartTarget, timescale: u32) -> Self {
-        let units = |ms: u32| u64::from(ms) * u64::from(timescale) / 1000;
-        let longest = units(target.millis());
-        Self {
-            timescale,
-            nominal: units(target.nominal_ms()).max(1),
-            longest,
-            shortest: (longest * 85).div_ceil(100),
-        }
-    }
-
-    /// PART-TARGET.
-    pub const fn longest(&self) -> u64 {
-        self.longest
-    }
-}
+pub use segment::SegmentCutter;
+pub use target::{Lengths, PartTarget, PartTargetError};
 
 /// One complete part.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -65,6 +65,8 @@ pub(crate) const RUNG: Rendition = Rendition::Encoded(240);
 pub(crate) struct Show {
     /// Frames per second as a fraction.
     pub(crate) rate: (u64, u64),
+    /// Each picture comes later than that by up to so much, milliseconds.
+    pub(crate) uneven_ms: u64,
     /// Frames of each GOP, over and over.
     pub(crate) gops: Vec<u64>,
     /// Two B-frames between references.
@@ -85,6 +87,7 @@ impl Default for Show {
     fn default() -> Self {
         Self {
             rate: (30, 1),
+            uneven_ms: 0,
             gops: vec![60],
             b_frames: true,
             audio_rate: Some(48_000),
@@ -251,7 +254,8 @@ impl Show {
 
     fn pictures(&self) -> Vec<Made> {
         let (frames, seconds) = self.rate;
-        let ms = |n: u64| n * 1000 * seconds / frames;
+        let uneven = |n: u64| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % (self.uneven_ms + 1);
+        let ms = |n: u64| n * 1000 * seconds / frames + uneven(n);
         let delay = if self.b_frames { 2 } else { 0 };
         let mut made = Vec::new();
         let mut gops = self.gops.iter().cycle();

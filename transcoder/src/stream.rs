@@ -10,6 +10,7 @@ mod former;
 mod memory;
 mod message;
 mod offer;
+mod parts;
 mod pictures;
 mod room;
 mod run;
@@ -291,6 +292,7 @@ impl Stream {
                     self.counts.stamps += u64::from(run.open != boundary);
                     return;
                 }
+                run.decide_parts(stamp.cadence);
                 run.use_room(&boundary, room);
                 run.start_encoder(&mut self.generation, room, actions);
                 run.stamp(boundary, actions);
@@ -304,6 +306,9 @@ impl Stream {
                 };
                 let tracks = (self.video.clone(), self.audio.clone());
                 let mut run = Run::new(stamp.session, boundary, limits, tracks, &self.settings);
+                if stamp.cadence.is_some() {
+                    run.decide_parts(stamp.cadence);
+                }
                 actions.extend([Action::Stop, Action::StopSound]);
                 run.start_encoder(&mut self.generation, room, actions);
                 run.start_sound(&mut self.generation, actions);

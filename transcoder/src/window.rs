@@ -37,7 +37,7 @@ pub use text::{Text, Written};
 pub struct Limits {
     /// How long the playlist is, milliseconds.
     pub length_ms: u64,
-    /// The parts' nominal duration.
+    /// How long parts are; changed once at most, before the first.
     pub parts: PartTarget,
     /// EXT-X-TARGETDURATION, seconds.
     pub target_duration: u32,
@@ -98,7 +98,6 @@ impl Window {
     /// An empty window; `timescale` is the track's, and `before` are the boundaries that other renditions have had.
     pub fn new(rendition: Rendition, limits: Limits, timescale: u32, before: &Recent) -> Self {
         let target = Seconds::from_secs(limits.target_duration.into());
-        let part_target = limits.parts.seconds();
         let playlist = MediaPlaylist {
             independent_segments: true,
             target_duration: limits.target_duration.into(),
@@ -107,12 +106,11 @@ impl Window {
                 can_skip_until: Some(target.times(Self::SKIP_UNTIL)),
                 can_skip_date_ranges: true,
                 hold_back: Some(target.times(3)),
-                part_hold_back: Some(part_target.times(3)),
+                part_hold_back: None,
             }),
-            part_target: Some(part_target),
             ..MediaPlaylist::default()
         };
-        Self {
+        let mut window = Self {
             rendition,
             limits,
             timescale,
@@ -135,7 +133,19 @@ impl Window {
             peak_bps: 0,
             newest_bps: 0,
             closed: Vec::new(),
+        };
+        window.decide_parts(limits.parts);
+        window
+    }
+
+    /// How long parts are, once for all: there must be none yet.
+    pub fn decide_parts(&mut self, parts: PartTarget) {
+        self.limits.parts = parts;
+        self.playlist.part_target = Some(parts.seconds());
+        if let Some(control) = &mut self.playlist.server_control {
+            control.part_hold_back = Some(parts.seconds().times(3));
         }
+        self.touch();
     }
 
     /// From the next segment on the media need this initialization section, and have this timescale.

@@ -32,6 +32,7 @@ fn stamp(kind: StampKind, at: u64) -> Slot {
             k_ms: 2_000,
             td: 3,
             sound: None,
+            cadence: None,
         }),
         headers: Arc::default(),
         arrived: at,

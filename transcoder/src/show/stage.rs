@@ -168,7 +168,7 @@ impl Stage {
 /// Two seconds of a slate for a rung of [`Stage`].
 pub(crate) fn slate((frames, seconds): (u64, u64)) -> Slate {
     let at = |n: u64| n * MediaTime::HZ * seconds / frames;
-    let count = (2 * frames).div_ceil(seconds) + 1;
+    let count = (23 * frames).div_ceil(10 * seconds) + 1;
     let picture = |n: u64| (at(n), n == 0, payload(b"slate", n));
     Slate::new(Bytes::from_static(AVCC), (0..count).map(picture).collect()).unwrap()
 }

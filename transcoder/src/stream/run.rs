@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use live::{MediaTime, Rendition, SessionId, playlist::DateRanges};
 
-use super::{Action, FeedError, Settings, encoded::Encoded, encoder::Encoder, sound::Sound};
+use super::{
+    Action, FeedError, Settings, encoded::Encoded, encoder::Encoder, parts::Waits, sound::Sound,
+};
 use crate::{
     admission::{Allowance, Cut},
     archive::News,
@@ -55,6 +57,7 @@ pub(super) struct Run {
     pub(super) roomy: u32,
     /// What the encoder is estimated to cost.
     pub(super) cost: u64,
+    pub(super) waits: Waits,
     /// Decoding time of the newest video frame.
     last_dts: Option<MediaTime>,
     /// Distance of the two newest video frames, ticks.
@@ -65,6 +68,8 @@ pub(super) struct Run {
     pub(super) frame_rate: Option<u64>,
     /// Presentation time of the newest frame of any kind.
     pub(super) edge: MediaTime,
+    /// That of the newest picture.
+    shown: MediaTime,
 }
 
 impl Run {
@@ -98,11 +103,13 @@ impl Run {
             cut: Cut::Nothing,
             roomy: 0,
             cost: 0,
+            waits: Waits::Told(0),
             last_dts: None,
             distance: 0,
             frames: 0,
             frame_rate: None,
             edge: open.start,
+            shown: open.start,
         };
         if let Some(audio) = audio {
             run.audio_config(audio);
@@ -182,7 +189,7 @@ impl Run {
         let Some(video) = self.next_video.take() else {
             return;
         };
-        let parts = self.limits.parts;
+        let parts = self.parts();
         let mut track = self.source.take().unwrap_or_else(|| {
             SourceTrack::new(self.new_window(Rendition::Source, VIDEO_TIMESCALE), parts)
         });
@@ -238,6 +245,7 @@ impl Run {
         if self.ended || self.last_dts.is_some_and(|last| dts <= last) {
             return false;
         }
+        self.wait(bytes.len());
         let bytes = match &self.video {
             Some(video) => video.sample(bytes),
             None => bytes,
@@ -252,6 +260,7 @@ impl Run {
             self.distance = dts.since(last);
         }
         self.edge = self.edge.max(pts);
+        self.shown = self.shown.max(pts);
         self.frames += 1;
         if let Some(audio) = &mut self.audio {
             audio.video_at(dts);
@@ -364,7 +373,9 @@ impl Run {
             return;
         }
         self.ended = true;
-        let end = self.edge.plus_ticks(self.distance.max(1));
+        self.decide_parts(None);
+        let end = self.edge.plus_ticks(1);
+        let end = end.max(self.shown.plus_ticks(self.distance));
         if let Some(source) = &mut self.source {
             source.finish(end);
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use live::{MediaTime, Rendition};
+use live::{MediaTime, Rendition, cutter::LEAST_HOLD_MS};
 
 use super::{Stream, run::Run};
 use crate::slate::{Card, Slate};
@@ -12,7 +12,7 @@ use crate::slate::{Card, Slate};
 pub struct SlateOrder {
     /// The picture.
     pub card: Card,
-    /// Length of a held segment, milliseconds.
+    /// Most that a held segment lasts, milliseconds.
     pub length_ms: u32,
     /// Frames per second as a fraction, where the rungs' pictures do not say.
     pub rate: (u32, u32),
@@ -33,7 +33,7 @@ impl Stream {
         let card = self.settings.slate.clone();
         (current && card != Card::Nothing && !rungs.is_empty()).then(|| SlateOrder {
             card,
-            length_ms: run.limits.segment_ms,
+            length_ms: run.limits.segment_ms.saturating_add(LEAST_HOLD_MS),
             rate: run.rate(),
             rungs,
         })

@@ -110,7 +110,7 @@ impl Run {
             Some(track) => track.configure(codec),
             None => {
                 let window = self.new_window(Rendition::Audio, codec.sample_rate());
-                self.audio = Some(AudioTrack::new(window, self.limits.parts, codec));
+                self.audio = Some(AudioTrack::new(window, self.parts(), codec));
             }
         }
     }
@@ -118,6 +118,7 @@ impl Run {
     /// A frame of sound. `false` when it is of no use.
     pub(super) fn sound(&mut self, wire_ms: u32, bytes: Bytes, actions: &mut Vec<Action>) -> bool {
         let pts = wire_time::absolute(wire_ms, self.edge);
+        self.wait(bytes.len());
         let (Some(audio), Ok(sample)) = (&mut self.audio, Sample::new(pts, pts, true, bytes))
         else {
             return false;

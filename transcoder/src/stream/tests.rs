@@ -16,6 +16,7 @@ mod hold;
 
 mod bad;
 mod changes;
+mod rate;
 mod room;
 mod sound;
 mod timed;
@@ -91,8 +92,19 @@ fn parts(stream: &Stream, rendition: Rendition, msn: Msn) -> Vec<Bytes> {
     (0..).map_while(part).collect()
 }
 
+/// Playlists as they were, each with its version.
+type Before = Vec<(Rendition, u64, MediaPlaylist)>;
+
 /// Everything that can be said of the playlists as they are now, and of each against the one before.
-fn assert_playlists(stream: &mut Stream, before: &mut Vec<(Rendition, u64, MediaPlaylist)>) {
+fn assert_playlists(stream: &mut Stream, before: &mut Before) {
+    // Where a boundary is overdue among B-frames, the last picture before it stands still for longer than is told.
+    assert_playlists_but(stream, before, &[check::Rule::PartsAddUp]);
+}
+
+/// The same, but for some rules.
+fn assert_playlists_but(stream: &mut Stream, before: &mut Before, but: &[check::Rule]) {
+    // The window of these tests is of seconds.
+    let allowed = |rule| rule == check::Rule::ShortWindow || but.contains(&rule);
     for (rendition, version) in stream.versions().collect::<Vec<_>>() {
         let known = before.iter().position(|(known, ..)| *known == rendition);
         if known.is_some_and(|known| before[known].1 == version) {
@@ -108,16 +120,13 @@ fn assert_playlists(stream: &mut Stream, before: &mut Vec<(Rendition, u64, Media
         if let Some(known) = known {
             findings.extend(check::successive(&before[known].2, &parsed));
         }
-        // Where a boundary is overdue among B-frames, the last picture before it stands still for longer than is told;
-        // and the window of these tests is of seconds.
-        let allowed = [check::Rule::PartsAddUp, check::Rule::ShortWindow];
-        findings.retain(|finding| !allowed.contains(&finding.rule));
+        findings.retain(|finding| !allowed(finding.rule));
         let text = written.full.whole();
         let text = String::from_utf8_lossy(&text);
         assert!(findings.is_empty(), "{rendition}: {findings:#?}\n{text}");
         let delta = MediaPlaylist::parse(&written.delta.whole()).unwrap();
         let mut findings = check::media(&delta);
-        findings.retain(|finding| !allowed.contains(&finding.rule));
+        findings.retain(|finding| !allowed(finding.rule));
         assert!(findings.is_empty(), "{rendition}, delta: {findings:#?}");
         before.retain(|(known, ..)| *known != rendition);
         before.push((rendition, version, parsed));
@@ -198,6 +207,7 @@ fn shows() -> impl Strategy<Value = Show> {
             audio_drift_ppm,
             audio_late_ms,
             seconds: 20,
+            ..Show::default()
         }
     })
 }

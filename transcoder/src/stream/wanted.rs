@@ -69,7 +69,7 @@ impl Stream {
         let Some(position) = self.position(rendition) else {
             return Outcome::Nothing;
         };
-        match blocking::answer(block, &position, self.settings.parts) {
+        match blocking::answer(block, &position) {
             Answer::Wait => Outcome::NotYet,
             Answer::TooFar => Outcome::TooFar,
             Answer::Now => match write(self) {

@@ -34,7 +34,8 @@ mod segment;
 #[derive(Debug, Clone)]
 pub struct AudioTrack {
     window: Window,
-    parts: PartTarget,
+    /// Once PART-TARGET is known.
+    parts: Option<PartTarget>,
     codec: AacTrack,
     /// Takes effect at the next boundary; until then what comes cannot be published.
     next_codec: Option<AacTrack>,
@@ -66,7 +67,7 @@ impl AudioTrack {
     const EARLY: u64 = MediaTime::HZ / 20;
 
     /// A track without segments.
-    pub fn new(mut window: Window, parts: PartTarget, codec: AacTrack) -> Self {
+    pub fn new(mut window: Window, parts: Option<PartTarget>, codec: AacTrack) -> Self {
         window.configure(audio_init(&codec), codec.sample_rate());
         let mut grid = SoundGrid::default();
         grid.configure(Some(codec.sample_rate()));
@@ -82,6 +83,16 @@ impl AudioTrack {
             floor: 0,
             newest: None,
             dropped: 0,
+        }
+    }
+
+    /// How long parts are to be, in a session that did not know.
+    pub fn decide_parts(&mut self, parts: PartTarget) {
+        self.parts = Some(parts);
+        self.window.decide_parts(parts);
+        let lengths = Lengths::new(parts, self.codec.sample_rate());
+        if let Some(open) = &mut self.open {
+            open.decide_parts(lengths, &mut self.window);
         }
     }
 
@@ -240,7 +251,8 @@ impl AudioTrack {
     /// The segment begins at `place`, or with its first frame.
     fn begin(&mut self, boundary: Boundary, place: Option<u64>) {
         let latest = self.latest(&boundary);
-        let lengths = Lengths::new(self.parts, self.codec.sample_rate());
+        let rate = self.codec.sample_rate();
+        let lengths = self.parts.map(|parts| Lengths::new(parts, rate));
         let mut segment = Segment::new(boundary, &self.codec, lengths, (self.floor, latest));
         let gap = segment.is_gap();
         self.window.begin(Boundary { gap, ..boundary });

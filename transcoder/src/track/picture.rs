@@ -10,7 +10,7 @@ use live::MediaTime;
 use crate::{
     boundary::Boundary,
     fmp4::{MediaKind, VIDEO_TIMESCALE},
-    part::{CutPart, Lengths, PartCutter, PartTarget},
+    part::{CutPart, Lengths, PartTarget, SegmentCutter},
     sample::Sample,
     window::Window,
 };
@@ -19,7 +19,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Picture {
     window: Window,
-    lengths: Lengths,
+    /// Once PART-TARGET is known.
+    lengths: Option<Lengths>,
     open: Option<Open>,
     /// The initialization section of the next segment, when it is another than that of the open one.
     next_init: Option<Bytes>,
@@ -35,21 +36,41 @@ struct Open {
 
 #[derive(Debug, Clone)]
 struct Media {
-    cutter: PartCutter,
+    cutter: SegmentCutter,
     first_dts: MediaTime,
     last: MediaTime,
     pictures: u64,
 }
 
 impl Picture {
-    pub(super) fn new(window: Window, parts: PartTarget) -> Self {
+    pub(super) fn new(window: Window, parts: Option<PartTarget>) -> Self {
         Self {
             window,
-            lengths: Lengths::new(parts, VIDEO_TIMESCALE),
+            lengths: parts.map(|parts| Lengths::new(parts, VIDEO_TIMESCALE)),
             open: None,
             next_init: None,
             frame_rate: None,
         }
+    }
+
+    /// How long parts are to be, in a session that did not know.
+    pub(super) fn decide_parts(&mut self, parts: PartTarget) {
+        self.window.decide_parts(parts);
+        let lengths = Lengths::new(parts, VIDEO_TIMESCALE);
+        self.lengths = Some(lengths);
+        if let Some(open) = self.open.as_mut().filter(|open| !open.boundary.gap)
+            && let Some(media) = &mut open.media
+        {
+            let start = open.boundary.start;
+            let mut waiting = Vec::new();
+            media.cutter.decide(lengths, &mut waiting);
+            self.publish(start, waiting);
+        }
+    }
+
+    /// PART-TARGET in ticks of 90 kHz; zero as long as there is no part.
+    pub(super) fn longest_part(&self) -> u64 {
+        self.lengths.map_or(0, |lengths| lengths.longest())
     }
 
     /// From here on the media need this initialization section. What is in the open segment keeps its own, also where
@@ -117,7 +138,7 @@ impl Picture {
         }
         let start = open.boundary.start;
         let media = open.media.get_or_insert_with(|| Media {
-            cutter: PartCutter::new(
+            cutter: SegmentCutter::new(
                 MediaKind::Video,
                 self.lengths,
                 open.boundary.msn,

@@ -15,14 +15,7 @@ use bytes::Bytes;
 use live::MediaTime;
 
 use super::picture::Picture;
-use crate::{
-    boundary::Boundary,
-    fmp4::VIDEO_TIMESCALE,
-    part::{Lengths, PartTarget},
-    sample::Sample,
-    slate::Slate,
-    window::Window,
-};
+use crate::{boundary::Boundary, part::PartTarget, sample::Sample, slate::Slate, window::Window};
 
 /// What the encoder was fed of the segment before a boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,7 +41,6 @@ impl Fed {
 #[derive(Debug, Clone)]
 pub struct RungTrack {
     picture: Picture,
-    longest_part: u64,
     /// Boundaries that the encoder has not reached. At most two: see the rule.
     ahead: VecDeque<(Boundary, Fed)>,
     newest: Option<MediaTime>,
@@ -64,10 +56,9 @@ impl RungTrack {
     const BEHIND: u64 = 2;
 
     /// A track without segments.
-    pub fn new(window: Window, parts: PartTarget) -> Self {
+    pub fn new(window: Window, parts: Option<PartTarget>) -> Self {
         Self {
             picture: Picture::new(window, parts),
-            longest_part: Lengths::new(parts, VIDEO_TIMESCALE).longest(),
             ahead: VecDeque::new(),
             newest: None,
             late: 0,
@@ -75,6 +66,11 @@ impl RungTrack {
             slate: None,
             without_idr: 0,
         }
+    }
+
+    /// How long parts are to be, in a session that did not know.
+    pub fn decide_parts(&mut self, parts: PartTarget) {
+        self.picture.decide_parts(parts);
     }
 
     /// The next segment has this initialization section.
@@ -195,7 +191,7 @@ impl RungTrack {
     /// What the publisher's last picture would stand still for, before a hold, is the slate's already.
     fn bridge(&mut self, end: MediaTime) {
         if let (Some(slate), Some(last)) = (&self.slate, self.picture.last())
-            && end.since(last) > self.longest_part
+            && end.since(last) > self.picture.longest_part()
         {
             self.show_slate(last.plus_ticks(slate.distance()), end);
         }
@@ -214,7 +210,7 @@ impl RungTrack {
             self.show_slate(start, end);
         }
         let frozen = self.picture.frozen(end);
-        if frozen.is_none_or(|ticks| !complete && ticks > self.longest_part) {
+        if frozen.is_none_or(|ticks| !complete && ticks > self.picture.longest_part()) {
             self.picture.spoil();
         }
         self.picture.finish(end);

@@ -52,7 +52,7 @@ impl Admission {
 
 impl SourceTrack {
     /// A track without segments.
-    pub fn new(window: Window, parts: PartTarget) -> Self {
+    pub fn new(window: Window, parts: Option<PartTarget>) -> Self {
         Self {
             picture: Picture::new(window, parts),
             admission: Admission::default(),
@@ -60,6 +60,11 @@ impl SourceTrack {
             lacks_idr: false,
             overdue: false,
         }
+    }
+
+    /// How long parts are to be, in a session that did not know.
+    pub fn decide_parts(&mut self, parts: PartTarget) {
+        self.picture.decide_parts(parts);
     }
 
     /// The next segment has this configuration.

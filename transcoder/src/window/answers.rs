@@ -74,6 +74,7 @@ impl Window {
             ),
             last_parts: parts(last.map_or(0, |segment| segment.parts.len())),
             ended: self.playlist.end_list,
+            parts: self.limits.parts,
         }
     }
 

@@ -112,11 +112,12 @@ fn sound_is_published_as_it_comes_from_its_first_frame_on() {
             |message: &Message| matches!(message, Message::Video { wire_ms, .. } if *wire_ms > end);
         messages.iter().position(late).unwrap()
     };
-    let mut stage = fed(&show, &messages[..=until(640)]);
-    let first = stamps(&messages)[0].1.msn;
-    assert_eq!(parts(&stage.stream, Rendition::Audio, first).len(), 1);
-    stage.feed(&messages[until(640) + 1..=until(1_140)]);
-    assert_eq!(parts(&stage.stream, Rendition::Audio, first).len(), 2);
+    let mut stage = fed(&show, &messages[..=until(2_640)]);
+    // The first segment waits for the second stamp, which tells how long parts are.
+    let second = stamps(&messages)[1].1.msn;
+    assert_eq!(parts(&stage.stream, Rendition::Audio, second).len(), 1);
+    stage.feed(&messages[until(2_640) + 1..=until(3_140)]);
+    assert_eq!(parts(&stage.stream, Rendition::Audio, second).len(), 2);
 }
 
 proptest! {

@@ -7,7 +7,7 @@ use crate::{
     boundary::Boundary,
     codec::AacTrack,
     fmp4::MediaKind,
-    part::{CutPart, Lengths, PartCutter},
+    part::{CutPart, Lengths, SegmentCutter},
     sample::Sample,
     window::Window,
 };
@@ -18,7 +18,8 @@ pub(super) struct Segment {
     boundary: Boundary,
     rate: u32,
     silence: Option<&'static [u8]>,
-    lengths: Lengths,
+    /// Once PART-TARGET is known.
+    lengths: Option<Lengths>,
     /// No frame begins before.
     floor: u64,
     /// Where it begins, should its first frame be missing.
@@ -32,7 +33,7 @@ enum State {
     Waiting,
     /// The next frame's place is known.
     Begun {
-        cutter: PartCutter,
+        cutter: SegmentCutter,
         first: u64,
         next: u64,
     },
@@ -49,7 +50,7 @@ impl Segment {
     pub(super) fn new(
         boundary: Boundary,
         codec: &AacTrack,
-        lengths: Lengths,
+        lengths: Option<Lengths>,
         (floor, latest): (u64, u64),
     ) -> Self {
         let silence = codec.silent_frame();
@@ -75,6 +76,16 @@ impl Segment {
         &self.boundary
     }
 
+    /// How long parts are to be, in a session that did not know.
+    pub(super) fn decide_parts(&mut self, lengths: Lengths, window: &mut Window) {
+        self.lengths = Some(lengths);
+        if let State::Begun { cutter, first, .. } = &mut self.state {
+            let mut waiting = Vec::new();
+            cutter.decide(lengths, &mut waiting);
+            publish(waiting, MediaTime::from_samples(*first, self.rate), window);
+        }
+    }
+
     /// Whether nothing of it is published.
     pub(super) const fn is_gap(&self) -> bool {
         matches!(self.state, State::Gap)
@@ -97,7 +108,12 @@ impl Segment {
         if matches!(self.state, State::Waiting) {
             let first = place.max(self.floor);
             self.state = State::Begun {
-                cutter: PartCutter::new(MediaKind::Audio, self.lengths, self.boundary.msn, first),
+                cutter: SegmentCutter::new(
+                    MediaKind::Audio,
+                    self.lengths,
+                    self.boundary.msn,
+                    first,
+                ),
                 first,
                 next: first,
             };

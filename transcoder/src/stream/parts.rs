@@ -1,0 +1,64 @@
+//! [pure] A session's PART-TARGET: decided once, before its first part.
+//!
+//! Mux tells how far apart the pictures of the first segment are with the second stamp, and with every stamp after that
+//! (DESIGN §4), so that whoever joins later decides the same. Until then samples wait: there is no playlist for players
+//! before the second stamp anyway.
+
+use live::cadence::Cadence;
+
+use super::run::Run;
+
+/// What a session waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// Its first stamp did not say; so many bytes came since.
+    Told(usize),
+    /// Nothing: it is decided.
+    Nothing,
+}
+
+impl Waits {
+    /// Most that waits; a segment of 250 Mbit/s is no longer waited for.
+    const MOST: usize = 64 << 20;
+    /// What a sample costs beside its bytes.
+    const SAMPLE: usize = 128;
+}
+
+impl Run {
+    /// A stamp tells, or says nothing.
+    pub(super) fn decide_parts(&mut self, cadence: Option<Cadence>) {
+        if self.waits == Waits::Nothing {
+            return;
+        }
+        self.waits = Waits::Nothing;
+        if let Some(cadence) = cadence {
+            let limits = &mut self.limits;
+            limits.parts = limits.parts.fitting(cadence, limits.target_duration);
+        }
+        let parts = self.limits.parts;
+        if let Some(source) = &mut self.source {
+            source.decide_parts(parts);
+        }
+        if let Some(audio) = &mut self.audio {
+            audio.decide_parts(parts);
+        }
+        for rung in self.rungs.values_mut() {
+            rung.track.decide_parts(parts);
+        }
+    }
+
+    /// A frame comes, and may have to wait.
+    pub(super) fn wait(&mut self, bytes: usize) {
+        if let Waits::Told(waiting) = &mut self.waits {
+            *waiting = waiting.saturating_add(bytes).saturating_add(Waits::SAMPLE);
+            if *waiting > Waits::MOST {
+                self.decide_parts(None);
+            }
+        }
+    }
+
+    /// PART-TARGET for a track that comes now.
+    pub(super) fn parts(&self) -> Option<crate::part::PartTarget> {
+        (self.waits == Waits::Nothing).then_some(self.limits.parts)
+    }
+}

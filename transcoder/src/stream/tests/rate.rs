@@ -1,0 +1,88 @@
+//! Parts of a show at any frame rate: PART-TARGET fits its pictures, and is the same for whoever comes.
+
+use super::*;
+
+/// Frames per second as a fraction, and how uneven they come.
+fn paces() -> impl Strategy<Value = ((u64, u64), u64)> {
+    let even = [
+        1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 20, 24, 25, 30, 48, 50, 60, 120,
+    ];
+    let even = even.map(|rate| ((rate, 1), 0));
+    let broadcast = [24_000, 30_000, 60_000].map(|rate| ((rate, 1001), 0));
+    // A phone in the dark, a shared screen, slides.
+    let uneven = [((30, 1), 32), ((15, 1), 40), ((5, 1), 100), ((3, 1), 150)];
+    prop::sample::select([&even[..], &broadcast, &uneven].concat())
+}
+
+/// GOPs that last two seconds, or nearly.
+fn slow_shows() -> impl Strategy<Value = Show> {
+    let sound = prop::sample::select(vec![None, Some(48_000), Some(44_100), Some(32_000)]);
+    (paces(), 1800_u64..2200, sound).prop_map(|((rate, uneven_ms), gop_ms, audio_rate)| Show {
+        rate,
+        uneven_ms,
+        gops: vec![(gop_ms * rate.0 / (rate.1 * 1000)).max(1)],
+        b_frames: false,
+        audio_rate,
+        seconds: 20,
+        ..Show::default()
+    })
+}
+
+fn part_targets(stream: &mut Stream) -> Vec<(Rendition, Option<live::playlist::Seconds>)> {
+    let renditions: Vec<Rendition> = stream.versions().map(|(rendition, _)| rendition).collect();
+    let target = |rendition| Some((rendition, playlist(stream, rendition)?.part_target));
+    renditions.into_iter().filter_map(target).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn parts_fit_the_pictures_of_any_rate(
+        show in slow_shows(),
+        nominal in prop::sample::select(vec![200, 333, 500, 1000]),
+    ) {
+        let parts = PartTarget::from_millis(nominal).unwrap();
+        let mut stage = Stage::new(Settings { parts, ..settings() });
+        stage.feed(&show.headers());
+        let mut before = Vec::new();
+        for message in show.session(START_MS, None) {
+            stage.feed_one(message);
+            assert_playlists_but(&mut stage.stream, &mut before, &[]);
+        }
+        assert_continuous(&mut stage.stream, Rendition::Source);
+        prop_assert_eq!(crate::lint::tests::broken_by(&mut stage.stream), [""; 0]);
+        stage.feed_one(Message::End);
+        assert_playlists_but(&mut stage.stream, &mut before, &[]);
+    }
+
+    #[test]
+    fn who_comes_later_makes_the_same_parts(show in slow_shows(), late in 0_usize..6) {
+        let messages = show.session(START_MS, None);
+        let stamps = stamps(&messages);
+        prop_assume!(late + 1 < stamps.len());
+        let (from, joined) = stamps[late];
+        let staged = |messages: &[Message]| {
+            let mut stage = Stage::new(settings());
+            stage.feed(&show.headers());
+            stage.feed(messages);
+            stage
+        };
+        let mut first = staged(&messages);
+        let mut joiner = staged(&messages[from..]);
+        let targets = part_targets(&mut joiner.stream);
+        prop_assert!(targets.len() >= 2);
+        prop_assert_eq!(&part_targets(&mut first.stream), &targets);
+        for (rendition, _) in targets {
+            for (msn, _) in segments(&mut joiner.stream, rendition) {
+                let of = |stage: &Stage| parts(&stage.stream, rendition, msn);
+                let (of_first, of_joiner) = (of(&first), of(&joiner));
+                if rendition == RUNG {
+                    prop_assert_eq!(of_first.len(), of_joiner.len());
+                } else if msn >= joined.msn {
+                    prop_assert_eq!(of_first, of_joiner);
+                }
+            }
+        }
+    }
+}
