@@ -51,8 +51,30 @@ struct Replacement<'a> {
 pub(crate) struct Way<'a> {
     /// Its name.
     pub(crate) name: &'a str,
-    /// Its address for viewers: `https://HOST`.
+    /// Its address for viewers: `https://HOST`, with a port if need be.
     pub(crate) url: &'a str,
+}
+
+impl<'a> Way<'a> {
+    /// How to reach `other` by what leads here. Only a host can be replaced, so there is none when its port is another one.
+    fn detour(&self, other: &Self) -> Option<Detour<'a>> {
+        let ((_, own), (host, port)) = (self.place()?, other.place()?);
+        (port == own).then_some(Detour {
+            base_id: self.name,
+            id: other.name,
+            uri_replacement: Replacement { host },
+        })
+    }
+
+    /// Host and port, which is empty where it is the usual one.
+    fn place(&self) -> Option<(&'a str, &'a str)> {
+        let place = self.url.strip_prefix("https://")?;
+        match place.rsplit_once(':') {
+            // Else the colon is one of an IPv6 address.
+            Some((host, port)) if !port.ends_with(']') => Some((host, port)),
+            Some(_) | None => Some((place, "")),
+        }
+    }
 }
 
 impl Asked {
@@ -85,17 +107,11 @@ pub(crate) fn manifest(
     reload: &str,
     viewer: Option<ViewerId>,
 ) -> Vec<u8> {
-    let others = |base_id| {
-        let others = order.iter().filter(move |way| way.name != base_id);
-        others.filter_map(move |way| {
-            let host = way.url.strip_prefix("https://")?;
-            Some(Detour {
-                base_id,
-                id: way.name,
-                uri_replacement: Replacement { host },
-            })
-        })
-    };
+    let base = order.iter().find(|way| at == Some(way.name));
+    let detours = base.into_iter().flat_map(|base| {
+        let others = order.iter().filter(move |way| way.name != base.name);
+        others.filter_map(move |way| base.detour(way))
+    });
     let names: Vec<&str> = order.iter().map(|way| way.name).collect();
     let (least, most) = TTL;
     let ttl = viewer.map_or(most, |viewer| least + viewer.share(most - least + 1));
@@ -104,7 +120,7 @@ pub(crate) fn manifest(
         ttl,
         reload_uri: reload,
         pathway_priority: &names,
-        pathway_clones: at.into_iter().flat_map(others).collect(),
+        pathway_clones: detours.collect(),
     };
     // Words and numbers always have a JSON form.
     serde_json::to_vec(&manifest).unwrap_or_default()
@@ -148,22 +164,19 @@ mod tests {
     fn a_manifest_is_as_players_read_it() {
         let viewer: ViewerId = "0000000000000003".parse().unwrap();
         let reload = address("https://live.example", &stage(), Some(viewer));
-        let [d1, d2] = ["d1", "d2"].map(|name| Way {
-            name,
-            url: match name {
-                "d1" => "https://d1.example",
-                _ => "https://d2.example:8443",
-            },
-        });
-        let text = manifest(&[d2, d1], None, &reload, Some(viewer));
+        let way = |name, url| Way { name, url };
+        let d1 = way("d1", "https://d1.example:8443");
+        let d2 = way("d2", "https://[::2]:8443");
+        let d3 = way("d3", "https://d3.example");
+        let text = manifest(&[d2, d1, d3], None, &reload, Some(viewer));
         assert_eq!(
             String::from_utf8(text).unwrap(),
             "{\"VERSION\":1,\"TTL\":30,\"RELOAD-URI\":\"https://live.example/steer/stage?v=0000000000000003\",\
-             \"PATHWAY-PRIORITY\":[\"d2\",\"d1\"]}"
+             \"PATHWAY-PRIORITY\":[\"d2\",\"d1\",\"d3\"]}"
         );
-        let text = manifest(&[d2, d1], Some("d1"), &reload, Some(viewer));
+        let text = manifest(&[d2, d1, d3], Some("d1"), &reload, Some(viewer));
         let clones = ",\"PATHWAY-CLONES\":[{\"BASE-ID\":\"d1\",\"ID\":\"d2\",\
-                      \"URI-REPLACEMENT\":{\"HOST\":\"d2.example:8443\"}}]}";
+                      \"URI-REPLACEMENT\":{\"HOST\":\"[::2]\"}}]}";
         assert!(String::from_utf8(text).unwrap().ends_with(clones));
         assert_eq!(address("", &stage(), None), "/steer/stage");
     }
