@@ -3,6 +3,7 @@
 //! Each test has a box of its own on free ports. None waits for a time to pass; all wait for media to appear.
 
 mod attack;
+mod boxes;
 mod browser;
 mod clients;
 mod codecs;

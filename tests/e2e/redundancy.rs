@@ -231,7 +231,7 @@ async fn a_transcoder_dies_and_no_viewer_notices() -> Result<()> {
 }
 
 /// Which transcoder the distributor asks first.
-fn first_in_rank(stage: &Stage) -> Result<usize> {
+pub(crate) fn first_in_rank(stage: &Stage) -> Result<usize> {
     let members = (1..=stage.transcoders.len())
         .map(|n| Member::new(&format!("transcoder-{n}"), 1))
         .collect::<Result<Vec<_>, _>>()?;

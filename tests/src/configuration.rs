@@ -30,6 +30,8 @@ pub struct Plan {
     pub streams: Vec<Stream>,
     /// How many transcoders; each stream goes to two of them.
     pub transcoders: usize,
+    /// How many distributors. More than one have addresses of their own, and are each other's peers.
+    pub distributors: u16,
     /// Height and bit rate of each encoded rung.
     pub rungs: Vec<(u16, &'static str)>,
     /// Whether the transcoder examines its encoders: seconds of all cores, beside a show whose pace is tested. Else it
@@ -53,6 +55,7 @@ impl Default for Plan {
             ports: Ports::default(),
             streams: vec![STAGE],
             transcoders: 1,
+            distributors: 1,
             rungs: vec![(480, "1400k")],
             exam: false,
             hold: "5m",
@@ -154,10 +157,15 @@ pub(crate) fn transcoder(plan: &Plan, directory: &Path, name: &str) -> String {
     )
 }
 
-pub(crate) fn distributor(plan: &Plan, directory: &Path, members: &[Member]) -> String {
+/// `listen`: where viewers are.
+pub(crate) fn distributor(
+    plan: &Plan,
+    directory: &Path,
+    listen: SocketAddr,
+    members: &[Member],
+) -> String {
     let mut out = format!(
-        "[https]\nlisten = \"127.0.0.1:{}\"\ncertificate = {}\nkey = {}\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n{}",
-        plan.ports.https,
+        "[https]\nlisten = \"{listen}\"\ncertificate = {}\nkey = {}\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n{}",
         quote(&directory.join(CERTIFICATE)),
         quote(&directory.join(KEY)),
         plan.ports.http,

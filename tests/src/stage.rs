@@ -1,11 +1,15 @@
-//! One box: mux, transcoders and a distributor, wired together and ready.
+//! One box: mux, transcoders and distributors, wired together and ready.
 
-use std::{fs, net::SocketAddr, path::PathBuf};
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
-    Authority, Clip, Daemon, Encoder, Plan, Program, RunDirectory, Stream, Viewer,
+    Authority, Clip, Daemon, Encoder, Neighbours, Plan, Program, RunDirectory, Stream, Viewer,
     configuration::{self, CERTIFICATE, KEY, Member, ROOT, SECRET, UPSTREAM},
 };
 
@@ -20,6 +24,10 @@ pub struct Stage {
     pub transcoders: Vec<Daemon>,
     /// Serves viewers.
     pub distributor: Daemon,
+    /// The distributors after the first.
+    pub beside: Vec<Daemon>,
+    /// Where they are, if there are several.
+    pub neighbours: Option<Neighbours>,
     authority: Authority,
     directory: RunDirectory,
 }
@@ -60,14 +68,29 @@ impl Stage {
         let config = directory.write("mux.toml", configuration::mux(&plan, path, &members))?;
         let mux = Daemon::start(Program::Mux, "mux", &config, path)?;
         progress("starting the distributor");
-        let config = configuration::distributor(&plan, path, &members);
-        let config = directory.write("distributor.toml", config)?;
-        let distributor = Daemon::start(Program::Distributor, "distributor", &config, path)?;
+        let neighbours = Neighbours::new(plan.distributors);
+        let mut distributors = Vec::new();
+        for number in 0..plan.distributors {
+            let usual = (Ipv4Addr::LOCALHOST, plan.ports.https).into();
+            let listen = neighbours.map_or(usual, |all| all.https(number));
+            let mut config = configuration::distributor(&plan, path, listen, &members);
+            let mut name = "distributor".to_owned();
+            if let Some(all) = neighbours {
+                config.push_str(&all.section(number)?);
+                name = Neighbours::name(number);
+            }
+            let config = directory.write(&format!("{name}.toml"), config)?;
+            distributors.push(Daemon::start(Program::Distributor, &name, &config, path)?);
+        }
+        let mut distributors = distributors.into_iter();
+        let distributor = distributors.next().context("a plan has a distributor")?;
         let stage = Self {
             plan,
             mux,
             transcoders,
             distributor,
+            beside: distributors.collect(),
+            neighbours,
             authority,
             directory,
         };
@@ -83,7 +106,18 @@ impl Stage {
         [&self.mux]
             .into_iter()
             .chain(&self.transcoders)
-            .chain([&self.distributor])
+            .chain(self.distributors())
+    }
+
+    /// The distributors, by number.
+    pub fn distributors(&self) -> impl Iterator<Item = &Daemon> {
+        [&self.distributor].into_iter().chain(&self.beside)
+    }
+
+    /// The distributor of this number.
+    pub fn distributor_mut(&mut self, number: u16) -> Result<&mut Daemon> {
+        let mut all = [&mut self.distributor].into_iter().chain(&mut self.beside);
+        all.nth(number.into()).context("no such distributor")
     }
 
     /// Kills a transcoder with all that it does, and starts it again where it was.
@@ -145,6 +179,23 @@ impl Stage {
         Viewer::connect(self.https()?, &self.authority.root).await
     }
 
+    /// Leaves out a distributor that a test has killed.
+    pub fn remove_distributor(&mut self, number: u16) -> Result<()> {
+        match usize::from(number).checked_sub(1) {
+            Some(index) => drop(self.beside.remove(index)),
+            None => {
+                ensure!(!self.beside.is_empty(), "it is the only one");
+                self.distributor = self.beside.remove(0);
+            }
+        }
+        Ok(())
+    }
+
+    /// A viewer who goes to this address.
+    pub async fn viewer_at(&self, address: SocketAddr) -> Result<Viewer> {
+        Viewer::connect(address, &self.authority.root).await
+    }
+
     /// The certificate to trust.
     pub fn root_certificate(&self) -> PathBuf {
         self.directory.path().join(ROOT)
@@ -158,7 +209,8 @@ impl Stage {
     /// What every test asks at its end: all still run, and none has panicked.
     pub fn check_unharmed(&mut self) -> Result<()> {
         let all = [&mut self.mux].into_iter().chain(&mut self.transcoders);
-        for daemon in all.chain([&mut self.distributor]) {
+        let all = all.chain([&mut self.distributor]);
+        for daemon in all.chain(&mut self.beside) {
             if let Some(line) = daemon.panic() {
                 bail!("a daemon panicked: {line}");
             }
@@ -173,7 +225,8 @@ impl Stage {
     pub fn stop(mut self) -> Result<()> {
         self.mux.stop()?;
         self.transcoders.iter_mut().try_for_each(Daemon::stop)?;
-        self.distributor.stop()
+        self.distributor.stop()?;
+        self.beside.iter_mut().try_for_each(Daemon::stop)
     }
 }
 
