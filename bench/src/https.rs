@@ -1,14 +1,14 @@
 //! HTTPS requests per second and core: the distributor beside nginx with a proxy cache in memory, both in front of the
 //! same origin, warm, TLS 1.3 with one ECDSA certificate, keep-alive HTTP/1.1, closed loop.
 
-use std::{convert::Infallible, path::Path, process::Command, sync::Arc, time::Duration};
+use std::{convert::Infallible, path::Path, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls_pki_types::ServerName;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -22,8 +22,11 @@ use crate::{
     table::{Figure, Row},
 };
 
-const DISTRIBUTOR: u16 = 21443;
-const NGINX: u16 = 21444;
+pub(crate) mod crowd;
+mod servers;
+
+use servers::{DISTRIBUTOR, NGINX};
+
 const CONNECTIONS: usize = 32;
 
 /// What is asked for: a media playlist's worth, and a part of a good 1080p rendition.
@@ -38,18 +41,18 @@ const OBJECTS: [(&str, &str, usize); 2] = [
 
 pub(crate) async fn run(plan: &Plan, dir: &Path) -> Result<Vec<Row>> {
     let origin = origin().await?;
-    certificate(dir)?;
-    let distributor = distributor(plan, dir, origin).await?;
-    let nginx = nginx(dir, origin).await?;
-    let connector = connector(dir)?;
+    servers::certificate(dir)?;
+    let distributor = servers::distributor(plan, dir, origin).await?;
+    let nginx = servers::nginx(plan, dir, origin).await?;
+    let connector = servers::connector(dir, None)?;
     let mut rows = Vec::new();
     for (name, path, size) in OBJECTS {
         let mut best: [Option<Measured>; 2] = [None, None];
         for round in 0..plan.rounds {
-            for (slot, (server, port)) in best
-                .iter_mut()
-                .zip([(&nginx, NGINX), (&distributor, DISTRIBUTOR)])
-            {
+            for (slot, (server, port)) in best.iter_mut().zip([
+                (&nginx, plan.port(NGINX)),
+                (&distributor, plan.port(DISTRIBUTOR)),
+            ]) {
                 plan.progress(&format!(
                     "HTTPS {name}, round {} of {}, port {port}",
                     round + 1,
@@ -227,89 +230,4 @@ async fn origin() -> Result<u16> {
         }
     });
     Ok(port)
-}
-
-async fn distributor(plan: &Plan, dir: &Path, origin: u16) -> Result<Server> {
-    let config = dir.join("distributor.toml");
-    let at = dir.display();
-    std::fs::write(
-        dir.join("cluster.secret"),
-        "0123456789abcdef0123456789abcdef",
-    )?;
-    std::fs::write(
-        &config,
-        format!(
-            "[https]\nlisten = [\"127.0.0.1:{DISTRIBUTOR}\"]\ncertificate = \"{at}/cert.pem\"\nkey = \"{at}/key.pem\"\n\
-             [http]\nlisten = [\"127.0.0.1:21480\"]\n[admin]\nlisten = \"127.0.0.1:21403\"\n\
-             [cluster]\nsecret = {{ file = \"{at}/cluster.secret\" }}\n\
-             [[transcoder]]\nname = \"origin\"\naddress = \"127.0.0.1:{origin}\"\nweight = 1\n"
-        ),
-    )?;
-    let mut command = Command::new(plan.binary("footlight-distributor"));
-    command.args(["--config".as_ref(), config.as_os_str()]);
-    Server::start(&mut command, DISTRIBUTOR, &dir.join("distributor.log")).await
-}
-
-async fn nginx(dir: &Path, origin: u16) -> Result<Server> {
-    let at = dir.display();
-    let config = dir.join("nginx-https.conf");
-    std::fs::write(
-        &config,
-        format!(
-            "daemon off;\nmaster_process on;\nworker_processes 1;\npid {at}/nginx-https.pid;\nerror_log stderr;\n\
-             events {{ worker_connections 4096; }}\n\
-             http {{\n access_log off;\n keepalive_requests 1000000000;\n\
-             proxy_cache_path /dev/shm/footlight-bench levels=1 keys_zone=c:10m max_size=1g use_temp_path=off;\n\
-             server {{\n listen 127.0.0.1:{NGINX} ssl;\n ssl_certificate {at}/cert.pem;\n ssl_certificate_key {at}/key.pem;\n\
-             ssl_protocols TLSv1.3;\n sendfile off;\n output_buffers 4 256k;\n tcp_nodelay on;\n\
-             location / {{ proxy_pass http://127.0.0.1:{origin}; proxy_cache c; proxy_cache_valid 200 1h;\n\
-             proxy_cache_lock on; proxy_http_version 1.1; }}\n }}\n}}\n"
-        ),
-    )?;
-    let mut command = Command::new("nginx");
-    command.arg("-c").arg(&config).arg("-p").arg(dir);
-    Server::start(&mut command, NGINX, &dir.join("nginx-https.log")).await
-}
-
-fn certificate(dir: &Path) -> Result<()> {
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args([
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost",
-        ])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(dir.join("key.pem"))
-        .arg("-out")
-        .arg(dir.join("cert.pem"))
-        .output()
-        .context("openssl is missing: run make deps")?;
-    if !made.status.success() {
-        bail!("openssl: {}", String::from_utf8_lossy(&made.stderr));
-    }
-    Ok(())
-}
-
-fn connector(dir: &Path) -> Result<TlsConnector> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(dir.join("cert.pem"))?)?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }

@@ -27,8 +27,9 @@ const HELP: &str = "Footlight beside nginx, nginx-rtmp and ffmpeg, in the same r
 
 usage: bench [--row NAME] [--rounds N] [--seconds N] [--json FILE]
 
-  --row NAME     only this row: rtmp (players served), idle (memory of players), takeover, https, ladder (encoding),
-                 delay (of parts), reloads (held ones), glass (from camera to screen in Chromium); all without
+  --row NAME     only this row: rtmp (players served), idle (memory of players), takeover, https, crowd (viewers at
+                 rest and waiting), ladder (encoding), delay (of parts), reloads (held ones), glass (from camera to
+                 screen in Chromium); all without
   --rounds N     interleaved rounds, the best of which counts (default 2)
   --seconds N    length of one measurement (default 5)
   --json FILE    keep the numbers as JSON too
@@ -114,11 +115,12 @@ impl Plan {
         match plan.row.as_deref() {
             None
             | Some(
-                "rtmp" | "idle" | "takeover" | "https" | "ladder" | "delay" | "reloads" | "glass",
+                "rtmp" | "idle" | "takeover" | "https" | "crowd" | "ladder" | "delay" | "reloads"
+                | "glass",
             ) => Ok(Order::Run(plan)),
             Some(other) => {
                 bail!(
-                    "there is no row '{other}'; rows are rtmp, idle, takeover, https, ladder, delay, reloads and glass"
+                    "there is no row '{other}'; rows are rtmp, idle, takeover, https, crowd, ladder, delay, reloads and glass"
                 )
             }
         }
@@ -187,6 +189,9 @@ async fn run(plan: &Plan, dir: &Path) -> Result<Vec<table::Row>> {
     rows.extend(fan_out::run(plan, dir).await?);
     if plan.wants("https") {
         rows.extend(https::run(plan, dir).await?);
+    }
+    if plan.wants("crowd") {
+        rows.extend(https::crowd::run(plan, dir).await?);
     }
     rows.extend(ladder::run(plan, dir).await?);
     if plan.wants("glass") {

@@ -8,7 +8,6 @@ use http::{
     header::{ACCEPT_ENCODING, CACHE_CONTROL},
     request::Parts,
 };
-use hyper::body::{Body as _, Incoming};
 use live::{Object, gzip};
 
 use crate::{
@@ -73,7 +72,7 @@ impl Answers {
     /// Answers one request of the connection with this `usage`, that `guest` opened.
     pub(crate) async fn answer(
         &self,
-        request: Request<Incoming>,
+        request: Request<impl hyper::body::Body>,
         usage: &Arc<Usage>,
         guest: &Guest,
     ) -> Response<Body> {

@@ -3,17 +3,25 @@
 //! Everything a viewer can leave hanging has a deadline: the handshake, a request's head, an answer it does not take, a
 //! connection it does not use. A broken or hostile one is closed and counted; nobody else notices.
 
-use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
-
-use http::{Request, Response};
-use hyper::{
-    body::Incoming,
-    server::conn::{http1, http2},
-    service::service_fn,
+use std::{
+    convert::Infallible,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
 };
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use live::daemon::Chassis;
+use rustls::ProtocolVersion;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{MissedTickBehavior, interval, timeout},
 };
@@ -24,27 +32,30 @@ use crate::{
     acme::PROTOCOL,
     answer::{Answers, Body as AnswerBody},
     door::Guest,
+    http1::HEAD_MAX,
     metrics::Metrics,
     pace::{Flow, TICK, Verdict},
 };
 
+mod cork;
+mod http1;
 mod paced;
+mod sealed;
 mod usage;
 
 pub(crate) use usage::{BodyUsage, Usage};
 
+use cork::Cork;
+use http1::Talk;
 use paced::Paced;
+use sealed::Sealed;
 use usage::OpenRequest;
 
 /// A handshake takes two round trips; this is for a phone on the worst of links.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// For a request's head, which hyper counts from the answer before it: so also how long HTTP/1.1 may be idle. Above
-/// the longest time between two requests of a player (a target duration).
+/// For a request's head, from the answer before it: so also how long HTTP/1.1 may be idle. Above the longest time
+/// between two requests of a player (a target duration).
 const HEAD: Duration = Duration::from_secs(30);
-/// Bytes of a request's head.
-const HEAD_MAX: usize = 16 << 10;
-/// Headers of a request: a browser sends about 20.
-const HEADERS_MAX: usize = 64;
 /// Requests at once on one HTTP/2 connection: a player has two renditions' playlist and part under way, a page its files.
 const STREAMS_MAX: u32 = 32;
 /// Bytes of one answer that HTTP/2 holds for a viewer whose window is closed.
@@ -67,16 +78,16 @@ impl Server {
     pub(crate) async fn serve(self, stream: TcpStream, guest: Guest) {
         // Without it a part's last bytes wait for the viewer's delayed acknowledgement.
         let _best_effort = stream.set_nodelay(true);
-        let paced = Paced::new(stream, self.metrics.clone());
+        let corked = Cork::new(Paced::new(stream, self.metrics.clone()));
         // Boxed: a handshake's state is large and would stay for as long as the connection.
         let handshake = tokio::select! {
-            handshake = timeout(HANDSHAKE, Box::pin(self.tls.accept(paced))) => handshake,
+            handshake = timeout(HANDSHAKE, Box::pin(self.tls.accept(corked))) => handshake,
             () = self.chassis.shutdown().triggered() => return,
         };
         match handshake {
             // An ACME authority has seen what it wanted (RFC 8737 §3).
             Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(PROTOCOL) => {}
-            Ok(Ok(stream)) => self.talk(stream, guest).await,
+            Ok(Ok(stream)) => self.greeted(stream, guest).await,
             Ok(Err(error)) => {
                 self.metrics.handshake_failed("refused");
                 debug!(%error, "a TLS handshake failed");
@@ -88,27 +99,53 @@ impl Server {
         }
     }
 
-    async fn talk(&self, stream: TlsStream<Paced>, guest: Guest) {
-        let usage = Arc::new(Usage::default());
-        let guest = Arc::new(guest);
-        let service = service_fn(|request: Request<Incoming>| {
-            let (answers, usage, guest) = (self.answers.clone(), usage.clone(), guest.clone());
-            async move {
-                let _open = OpenRequest::begin(&usage);
-                let answer = answers.answer(request, &usage, &guest).await;
-                Ok::<Response<AnswerBody>, Infallible>(answer)
+    /// The handshake is over: what follows is sealed here, or by rustls where only it can.
+    async fn greeted(&self, stream: TlsStream<Cork>, guest: Guest) {
+        let agreed = stream.get_ref().1;
+        let agreed_h2 = agreed.alpn_protocol() == Some(b"h2");
+        if agreed.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            return Box::pin(self.talk(stream, agreed_h2, guest)).await;
+        }
+        let (corked, agreed) = stream.into_inner();
+        match Sealed::new(corked, agreed) {
+            Ok(sealed) => self.talk(sealed, agreed_h2, guest).await,
+            Err(error) => {
+                self.metrics.handshake_failed("refused");
+                debug!(%error, "a TLS handshake failed");
             }
-        });
-        let agreed_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let io = TokioIo::new(stream);
+        }
+    }
+
+    async fn talk<S>(&self, stream: S, agreed_h2: bool, guest: Guest)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let usage = Arc::new(Usage::default());
         let ended = if agreed_h2 {
-            let connection = h2().serve_connection(io, service);
-            self.drive(connection, |c| c.graceful_shutdown(), &usage)
-                .await
+            let guest = Arc::new(guest);
+            let service = service_fn(|request: Request<Incoming>| {
+                let (answers, usage, guest) = (self.answers.clone(), usage.clone(), guest.clone());
+                async move {
+                    let _open = OpenRequest::begin(&usage);
+                    let answer = answers.answer(request, &usage, &guest).await;
+                    Ok::<Response<AnswerBody>, Infallible>(answer)
+                }
+            });
+            let connection = h2().serve_connection(TokioIo::new(stream), service);
+            let ended = self.drive(connection, |c| c.graceful_shutdown(), &usage);
+            Box::pin(ended).await.map_err(io::Error::other)
         } else {
-            let connection = h1().serve_connection(io, service);
-            self.drive(connection, |c| c.graceful_shutdown(), &usage)
-                .await
+            let finishing = AtomicBool::new(false);
+            let talk = Talk {
+                stream,
+                answers: &self.answers,
+                usage: &usage,
+                guest: &guest,
+                finishing: &finishing,
+                received: Bytes::new(),
+            };
+            let finish = |_: Pin<&mut _>| finishing.store(true, Relaxed);
+            self.drive(talk.run(), finish, &usage).await
         };
         if let Err(error) = ended {
             debug!(%error, "a connection broke off");
@@ -116,14 +153,14 @@ impl Server {
     }
 
     /// Lets the connection run until it ends, the daemon drains, or the viewer has stalled.
-    async fn drive<C>(
+    async fn drive<C, E>(
         &self,
         connection: C,
         finish: impl Fn(Pin<&mut C>),
         usage: &Usage,
-    ) -> hyper::Result<()>
+    ) -> Result<(), E>
     where
-        C: Future<Output = hyper::Result<()>>,
+        C: Future<Output = Result<(), E>>,
     {
         let mut connection = std::pin::pin!(connection);
         let mut ticks = interval(TICK);
@@ -157,16 +194,6 @@ impl Server {
             }
         }
     }
-}
-
-fn h1() -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(HEAD_MAX)
-        .max_headers(HEADERS_MAX);
-    builder
 }
 
 fn h2() -> http2::Builder<TokioExecutor> {

@@ -10,7 +10,7 @@
 //! Its certificate comes from files, or the daemon gets it (`acme`). How many come in, and to what, is decided at the
 //! `door`.
 //!
-//! Pure: `acme::order`, `route`, `audience`, `freshness`, `response`, `presentation`, `viewer`, `window`, `follow`,
+//! Pure: `acme::order`, `record`, `http1`, `route`, `audience`, `freshness`, `response`, `presentation`, `viewer`, `window`, `follow`,
 //! `origin`, `peer`, `steering`, `slots`, `pace`, `redirect`, `page`, `config`, `address`, `ladder`, `admission`,
 //! `capacity`.
 //! Shells: the rest.
@@ -42,6 +42,7 @@ mod entry;
 mod fill;
 mod follow;
 mod freshness;
+mod http1;
 mod ladder;
 mod listeners;
 mod metrics;
@@ -53,6 +54,7 @@ mod peer;
 mod plain;
 mod presentation;
 mod private;
+mod record;
 mod redirect;
 mod report;
 mod response;
@@ -175,9 +177,7 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         shown: shown.clone(),
         challenges: challenges.clone(),
     };
-    // The last is an authority's alone, and refused unless an order is under way.
-    let tls = tls::server_config(entrance, &[b"h2", b"http/1.1", acme::PROTOCOL])
-        .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;
+    let tls = acceptor(entrance)?;
     chassis.register(|registry| registry.register_collector(Box::new(shown.clone())));
     let own = own(&config, chassis);
     let upstream = Arc::new(upstream(&config, own.clone())?);
@@ -200,7 +200,7 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         metrics.clone(),
     );
     let server = Server {
-        tls: TlsAcceptor::from(tls),
+        tls,
         answers: Arc::new(answers),
         metrics: metrics.clone(),
         chassis: chassis.clone(),
@@ -235,6 +235,16 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         routing,
         config,
     })
+}
+
+/// How viewers' handshakes are made. What follows one is sealed by `record`.
+fn acceptor(entrance: Entrance) -> Result<TlsAcceptor, StartError> {
+    // The last is an authority's alone, and refused unless an order is under way.
+    let tls = tls::server_config(entrance, &[b"h2", b"http/1.1", acme::PROTOCOL])
+        .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;
+    let mut tls = Arc::unwrap_or_clone(tls);
+    tls.enable_secret_extraction = true;
+    Ok(Arc::new(tls).into())
 }
 
 /// What viewers are shown, and what keeps it from ending.

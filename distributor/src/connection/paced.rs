@@ -32,6 +32,14 @@ impl Paced {
         }
     }
 
+    /// Ready when the socket takes bytes; the wait for it counts as one for a write.
+    pub(super) fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.stream.poll_write_ready(cx) {
+            Poll::Ready(ready) => Poll::Ready(ready),
+            Poll::Pending => self.written(cx, Poll::Pending).map_ok(|_| ()),
+        }
+    }
+
     /// Keeps the pace by what became of a write.
     fn written(
         &mut self,

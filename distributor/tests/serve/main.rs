@@ -12,6 +12,7 @@ mod follow;
 mod hostile;
 mod memory;
 mod peers;
+mod records;
 mod spread;
 mod stage;
 mod troupe;
