@@ -16,6 +16,7 @@ mod hold;
 
 mod bad;
 mod changes;
+mod late;
 mod rate;
 mod room;
 mod sound;

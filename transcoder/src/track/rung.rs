@@ -2,9 +2,10 @@
 //!
 //! Samples find their segment by presentation time. A segment is complete when the encoder has delivered the last frame
 //! that it was fed before the boundary, or has delivered a frame beyond it. The rule for one that is late, which depends
-//! on the order of messages only: when the source opens segment n + 2 and the rung is still in segment n, then n is
-//! closed as it is; without its keyframe, or with its end missing by more than PART-TARGET, it is a GAP. So a rung is
-//! never more than one whole segment late, and the grid never slips.
+//! on the order of messages only: when the source opens segment n + 2 or a later one, most of a second or more after the
+//! end of segment n, and the rung is still in that, then n is closed as it is; without its keyframe, or with its end
+//! missing by more than PART-TARGET, it is a GAP. So a rung is never more than one whole segment late, or a second where
+//! segments are short, and the grid never slips.
 //!
 //! While the stream is held each segment is the [`Slate`] once more, published when the next boundary tells where the
 //! segment ends: what depends on messages alone is the same from every transcoder.
@@ -41,7 +42,7 @@ impl Fed {
 #[derive(Debug, Clone)]
 pub struct RungTrack {
     picture: Picture,
-    /// Boundaries that the encoder has not reached. At most two: see the rule.
+    /// Boundaries that the encoder has not reached. At most [`Self::MOST`].
     ahead: VecDeque<(Boundary, Fed)>,
     newest: Option<MediaTime>,
     late: u64,
@@ -54,6 +55,11 @@ pub struct RungTrack {
 impl RungTrack {
     /// Whole segments that a rung may be behind the source.
     const BEHIND: u64 = 2;
+    /// It may be behind by this, however short segments are: less than the shortest that are made on purpose, of a
+    /// second and with a keyframe that came early. Ticks.
+    const LATE: u64 = MediaTime::HZ * 4 / 5;
+    /// Boundaries that are waited for at most, however short segments are.
+    const MOST: usize = 8;
 
     /// A track without segments.
     pub fn new(window: Window, parts: Option<PartTarget>) -> Self {
@@ -80,9 +86,7 @@ impl RungTrack {
 
     /// The source opens a segment.
     pub fn boundary(&mut self, boundary: Boundary, fed: Fed) {
-        while let Some(open) = self.picture.open()
-            && boundary.msn.0 >= open.msn.0.saturating_add(Self::BEHIND)
-        {
+        while self.is_late(&boundary) {
             self.late += 1;
             self.advance();
         }
@@ -95,6 +99,14 @@ impl RungTrack {
         if self.suspended && !boundary.gap {
             self.give_up();
         }
+    }
+
+    /// The rule for one that is late.
+    fn is_late(&self, newest: &Boundary) -> bool {
+        let behind = |open: &Boundary| newest.msn.0 >= open.msn.0.saturating_add(Self::BEHIND);
+        let over = |(next, _): &(Boundary, Fed)| newest.start.since(next.start) >= Self::LATE;
+        self.picture.open().is_some_and(behind)
+            && (self.ahead.len() >= Self::MOST || self.ahead.front().is_none_or(over))
     }
 
     /// A frame from the encoder.
