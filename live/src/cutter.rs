@@ -17,13 +17,13 @@ const AUDIO_ALONE_AFTER: u64 = MediaTime::HZ;
 const OVERDUE_MARGIN: u64 = MediaTime::HZ / 10;
 /// A frame interval beyond this is a hole or a still picture, not a frame rate.
 const MAX_FRAME: u64 = MediaTime::HZ / 10;
-/// How long the last picture before a hold stands still where the distance of pictures says nothing.
-const USUAL_FRAME: u64 = MediaTime::HZ / 30;
+/// The last frame before a hold lasts no shorter: of sound or of a slow show it is longer than pictures are apart.
+const LEAST_FRAME: u64 = MediaTime::HZ / 30;
 /// A segment lasts no longer than TARGETDURATION in whole seconds (RFC 8216bis §4.4.4.1); so much more, with room for the
 /// frame that sound may be longer.
 const OVER: u64 = MediaTime::HZ * 2 / 5;
-/// A hold is no shorter, milliseconds: at 8 kHz two frames of sound last a quarter of a second, and a hold without any is
-/// a hole in the sound. Until it is so long the hold before lasts on, up to K and this.
+/// A hold is no shorter, nor is the segment before it, milliseconds: at 8 kHz two frames of sound last a quarter of a
+/// second, and what has none is a hole in the sound. So a hold lasts up to K and this.
 pub const LEAST_HOLD_MS: u32 = 300;
 const LEAST_HOLD: u64 = LEAST_HOLD_MS as u64 * MediaTime::HZ / 1000;
 /// Most holds that fill one hole: ten minutes at the shortest segments. What is longer starts a new session.
@@ -274,15 +274,10 @@ impl Cutter {
         let Some(open) = self.open() else { return };
         if open.kind == StampKind::Segment {
             let end = self.run.as_ref().map_or(open.pts, |run| {
-                let frame = if run.frame == 0 {
-                    USUAL_FRAME
-                } else {
-                    run.frame
-                };
-                run.end.plus_ticks(frame)
+                run.end.plus_ticks(run.frame.max(LEAST_FRAME))
             });
             let longest = open.pts.plus_ticks(self.target.td_ticks());
-            let start = end.clamp(open.pts.plus_ticks(1), longest);
+            let start = end.clamp(open.pts.plus_ticks(LEAST_HOLD), longest);
             self.push(StampKind::Hold, start, utc_ms, stamps);
         }
         for _ in 0..MAX_HOLDS {

@@ -38,6 +38,11 @@ impl SoundPlace {
         self.pts
     }
 
+    /// Where the next frame of `rate` begins, samples since the epoch; none of another rate.
+    pub fn end(&self, rate: u32) -> Option<u64> {
+        (self.rate == rate).then_some(self.at.saturating_add(SoundGrid::FRAME))
+    }
+
     /// The stamp's fields that carry it.
     pub(crate) fn fields(self) -> [(&'static str, u64); 3] {
         [

@@ -50,12 +50,14 @@ impl Recent {
 }
 
 /// The boundaries of the segments whose stamps were missed between `open` and `next`: their time is divided evenly.
-/// `end` is where the open segment's media ends.
-pub fn missed(open: Boundary, end: MediaTime, next: &Boundary) -> Vec<Boundary> {
+/// `end` is where the open segment's media ends; it lasts on if else they were longer than `most` ticks.
+pub fn missed(open: Boundary, end: MediaTime, next: &Boundary, most: u64) -> Vec<Boundary> {
     let count = next.msn.0.saturating_sub(open.msn.0).saturating_sub(1);
-    let first = end.max(open.start.plus_ticks(1)).min(MediaTime::from_ticks(
-        next.start.ticks().saturating_sub(count),
-    ));
+    let before = |ticks: u64| MediaTime::from_ticks(next.start.ticks().saturating_sub(ticks));
+    let first = end
+        .max(open.start.plus_ticks(1))
+        .max(before(count.saturating_mul(most)))
+        .min(before(count));
     let span = u128::from(next.start.since(first));
     (0..count)
         .map(|n| {
@@ -90,12 +92,17 @@ mod tests {
             at(7, 10_000),
             MediaTime::from_millis(11_000),
             &at(10, 15_000),
+            3 * MediaTime::HZ,
         );
         let told: Vec<_> = missed
             .iter()
             .map(|b| (b.msn.0, b.start.millis(), b.gap))
             .collect();
         assert_eq!(told, [(8, 11_000, true), (9, 13_000, true)]);
-        assert!(super::missed(at(7, 0), MediaTime::default(), &at(8, 1)).is_empty());
+        let none = super::missed(at(7, 0), MediaTime::default(), &at(8, 1), 3 * MediaTime::HZ);
+        assert!(none.is_empty());
+        let soon = MediaTime::from_millis(10_500);
+        let missed = super::missed(at(7, 10_000), soon, &at(9, 15_000), 3 * MediaTime::HZ);
+        assert_eq!(missed[0].start.millis(), 12_000);
     }
 }

@@ -225,6 +225,33 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
+    fn nothing_before_or_after_a_hold_is_so_short_that_no_sound_fits_in(
+        cut in 500_u64..9_000,
+        silent in 1_000_u64..4_000,
+        away in 0_u64..9_000,
+        sound in any::<bool>(),
+    ) {
+        let mut show = Show::start();
+        show.film(0, cut, 2000);
+        if sound {
+            let at = MediaTime::from_millis(T0 + cut);
+            show.cutter.audio(at, T0 + cut, &mut show.stamps);
+        }
+        let back = cut + silent + away;
+        let mut due = Some(MediaTime::from_millis(T0 + cut + silent));
+        while let Some(now) = due.filter(|due| due.millis() <= T0 + back) {
+            show.cutter.hold(now, now.millis(), &mut show.stamps);
+            due = show.cutter.next_hold();
+        }
+        show.cutter.resume(false);
+        show.film(back, back + 5_000, 2000);
+        for pair in show.stamps.windows(2) {
+            let lasts = pair[1].pts.since(pair[0].pts);
+            prop_assert!(lasts >= LEAST_HOLD, "{:?}", pair);
+        }
+    }
+
+    #[test]
     fn the_clock_never_slips(k in 1000u32..=10_000, steps in prop::collection::vec(step(), 1..400)) {
         let mut cutter = Cutter::new(SegmentTarget::from_millis(k).unwrap(), None);
         let mut stamps = Vec::new();

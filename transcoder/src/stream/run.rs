@@ -144,7 +144,8 @@ impl Run {
             actions.extend(drain.map(Action::Encode));
         }
         let end = self.edge.plus_ticks(self.distance);
-        for gap in missed(self.open, end, &boundary) {
+        let most = u64::from(self.limits.target_duration) * MediaTime::HZ;
+        for gap in missed(self.open, end, &boundary, most) {
             self.begin(gap);
         }
         self.begin(boundary);

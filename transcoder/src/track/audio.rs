@@ -229,23 +229,46 @@ impl AudioTrack {
         };
         let latest = self.latest(&next);
         if let Some(codec) = self.next_codec.take() {
-            self.close(latest - SoundGrid::FRAME, next.start);
+            self.close(self.end_before(&next), next.start);
             self.window
                 .configure(audio_init(&codec), codec.sample_rate());
             self.codec = codec;
             self.floor = 0;
             return self.begin(next, None);
         }
-        let place = place.filter(|_| !next.gap).unwrap_or(latest).min(latest);
+        let place = match place {
+            Some(place) if !next.gap => place.min(latest),
+            _ if next.gap && !self.is_silence(&next) => self.end_before(&next),
+            _ => latest,
+        };
         let follows = self.open.is_some();
         self.close(place, next.start);
         self.begin(next, follows.then_some(place));
     }
 
-    /// Where a segment begins at the latest: its first frame may lie up to a frame behind its own time.
+    /// Where a segment begins at the latest: its first frame may lie up to a frame behind its own time. A hold begins
+    /// behind the newest frame there was, wherever mux says that it lies.
     fn latest(&self, boundary: &Boundary) -> u64 {
-        let first = Self::first_of(boundary).samples(self.codec.sample_rate());
+        let rate = self.codec.sample_rate();
+        let newest = boundary
+            .sound
+            .as_ref()
+            .filter(|sound| boundary.held && sound.pts().since(boundary.start) <= Self::EARLY);
+        if let Some(end) = newest.and_then(|sound| sound.end(rate)) {
+            return self.end_before(boundary).max(end);
+        }
+        let first = Self::first_of(boundary).samples(rate);
         first.next_multiple_of(SoundGrid::FRAME) + SoundGrid::FRAME
+    }
+
+    /// Where the segment before ends when no frame of this one comes: as near as can be to the date of what is missing.
+    fn end_before(&self, boundary: &Boundary) -> u64 {
+        SoundGrid::nearest(boundary.start.samples(self.codec.sample_rate()))
+    }
+
+    /// Whether a segment without frames is published as silence, and not as a GAP.
+    fn is_silence(&self, boundary: &Boundary) -> bool {
+        boundary.held && self.codec.silent_frame().is_some()
     }
 
     /// The segment begins at `place`, or with its first frame.
@@ -274,8 +297,7 @@ impl AudioTrack {
     pub fn finish(&mut self, end: MediaTime) {
         self.commit_until(None);
         while let Some(next) = self.ahead.front() {
-            // No frame of it will come: the dates of what ends here stay near its own.
-            let place = self.latest(next) - SoundGrid::FRAME;
+            let place = self.end_before(next);
             self.advance(Some(place));
         }
         let place = SoundGrid::nearest(end.samples(self.codec.sample_rate()));

@@ -57,6 +57,18 @@ proptest! {
     }
 
     #[test]
+    fn a_publisher_who_goes_and_comes_leaves_parts_that_fit(
+        show in slow_shows(),
+        cut in 3_000_u64..6_000,
+        away in 2_000_u64..7_000,
+    ) {
+        let messages = Show { seconds: 6, ..show.clone() }.interrupted(cut, 0, away);
+        let mut stage = hold::held(&show, settings(), &messages);
+        assert_continuous(&mut stage.stream, Rendition::Source);
+        prop_assert_eq!(crate::lint::tests::broken_by(&mut stage.stream), [""; 0]);
+    }
+
+    #[test]
     fn who_comes_later_makes_the_same_parts(show in slow_shows(), late in 0_usize..6) {
         let messages = show.session(START_MS, None);
         let stamps = stamps(&messages);
