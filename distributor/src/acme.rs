@@ -29,11 +29,13 @@ use order::{Failure, Next, Now, Schedule, Window};
 use store::Store;
 
 pub(crate) use challenge::{Challenges, Entrance, PROTOCOL};
+pub(crate) use proofs::Proofs;
 
 mod authority;
 mod challenge;
 mod client;
 mod order;
+mod proofs;
 mod store;
 
 /// One order from beginning to end.

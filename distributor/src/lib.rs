@@ -69,7 +69,7 @@ mod window;
 
 pub mod config;
 
-use acme::{Challenges, Entrance};
+use acme::{Challenges, Entrance, Proofs};
 use answer::Answers;
 use attendance::Attendance;
 use cache::Cache;
@@ -173,11 +173,6 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         challenges,
         standing,
     } = identity(&config, chassis, &metrics)?;
-    let entrance = Entrance {
-        shown: shown.clone(),
-        challenges: challenges.clone(),
-    };
-    let tls = acceptor(entrance)?;
     chassis.register(|registry| registry.register_collector(Box::new(shown.clone())));
     let own = own(&config, chassis);
     let upstream = Arc::new(upstream(&config, own.clone())?);
@@ -187,11 +182,7 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
     let attendance = Attendance::default();
     chassis.register(|registry| registry.register_collector(Box::new(attendance.clone())));
     let followers = Followers::new(objects.clone(), chassis.clone(), metrics.clone());
-    let door = Door::new(&config.limits, chassis);
-    let watch = door
-        .clone()
-        .watch(metrics.clone(), chassis.shutdown().clone());
-    chassis.spawn_essential("line", watch);
+    let door = door(&config, &metrics, chassis);
     let answers = Answers::new(
         followers.clone(),
         Cors::new(config.cors.clone()),
@@ -200,7 +191,7 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         metrics.clone(),
     );
     let server = Server {
-        tls,
+        tls: acceptor(&shown, &challenges)?,
         answers: Arc::new(answers),
         metrics: metrics.clone(),
         chassis: chassis.clone(),
@@ -213,10 +204,12 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         answers: server.answers.clone(),
         routing: routing.clone(),
         attendance: attendance.clone(),
+        challenges: challenges.clone(),
         token: config.token.clone(),
         chassis: chassis.clone(),
     });
-    listeners.serve(&server, (&door, &challenges), private.as_ref());
+    let proofs = Proofs::new(challenges, routing.as_ref(), &upstream);
+    listeners.serve(&server, (&door, &proofs), private.as_ref());
     let report = Report {
         origins: config.origins.clone(),
         objects,
@@ -237,8 +230,21 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
     })
 }
 
+/// Who comes in, and to what.
+fn door(config: &Config, metrics: &Metrics, chassis: &Chassis) -> Door {
+    let door = Door::new(&config.limits, chassis);
+    let shutdown = chassis.shutdown().clone();
+    let watch = door.clone().watch(metrics.clone(), shutdown);
+    chassis.spawn_essential("line", watch);
+    door
+}
+
 /// How viewers' handshakes are made. What follows one is sealed by `record`.
-fn acceptor(entrance: Entrance) -> Result<TlsAcceptor, StartError> {
+fn acceptor(shown: &Shown, challenges: &Challenges) -> Result<TlsAcceptor, StartError> {
+    let entrance = Entrance {
+        shown: shown.clone(),
+        challenges: challenges.clone(),
+    };
     // The last is an authority's alone, and refused unless an order is under way.
     let tls = tls::server_config(entrance, &[b"h2", b"http/1.1", acme::PROTOCOL])
         .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))?;

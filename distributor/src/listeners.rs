@@ -5,8 +5,8 @@ use live::daemon::{Chassis, ConnectionLimit, StartError};
 use tokio::net::TcpListener;
 
 use crate::{
-    acme::Challenges, config::Config, connection::Server, door::Door, plain::Plain,
-    private::Private, routing::Connections,
+    acme::Proofs, config::Config, connection::Server, door::Door, plain::Plain, private::Private,
+    routing::Connections,
 };
 
 /// Viewers' connections at once. 25,000 viewers with two each are what a box with 100 Gb/s can feed; they take about
@@ -54,7 +54,7 @@ impl Listeners {
     pub(crate) fn serve(
         self,
         server: &Server,
-        (door, challenges): (&Door, &Challenges),
+        (door, proofs): (&Door, &Proofs),
         private: Option<&Private>,
     ) {
         let chassis = &server.chassis;
@@ -74,7 +74,7 @@ impl Listeners {
         for (listener, https) in self.http.into_iter().zip(https.into_iter().cycle()) {
             let plain = Plain {
                 https,
-                challenges: challenges.clone(),
+                proofs: proofs.clone(),
                 chassis: chassis.clone(),
             };
             let door = door.clone();

@@ -191,6 +191,13 @@ impl Peers {
             .is_some_and(|seen| matches!(seen.health, Health::Up { .. }))
     }
 
+    /// Whether the box is out of use: it was heard of, and is no more.
+    pub(crate) fn is_down(&self, peer: usize) -> bool {
+        self.seen
+            .get(peer)
+            .is_some_and(|seen| matches!(seen.health, Health::Down { .. }))
+    }
+
     /// How a box was when it was last heard of, and when that was.
     pub(crate) fn state(&self, peer: usize) -> Option<(State, Option<Instant>)> {
         self.seen.get(peer).map(|seen| (seen.state, seen.heard))

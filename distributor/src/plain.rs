@@ -15,7 +15,7 @@ use live::daemon::Chassis;
 use tokio::{net::TcpStream, time::timeout};
 use tracing::debug;
 
-use crate::{acme::Challenges, redirect::location, response};
+use crate::{acme::Proofs, redirect::location, response};
 
 /// One request and its answer: whoever needs longer has nothing to say.
 const LIFETIME: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ const HEAD_MAX: usize = 8 << 10;
 pub(crate) struct Plain {
     /// Where HTTPS is served.
     pub(crate) https: SocketAddr,
-    pub(crate) challenges: Challenges,
+    pub(crate) proofs: Proofs,
     pub(crate) chassis: Chassis,
 }
 
@@ -35,8 +35,8 @@ impl Plain {
     /// Answers one request.
     pub(crate) async fn serve(self, stream: TcpStream) {
         let service = service_fn(|request: Request<Incoming>| {
-            let answer = self.answer(&request);
-            async { Ok::<_, Infallible>(answer) }
+            let plain = &self;
+            async move { Ok::<_, Infallible>(plain.answer(&request).await) }
         });
         let mut builder = http1::Builder::new();
         builder
@@ -54,9 +54,12 @@ impl Plain {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let proof = self.challenges.text(request.uri().path());
-        match proof.filter(|_| *request.method() == Method::GET) {
+    async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let proof = match *request.method() {
+            Method::GET => self.proofs.text(request.uri().path()).await,
+            _ => None,
+        };
+        match proof {
             Some(proof) => text(proof),
             None => redirect(request, self.https.port()).map(|()| Full::default()),
         }

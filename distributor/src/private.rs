@@ -1,12 +1,13 @@
 //! The private listener: what other distributors ask this one.
 //!
-//! Plain HTTP/1.1 for those who present the cluster's token. They are given objects as the origin wrote them, and how
-//! this box is at `/peer/state`; they are no viewers, and are not counted or limited as such. For a stream that is asked
+//! Plain HTTP/1.1 for those who present the cluster's token. They are given objects as the origin wrote them, what
+//! an ACME order of this box wants to be answered, and how this box is at `/peer/state`; they are no viewers, and are not counted or limited as such. For a stream that is asked
 //! for here this box asks no peer itself; a request that names this box among those it has been through is refused
 //! (RFC 8586).
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::{
     HeaderMap, Method, Request, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
@@ -18,6 +19,7 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use crate::{
+    acme::Challenges,
     answer::{Answers, Body},
     attendance::Attendance,
     peer::told,
@@ -40,6 +42,7 @@ pub(crate) struct Private {
     pub(crate) answers: Arc<Answers>,
     pub(crate) routing: Arc<Routing>,
     pub(crate) attendance: Attendance,
+    pub(crate) challenges: Challenges,
     pub(crate) token: Token,
     pub(crate) chassis: Chassis,
 }
@@ -89,6 +92,9 @@ impl Private {
         if uri.path() == STATE {
             return self.state();
         }
+        if let Some(proof) = self.challenges.text(uri.path()) {
+            return told("application/octet-stream", proof.into());
+        }
         let Route::Object(key, _) = route(request.method(), uri.path(), uri.query()) else {
             return refuse(StatusCode::NOT_FOUND);
         };
@@ -102,11 +108,7 @@ impl Private {
     fn state(&self) -> Response<Body> {
         let viewers = self.attendance.by_stream(told::STREAMS_MAX);
         let state = told::write(self.routing.state(), &viewers);
-        let mut response = response::bare(StatusCode::OK).map(|()| Body::whole(state.into()));
-        let headers = response.headers_mut();
-        headers.remove(CONTENT_LENGTH);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
+        told("application/json", state.into())
     }
 
     fn knows(&self, headers: &HeaderMap) -> bool {
@@ -115,6 +117,15 @@ impl Private {
             .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
             .is_some_and(|token| self.token.matches(token))
     }
+}
+
+/// An answer with what was written here.
+fn told(kind: &'static str, text: Bytes) -> Response<Body> {
+    let mut response = response::bare(StatusCode::OK).map(|()| Body::whole(text));
+    let headers = response.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
 }
 
 /// Whether `name` is among the boxes that the request has been through (RFC 8586 §2).

@@ -34,6 +34,7 @@ use crate::{
     origin::Answer,
     peer::{Peers, STATE_EVERY, State, told},
     presentation::Pathway,
+    private,
     steering::{self, Asked, Way},
     upstream::{Upstream, UpstreamError},
     viewer::ViewerId,
@@ -146,6 +147,14 @@ impl Routing {
     /// The addresses of all distributors, set apart by blanks.
     pub(crate) fn hosts(&self) -> &str {
         &self.hosts
+    }
+
+    /// What [`Upstream`] knows the other distributors as that are not known to be out of use.
+    pub(crate) fn others(&self) -> Vec<usize> {
+        let peers = self.peers();
+        let all = 0..self.peering.distributors.len();
+        let others = all.filter(|peer| *peer != self.peering.own && !peers.is_down(*peer));
+        others.map(|peer| self.first + peer).collect()
     }
 
     /// What is counted.
@@ -312,7 +321,9 @@ impl Routing {
         let mut ticks = ticks();
         loop {
             ticks.tick().await;
-            let told = upstream.state(self.first + peer, STATE_EVERY).await;
+            let (source, most) = (self.first + peer, told::TEXT_MAX);
+            let told = upstream.told(source, private::STATE, most, STATE_EVERY);
+            let told = told.await;
             let read = told.map(|text| told::read(&text));
             match read {
                 Ok(Some((state, viewers))) => self.learn(peer, None, |peers, now| {

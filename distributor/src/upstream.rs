@@ -24,7 +24,7 @@ use live::cluster::Token;
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
-use crate::{origin::Answer, peer::told, private, route::Key};
+use crate::{origin::Answer, route::Key};
 
 /// How long a connection to an origin in the same private net may take.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -174,15 +174,17 @@ impl Upstream {
         self.open(source, &key.to_string(), deadline).await
     }
 
-    /// Asks a peer how it is; all of its answer must come within `deadline`.
-    pub(crate) async fn state(
+    /// Asks a peer for `target`, of up to `most` bytes; all of its answer must come within `deadline`.
+    pub(crate) async fn told(
         &self,
         source: usize,
+        target: &str,
+        most: usize,
         deadline: Duration,
     ) -> Result<Bytes, UpstreamError> {
         let told = async {
-            let object = self.open(source, private::STATE, deadline).await?;
-            let body = Limited::new(object.body, told::TEXT_MAX).collect().await;
+            let object = self.open(source, target, deadline).await?;
+            let body = Limited::new(object.body, most).collect().await;
             body.map(http_body_util::Collected::to_bytes)
                 .map_err(|error| UpstreamError::Broken(error.to_string()))
         };

@@ -27,7 +27,7 @@ const PATH: &str = "/.well-known/acme-challenge/";
 const TOKEN_MAX: usize = 128;
 
 /// The token that a request for `target` asks about.
-fn token_in(target: &str) -> Option<&str> {
+pub(super) fn token_in(target: &str) -> Option<&str> {
     let token = target.strip_prefix(PATH)?;
     is_token(token).then_some(token)
 }

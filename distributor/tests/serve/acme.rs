@@ -29,9 +29,14 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::stage::{Viewer, pass};
+use crate::{
+    stage::{Viewer, pass},
+    troupe::section,
+};
 
 const DIRECTORY: &str = "https://localhost:14000/acme/local/directory";
+/// Private listeners.
+const PEERS: [&str; 2] = ["127.0.0.1:8090", "127.0.0.1:8091"];
 /// A web site that knows nothing of ACME.
 const NONSENSE: &str = "https://localhost:14001/directory";
 const SITES: &str = "{\n admin off\n auto_https disable_redirects\n skip_install_trust\n}\n\
@@ -112,7 +117,17 @@ impl Place {
 
     async fn on_ports(&self, ports: (u16, u16), directory: &str, challenge: &str) -> Edge {
         let kept = (&*self.state(), &*self.root().unwrap());
-        Edge::start(config(ports, kept, (directory, challenge))).await
+        Edge::start(config(ports, kept, (directory, challenge), "")).await
+    }
+
+    /// One of two distributors.
+    async fn peer(&self, own: usize, ports: (u16, u16)) -> Edge {
+        let kept = (
+            &*self.0.join(format!("state-{own}")),
+            &*self.root().unwrap(),
+        );
+        let peers = section(own, &PEERS.map(|peer| (peer.parse().unwrap(), 1)));
+        Edge::start(config(ports, kept, (DIRECTORY, "http-01"), &peers)).await
     }
 }
 
@@ -163,12 +178,13 @@ fn config(
     (https, http): (u16, u16),
     (state, root): (&Path, &str),
     (directory, challenge): (&str, &str),
+    more: &str,
 ) -> Config {
     let text = format!(
         "https.listen = \"127.0.0.1:{https}\"\nhttp.listen = \"127.0.0.1:{http}\"\ncluster.secret = {{ file = \"/s\" }}\n\
         [acme]\nnames = [\"localhost\"]\nagree_to_terms = true\nmail = \"ops@venue.example\"\nca = \"/ca\"\n\
         directory = \"{directory}\"\nchallenges = [\"{challenge}\"]\nstate_directory = \"{}\"\n\
-        [[transcoder]]\nname = \"a\"\naddress = \"127.0.0.1:9\"\n",
+        [[transcoder]]\nname = \"a\"\naddress = \"127.0.0.1:9\"\n{more}",
         state.display()
     );
     let files = [
@@ -278,6 +294,19 @@ async fn a_certificate_is_issued_over_port_443_and_outlives_a_restart() {
     }
 }
 
+#[tokio::test]
+async fn a_name_that_leads_to_another_distributor_is_proven_there() {
+    let Some(place) = Place::new("acme-peers") else {
+        return;
+    };
+    let _caddy = place.caddy().await;
+    // The authority comes to port 80 alone, so to the first.
+    let _first = place.peer(0, (443, 80)).await;
+    let second = place.peer(1, (444, 81)).await;
+    second.issued().await;
+    place.connect(444).await.unwrap();
+}
+
 /// Keeps, as if issued, a certificate for 90 days of which but a few are left.
 fn keep_an_old_one(state: &Path) -> (CertificateDer<'static>, String) {
     let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -359,7 +388,7 @@ async fn nothing_is_ordered_while_the_state_cannot_be_written() {
     // Where the record of orders would be written first.
     let in_the_way = state.join("acme-tried.new");
     fs::create_dir_all(&in_the_way).unwrap();
-    let config = config((0, 0), (&state, &root), (DIRECTORY, "http-01"));
+    let config = config((0, 0), (&state, &root), (DIRECTORY, "http-01"), "");
     let edge = Edge::start(config).await;
     let old = edge.expiry();
     let problem = edge.failed(1).await;
