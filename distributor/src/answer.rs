@@ -168,8 +168,12 @@ impl Answers {
             && parts.method == Method::GET
             && answer.head.status == StatusCode::OK
         {
-            self.attendance
-                .seen(key.stream(), viewer, rendition, answer.target_duration());
+            let td = answer.target_duration();
+            let arrives = self.attendance.seen(key.stream(), viewer, rendition, td);
+            // Whoever is alone has reckoned with him when he was let in.
+            if arrives && self.routing.is_some() {
+                guest.arrive(key.stream());
+            }
         }
         let conditions = Conditions::read(&parts.method, &parts.headers);
         if key.object() == Object::Multivariant

@@ -45,15 +45,15 @@ struct Told<'a> {
 }
 
 impl Attendance {
-    /// A media playlist of `rendition`, whose target duration is `td`, is given to `viewer`.
+    /// A media playlist of `rendition`, whose target duration is `td`, is given to `viewer`. Whether he was not here before.
     pub(crate) fn seen(
         &self,
         stream: &StreamName,
         viewer: ViewerId,
         rendition: Rendition,
         td: Duration,
-    ) {
-        self.audience().seen(stream, viewer, rendition, td, now());
+    ) -> bool {
+        self.audience().seen(stream, viewer, rendition, td, now())
     }
 
     /// Whether `viewer` watches `stream`.

@@ -79,7 +79,8 @@ struct Sitting {
 }
 
 impl Audience {
-    /// A media playlist of `rendition`, whose target duration is `td`, was given to `viewer` at `now`.
+    /// A media playlist of `rendition`, whose target duration is `td`, was given to `viewer` at `now`. Whether he was not
+    /// here before.
     pub(crate) fn seen(
         &mut self,
         stream: &StreamName,
@@ -87,32 +88,33 @@ impl Audience {
         rendition: Rendition,
         td: Duration,
         now: Instant,
-    ) {
+    ) -> bool {
         if !self.streams.contains_key(stream) {
             if self.streams.len() >= STREAMS_MAX {
                 self.settle(now);
                 self.forget(now);
             }
             if self.streams.len() >= STREAMS_MAX {
-                return;
+                return false;
             }
             self.streams.insert(stream.clone(), House::new(now));
         }
         let Some(house) = self.streams.get_mut(stream) else {
-            return;
+            return false;
         };
         house.used = now;
         let before = house.sittings.len();
         house.notice(now, NOTICED_PER_REQUEST);
         let others = self.sittings.saturating_sub(before);
         let room = others + house.sittings.len() < SITTINGS_MAX;
-        house.seen(viewer, rendition, td * GONE_AFTER, now, room);
+        let arrives = house.seen(viewer, rendition, td * GONE_AFTER, now, room);
         self.sittings = others + house.sittings.len();
         let may_clear = |at: Instant| now.saturating_duration_since(at) >= CLEARED_EVERY;
         if !room && self.cleared.is_none_or(may_clear) {
             self.cleared = Some(now);
             self.settle(now);
         }
+        arrives
     }
 
     /// Whether `viewer` was given a media playlist of `stream` of late.
@@ -190,7 +192,7 @@ impl House {
         stay: Duration,
         now: Instant,
         room: bool,
-    ) {
+    ) -> bool {
         let over = now + stay;
         let video = (rendition != Rendition::Audio).then_some(now);
         let new = Sitting {
@@ -200,24 +202,25 @@ impl House {
             over,
         };
         let sitting = match self.sittings.entry(viewer) {
-            Entry::Vacant(_) if !room => return,
+            Entry::Vacant(_) if !room => return false,
             Entry::Vacant(vacant) => {
                 vacant.insert(new);
                 self.ends.push(Reverse((over, viewer)));
-                return;
+                return true;
             }
             Entry::Occupied(occupied) => occupied.into_mut(),
         };
         if sitting.over <= now {
             // He had gone, which was not noticed yet.
             let gone = std::mem::replace(sitting, new);
-            return self.count.leave(&gone);
+            self.count.leave(&gone);
+            return true;
         }
         sitting.over = over.max(sitting.over);
         let recent = |at: Instant| now.saturating_duration_since(at) < stay;
         if rendition == Rendition::Audio && sitting.video.is_some_and(recent) {
             // The sound of the video that he is at.
-            return;
+            return false;
         }
         sitting.video = video;
         let before = std::mem::replace(&mut sitting.rendition, rendition);
@@ -228,6 +231,7 @@ impl House {
             sitting.stays = true;
             self.count.add(rendition);
         }
+        false
     }
 
     /// Takes out up to `most` who have gone.

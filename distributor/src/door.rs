@@ -33,6 +33,7 @@ use crate::{
     address::{Addresses, Crowded},
     admission::{Admission, Level, TICK},
     config::Limits,
+    ladder::Ladder,
     metrics::Metrics,
     now,
     presentation::{Ceiling, Template},
@@ -40,9 +41,9 @@ use crate::{
 
 /// What a request that waits is reckoned with, bytes: what it takes with its part of a connection by TLS, rounded up.
 const PARKED_EACH: u64 = 8 << 10;
-/// Streams whose best quality is known: as many as origins are remembered for. When full, all are forgotten: each new
+/// Streams whose qualities are known: as many as origins are remembered for. When full, all are forgotten: each new
 /// session tells its stream's anew.
-const TOPS_MAX: usize = 4096;
+const LADDERS_MAX: usize = 4096;
 /// When a newcomer who is refused may come again, seconds: each at another time than the one before him.
 const RETRY: u64 = 5;
 const RETRY_SPREAD: u64 = 11;
@@ -64,7 +65,7 @@ struct Inner {
 
 struct Line {
     admission: Admission,
-    tops: HashMap<StreamName, Rendition>,
+    ladders: HashMap<StreamName, Ladder>,
 }
 
 /// How full a line is.
@@ -91,7 +92,7 @@ impl Door {
         let line = |budget| {
             Mutex::new(Line {
                 admission: Admission::new(budget),
-                tops: HashMap::new(),
+                ladders: HashMap::new(),
             })
         };
         let door = Self(Arc::new(Inner {
@@ -163,7 +164,8 @@ impl Door {
         let Some(line) = self.0.line.as_ref().filter(|_| self.0.cuts.load(Relaxed)) else {
             return false;
         };
-        let withholds = lock(line).tops.get(stream) == Some(&rendition);
+        let top = lock(line).ladders.get(stream).and_then(Ladder::top);
+        let withholds = top == Some(rendition);
         if withholds {
             self.refused("quality");
         }
@@ -260,7 +262,7 @@ impl Guest {
         let counts = begins && !known && self.promises();
         let ladder = template.ladder();
         let admitted = self.door.judge(|line| {
-            line.learn(stream, ladder.top());
+            line.learn(stream, &ladder);
             let ceiling = line.admission.admit(known, now())?;
             if counts {
                 line.admission.promise(ladder.need(ceiling), now());
@@ -273,6 +275,22 @@ impl Guest {
     /// What it may have at another distributor, which gives newcomers this.
     pub(crate) fn admit_elsewhere(&self, level: Level) -> Result<Ceiling, u16> {
         level.for_newcomers().ok_or_else(|| self.turned_away())
+    }
+
+    /// A viewer of `stream` begins to watch here, whoever let him in.
+    pub(crate) fn arrive(&self, stream: &StreamName) {
+        if self.door.0.line.is_none() || !self.promises() {
+            return;
+        }
+        self.door.judge(|line| {
+            let ceiling = line.admission.level().for_newcomers();
+            let ceiling = ceiling.unwrap_or(Ceiling::Least);
+            let need = match line.ladders.get(stream) {
+                Some(ladder) => ladder.need(ceiling),
+                None => Ladder::usual().need(ceiling),
+            };
+            line.admission.promise(need, now());
+        });
     }
 
     /// In how many seconds it may ask again.
@@ -297,17 +315,14 @@ impl Drop for Guest {
 }
 
 impl Line {
-    fn learn(&mut self, stream: &StreamName, top: Option<Rendition>) {
-        if self.tops.get(stream) == top.as_ref() {
+    fn learn(&mut self, stream: &StreamName, ladder: &Ladder) {
+        if self.ladders.get(stream) == Some(ladder) {
             return;
         }
-        if self.tops.len() >= TOPS_MAX {
-            self.tops.clear();
+        if self.ladders.len() >= LADDERS_MAX {
+            self.ladders.clear();
         }
-        match top {
-            Some(top) => self.tops.insert(stream.clone(), top),
-            None => self.tops.remove(stream),
-        };
+        self.ladders.insert(stream.clone(), ladder.clone());
     }
 }
 

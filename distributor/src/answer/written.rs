@@ -72,7 +72,7 @@ impl Answers {
         let elsewhere = paths.as_ref().and_then(|paths| paths.elsewhere);
         let ceiling = match elsewhere.filter(|_| !known) {
             Some(level) => guest.admit_elsewhere(level)?,
-            None => guest.admit(stream, template, known, begins)?,
+            None => guest.admit(stream, template, known, begins && paths.is_none())?,
         };
         let view = View {
             viewer: Some(viewer),

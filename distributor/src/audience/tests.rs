@@ -34,7 +34,8 @@ impl Evening {
     }
 
     fn asks(&mut self, viewer: ViewerId, rendition: Rendition) {
-        self.audience
+        let _new = self
+            .audience
             .seen(&stage(), viewer, rendition, TD, self.now);
     }
 
@@ -54,6 +55,23 @@ impl Evening {
         let count = self.audience.count(&stage(), self.now);
         (count.viewers, count.renditions.into_iter().collect())
     }
+}
+
+#[test]
+fn a_viewer_arrives_once_and_again_when_he_had_gone() {
+    let mut evening = Evening::new();
+    let viewer = evening.ids.draw();
+    let arrives = |evening: &mut Evening, rendition| {
+        evening
+            .audience
+            .seen(&stage(), viewer, rendition, TD, evening.now)
+    };
+    assert!(arrives(&mut evening, SOURCE));
+    for rendition in [SOURCE, AUDIO, RUNG] {
+        assert!(!arrives(&mut evening, rendition));
+    }
+    evening.pass(TD * 3);
+    assert!(arrives(&mut evening, SOURCE));
 }
 
 #[test]

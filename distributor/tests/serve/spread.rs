@@ -103,6 +103,23 @@ async fn newcomers_go_where_there_is_room_and_have_everything_there() {
 }
 
 #[tokio::test]
+async fn who_comes_by_another_box_is_reckoned_with_before_his_share_is_measured() {
+    let origin = origin().await;
+    let troupe = Troupe::with(&[NARROW, ""], &origin).await;
+    let home = format!("https://{}.example", troupe.names[0]);
+    let text = troupe.get(1, SHOW).await;
+    let path = variants(&text)[0].strip_prefix(&home).unwrap().to_owned();
+    // He takes a playlist, and nothing that would be measured.
+    let reply = troupe.boxes[0].viewer().await.get(&path).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    troupe.boxes[1]
+        .until(|status| stands(status, &troupe.names[0])["load_permille"].as_u64() > Some(300))
+        .await;
+    let text = troupe.get(1, SHOW).await;
+    assert!(!variants(&text)[0].starts_with(&home), "{text}");
+}
+
+#[tokio::test]
 async fn only_when_all_boxes_are_full_is_a_newcomer_asked_to_come_again() {
     let origin = origin().await;
     let troupe = Troupe::with(&[NARROW, NARROW], &origin).await;
