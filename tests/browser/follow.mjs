@@ -15,8 +15,8 @@
 //     {"event":"report", ...}                whatever was seen since it was last asked for
 //     {"event":"failed", "reason", ...}      hls.js has given up, or the deadline is over; exit code 1
 //
-// Orders on standard input, one a line: `report`, `fresh`, `play URL` (another show instead), `seek SECONDS`,
-// `reach SECONDS`, `rate NUMBER`. It ends with standard input.
+// Orders on standard input, one a line: `report`, `fresh`, `seek SECONDS`, `reach SECONDS`, `change SECONDS` (from then on
+// the level is forced to be the next one, each so many seconds). It ends with standard input.
 
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
@@ -31,7 +31,7 @@ function tell(event, fields = {}) {
 }
 
 // All below run in the page.
-/* global document, window, performance, Hls, shaka, clockReader */
+/* global document, window, performance, Hls, shaka, clockReader, nextLevelOfHls, nextLevelOfShaka */
 
 /** Waits until the show is on. Whoever sits before a page that says "not yet" wants to see it begin. */
 async function appears(media) {
@@ -46,10 +46,9 @@ async function appears(media) {
 }
 
 function playHls(media) {
-  window.hls?.destroy();
   // A twentieth faster is not heard, and takes back what a slow start has cost.
   const hls = new Hls({ lowLatencyMode: true, maxLiveSyncPlaybackRate: 1.05 });
-  window.hls = hls;
+  window.change = () => nextLevelOfHls(hls);
   hls.on(Hls.Events.ERROR, (_, { details, fatal, frag, part, response, error }) => {
     const place = frag ? ` ${frag.level}:${frag.sn}${part ? `.${part.index}` : ''}` : '';
     const reason = `${details}${place} ${response?.code ?? ''} ${error?.message ?? ''}`.trim();
@@ -65,6 +64,7 @@ async function playShaka(media) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
   await player.attach(document.getElementById('video'));
+  window.change = () => nextLevelOfShaka(player);
   player.addEventListener('error', ({ detail }) => {
     window.stats[detail.severity === 2 ? 'fatal' : 'errors'].push(`${detail.code} ${detail.data?.slice(0, 2).join(' ') ?? ''}`);
   });
@@ -118,10 +118,25 @@ function observe() {
 }
 
 function report() {
-  const { frames, fresh, reach, ...rest } = window.stats;
+  const { frames, fresh, reach, changing, ...rest } = window.stats;
   const video = document.getElementById('video');
-  Object.assign(window.stats, { frames: [], fatal: [], errors: [], waits: 0 });
+  Object.assign(window.stats, { frames: [], fatal: [], errors: [], waits: 0, changes: 0 });
   return { frames, rest: { ...rest, position: video.currentTime, length: video.duration } };
+}
+
+async function seek(to) {
+  const video = document.getElementById('video');
+  video.currentTime = to;
+  // At its end it was paused.
+  await video.play();
+}
+
+function changeEvery(seconds) {
+  clearInterval(window.stats.changing);
+  window.stats.changing = setInterval(() => {
+    window.change();
+    window.stats.changes += 1;
+  }, seconds * 1000);
 }
 
 async function obey(page, line) {
@@ -130,10 +145,9 @@ async function obey(page, line) {
     const { frames, rest } = await page.evaluate(report);
     tell('report', { ...summarize(frames), ...exactness(frames), ...rest });
   } else if (order === 'fresh') await page.evaluate(() => { window.stats.fresh = Date.now(); });
-  else if (order === 'play') await page.evaluate(playHls, value);
-  else if (order === 'seek') await page.evaluate((to) => { document.getElementById('video').currentTime = to; }, Number(value));
+  else if (order === 'seek') await page.evaluate(seek, Number(value));
   else if (order === 'reach') await page.evaluate((to) => { window.stats.reach = to; }, Number(value));
-  else if (order === 'rate') await page.evaluate((rate) => { document.getElementById('video').playbackRate = rate; }, Number(value));
+  else if (order === 'change') await page.evaluate(changeEvery, Number(value));
   else throw new Error(`no order: ${line}`);
 }
 
@@ -150,7 +164,7 @@ async function main() {
   const orders = (async () => {
     await page.goto(origin);
     await page.addScriptTag({ url: `${origin}/${plan.player}` });
-    await page.evaluate(`(() => { window.stats = { frames: [], fatal: [], errors: [], waits: 0, fresh: Infinity, reach: null }; ${READER}; (${observe})(); })()`);
+    await page.evaluate(`(() => { window.stats = { frames: [], fatal: [], errors: [], waits: 0, changes: 0, fresh: Infinity, reach: null }; ${READER}; (${observe})(); })()`);
     await page.evaluate(appears, plan.media);
     await page.evaluate(plan.player === 'shaka' ? playShaka : playHls, plan.media);
     for await (const line of createInterface({ input: process.stdin })) await obey(page, line);

@@ -82,9 +82,9 @@ export function summarize(frames) {
 
 /**
  * How true the picture is to its time, for a clock that shows each picture's own: the distance between clock and media time
- * is the same in every stretch of every level. Worst deviation of a stretch from all in ms; how many single pictures are
- * further off than `frameMs` / 2 (a busy browser may draw the picture after the one it tells of); the heights in their
- * order. Pure.
+ * is the same in every stretch of every level. That distance in ms, and the worst deviation of a stretch from it; how many
+ * single pictures are further off than `frameMs` / 2 (a busy browser may draw the picture after the one it tells of); the
+ * heights in their order. Pure.
  */
 export function exactness(frames, frameMs = 1000 / 30) {
   const read = frames.filter((frame) => frame.clock !== null);
@@ -100,6 +100,7 @@ export function exactness(frames, frameMs = 1000 / 30) {
   const off = stretches.map((stretch) => Math.abs(median(stretch) - whole));
   return {
     framesRead: read.length,
+    offsetMs: Math.round(whole * 10) / 10,
     worstMs: Math.round(Math.max(0, ...off) * 10) / 10,
     strays: read.filter((frame) => Math.abs(offset(frame) - whole) > frameMs / 2).length,
     backwards: read.filter((frame, index) => index > 0 && frame.clock < read[index - 1].clock).length,

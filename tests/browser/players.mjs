@@ -20,11 +20,11 @@ function tell(event, fields) {
 
 // The two below run in the page. Each resolves when the player plays, and leaves `window.change()` behind, which forces
 // the next level, and `window.stats`.
-/* global document, window, Hls, shaka */
+/* global document, window, Hls, shaka, nextLevelOfHls, nextLevelOfShaka */
 async function playHls(media) {
   const video = document.getElementById('video');
   const hls = new Hls({ lowLatencyMode: true });
-  window.stats = { fatal: [], errors: [], changes: 0, levels: 0 };
+  window.stats = { fatal: [], errors: [], changes: 0 };
   hls.on(Hls.Events.ERROR, (_, { details, fatal, frag, part, error }) => {
     const place = frag ? ` ${frag.level}:${frag.sn}${part ? `.${part.index}` : ''}` : '';
     window.stats[fatal ? 'fatal' : 'errors'].push(`${details}${place} ${error?.message ?? ''}`.trim());
@@ -32,10 +32,8 @@ async function playHls(media) {
   hls.loadSource(media);
   hls.attachMedia(video);
   await video.play();
-  window.stats.levels = hls.levels.length;
   window.change = () => {
-    // What is in the buffer is played to its end, so that every picture of both levels is seen.
-    hls.loadLevel = (hls.loadLevel + 1) % hls.levels.length;
+    nextLevelOfHls(hls);
     window.stats.changes += 1;
   };
 }
@@ -45,18 +43,14 @@ async function playShaka(media) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
   await player.attach(video);
-  window.stats = { fatal: [], errors: [], changes: 0, levels: 0 };
+  window.stats = { fatal: [], errors: [], changes: 0 };
   player.addEventListener('error', ({ detail }) => window.stats[detail.severity === 2 ? 'fatal' : 'errors'].push(`${detail.code} ${detail.data?.slice(0, 2).join(' ') ?? ''}`));
-  player.configure({ abr: { enabled: false }, streaming: { lowLatencyMode: true } });
+  player.configure({ streaming: { lowLatencyMode: true } });
   // It may load anew while it begins, which would break off a promise to play.
   video.autoplay = true;
   await player.load(media);
-  const tracks = () => player.getVariantTracks().filter((track) => track.height).sort((a, b) => a.height - b.height);
-  window.stats.levels = tracks().length;
   window.change = () => {
-    const all = tracks();
-    const active = all.findIndex((track) => track.active);
-    player.selectVariantTrack(all[(active + 1) % all.length], false);
+    nextLevelOfShaka(player);
     window.stats.changes += 1;
   };
 }

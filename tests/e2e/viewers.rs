@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 use tests::{Browser, Camera, Plan, STAGE};
 
-use crate::start;
+use crate::{browser::watch_page, start};
 
 #[test]
 fn hls_js_gets_over_a_mux_that_was_killed_and_knows_of_no_show() -> Result<()> {
@@ -20,5 +20,27 @@ fn hls_js_gets_over_a_mux_that_was_killed_and_knows_of_no_show() -> Result<()> {
     viewer.wait_for("fresh")?;
     let report = viewer.report()?;
     ensure!(report["fatal"] == json!([]), "{report:#}");
+    stage.check_unharmed()
+}
+
+#[test]
+fn players_and_the_page_reach_the_end_of_a_show_that_is_ended() -> Result<()> {
+    let mut stage = start(Plan::default());
+    let mut players = [
+        Browser::follow(&stage, "hls.js")?,
+        Browser::follow(&stage, "shaka")?,
+    ];
+    let mut page = watch_page(&stage, json!({ "states": true, "own": true }))?;
+    let camera = Camera::publish(&stage.publish_url(STAGE)?, &["steady"])?;
+    for player in &mut players {
+        player.wait_for("clock")?;
+    }
+    page.wait_for("playing")?;
+    ensure!(stage.mux.admin()?.post("/streams/stage/end")?.0 == 200);
+    for player in &mut players {
+        player.wait_for("ended")?;
+    }
+    page.wait_for("over")?;
+    drop(camera);
     stage.check_unharmed()
 }

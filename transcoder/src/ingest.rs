@@ -47,6 +47,9 @@ const APP: &str = "live";
 const READ: usize = 64 << 10;
 /// How long a peer may take to read our few answers.
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+/// How long players have to fetch a show's last parts before they are told that it is over. No longer than they are behind,
+/// PART-HOLD-BACK by default, so that nobody has to wait for the news.
+const LAST_PARTS: Duration = Duration::from_millis(1_500);
 
 /// What all connections share.
 #[derive(Debug)]
@@ -149,8 +152,17 @@ impl Ingest {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what was published for as long as it is of use, unless a newer publisher comes.
+    /// Ends the session if its media have ended, and keeps what was published for as long as it is of use, unless a newer
+    /// publisher comes.
     async fn keep(&self, publisher: Publisher) {
+        if publisher.is_closing() {
+            tokio::select! {
+                () = publisher.replaced() => {}
+                () = self.shutdown.triggered() => {}
+                () = sleep(LAST_PARTS) => {}
+            }
+            publisher.end();
+        }
         self.store.left(&publisher);
         tokio::select! {
             () = publisher.replaced() => {}

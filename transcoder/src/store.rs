@@ -175,11 +175,12 @@ impl Store {
             id = *newest;
         });
         let mut live = lock(&published.live);
+        published.end(&mut live);
         live.counts.publishers = id;
         live.faults = Faults::default();
         live.left = None;
         live.stream.readmit();
-        drop(live);
+        unlock(live);
         Some(Publisher { id, published })
     }
 
@@ -251,6 +252,24 @@ impl Published {
                 Ok(())
             }
             Ok(()) => Ok(()),
+        }
+    }
+
+    /// The session's media have ended: see [`Stream::close`].
+    fn close(self: &Arc<Self>, live: &mut Live) {
+        let mut actions = Vec::new();
+        live.stream.close(&mut actions);
+        for action in actions {
+            self.act(live, action);
+        }
+        self.tell(live);
+    }
+
+    /// Ends a session whose media have ended.
+    fn end(self: &Arc<Self>, live: &mut Live) {
+        if live.stream.is_closing() {
+            // An end takes no memory.
+            let _fits = self.feed(live, Message::End);
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod encoded;
 mod encoder;
+mod ending;
 mod former;
 mod memory;
 mod message;
@@ -170,7 +171,7 @@ impl Stream {
             }
             Message::End => {
                 if let Some(run) = self.run.as_mut().filter(|run| !run.ended) {
-                    run.end();
+                    run.end(actions);
                     self.news.extend(run.news());
                     self.news.push(News {
                         session: run.id,
@@ -182,6 +183,18 @@ impl Stream {
         }
         self.offer_first();
         self.fit()
+    }
+
+    /// No more media will come before [`Message::End`]: the newest segments are published as far as they go.
+    pub fn close(&mut self, actions: &mut Vec<Action>) {
+        if let Some(run) = &mut self.run {
+            run.close(actions);
+        }
+    }
+
+    /// Whether media were published that players are to fetch before the session ends.
+    pub fn is_closing(&self) -> bool {
+        self.run.as_ref().is_some_and(Run::is_closing)
     }
 
     /// What happened to the stream's segments, each told once.

@@ -23,7 +23,7 @@ export function isSupported() {
   return Hls.isSupported();
 }
 
-/** Starts playing `source` in `video`. `emit` gets `lost` with a kind, and `levels`. */
+/** Starts playing `source` in `video`. `emit` gets `lost` with a kind, `levels`, and `ended`. */
 export function open(video, source, emit) {
   const hls = new Hls(CONFIG);
   hls.on(Hls.Events.ERROR, (_, data) => {
@@ -32,6 +32,8 @@ export function open(video, source, emit) {
   for (const event of [Hls.Events.MANIFEST_PARSED, Hls.Events.LEVELS_UPDATED, Hls.Events.LEVEL_SWITCHED]) {
     hls.on(event, () => emit({ type: 'levels' }));
   }
+  // The browser may not say so, or the last of the sound may be a moment shorter than the picture.
+  hls.on(Hls.Events.MEDIA_ENDED, () => emit({ type: 'ended' }));
   let ranges = [];
   hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => {
     ranges = Object.values(details.dateRanges).map(rangeOf);
@@ -48,6 +50,8 @@ export function open(video, source, emit) {
       if (ahead) video.currentTime = hls.liveSyncPosition;
       return ahead;
     },
+    // Seconds that are left of a show that is over; Infinity while it goes on.
+    left: () => (hls.latestLevelDetails?.live === false ? hls.latestLevelDetails.edge - video.currentTime : Infinity),
     levels: () => hls.levels.map(({ uri, height, bitrate }) => ({ url: uri, height, bitrate })),
     playing: () => hls.currentLevel,
     chosen: () => (hls.autoLevelEnabled ? -1 : hls.loadLevel),

@@ -27,6 +27,7 @@ export function open(video, source, emit) {
       if (ahead) video.currentTime = edge();
       return ahead;
     },
+    left: () => (Number.isFinite(video.duration) ? video.duration - video.currentTime : Infinity),
     levels: () => [],
     playing: () => -1,
     chosen: () => -1,

@@ -128,6 +128,7 @@ export class Show {
   }
 
   #hear(event) {
+    if (event.type === 'ended') return this.#end();
     if (event.type !== 'lost') return this.#dispatch(event);
     const nowMs = performance.now();
     const action = afterFatal({ kind: event.kind, nowMs, lastRecoverMs: this.#lastRecoverMs, failures: this.#failures });
@@ -143,6 +144,12 @@ export class Show {
     this.#dispatch({ type: 'lost' });
     this.#mayResume = action === 'resume';
     this.#still.sinceMs = null;
+    this.#lookLater();
+  }
+
+  #end() {
+    this.#dispatch({ type: 'ended' });
+    this.#close();
     this.#lookLater();
   }
 
@@ -162,8 +169,9 @@ export class Show {
       this.#still.sinceMs = nowMs;
       return;
     }
-    const action = afterStuck(nowMs - this.#still.sinceMs, this.#still.done);
+    const action = afterStuck(nowMs - this.#still.sinceMs, this.#player.left(), this.#still.done);
     if (action === null) return;
+    if (action === 'end') return this.#end();
     this.#dispatch({ type: 'stuck' });
     // Nowhere to jump to yet: tried again at the next tick.
     if (action !== 'jump' || this.#player.goLive()) this.#still.done = action;
@@ -194,11 +202,7 @@ export class Show {
       this.#dispatch({ type: 'paused', value: true });
     });
     on('volumechange', () => this.#dispatch({ type: 'muted', value: this.#video.muted }));
-    on('ended', () => {
-      this.#dispatch({ type: 'ended' });
-      this.#close();
-      this.#lookLater();
-    });
+    on('ended', () => this.#end());
   }
 
   #playing() {

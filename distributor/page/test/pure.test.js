@@ -7,7 +7,7 @@ import { viewersIn } from '../src/house.js';
 import { nowPlaying, titleLine } from '../src/now-playing.js';
 import { firstRendition, isFinished, isHeld, refusal } from '../src/probe.js';
 import { levelName, menu, sourceOf } from '../src/quality.js';
-import { afterFatal, afterStuck, STUCK_JUMP_MS, STUCK_REBUILD_MS, STUCK_TELL_MS } from '../src/recovery.js';
+import { afterFatal, afterStuck, LAST_S, STUCK_JUMP_MS, STUCK_REBUILD_MS, STUCK_TELL_MS } from '../src/recovery.js';
 import { fill, tableFor, tables } from '../src/text.js';
 
 const text = tables.en;
@@ -121,12 +121,14 @@ test('recovery: the network is resumed thrice, then the player is built anew', (
 });
 
 test('recovery: a still picture is told, then jumped, then rebuilt, each once', () => {
-  assert.equal(afterStuck(STUCK_TELL_MS - 1, null), null);
-  assert.equal(afterStuck(STUCK_TELL_MS, null), 'tell');
-  assert.equal(afterStuck(STUCK_TELL_MS + 1, 'tell'), null);
-  assert.equal(afterStuck(STUCK_JUMP_MS, 'tell'), 'jump');
-  assert.equal(afterStuck(STUCK_JUMP_MS + 1, 'jump'), null);
-  assert.equal(afterStuck(STUCK_REBUILD_MS, 'jump'), 'rebuild');
+  assert.equal(afterStuck(STUCK_TELL_MS - 1, LAST_S / 2, null), null);
+  assert.equal(afterStuck(STUCK_TELL_MS, Infinity, null), 'tell');
+  assert.equal(afterStuck(STUCK_TELL_MS + 1, Infinity, 'tell'), null);
+  assert.equal(afterStuck(STUCK_JUMP_MS, Infinity, 'tell'), 'jump');
+  assert.equal(afterStuck(STUCK_JUMP_MS + 1, Infinity, 'jump'), null);
+  assert.equal(afterStuck(STUCK_REBUILD_MS, Infinity, 'jump'), 'rebuild');
+  assert.equal(afterStuck(STUCK_TELL_MS, LAST_S / 2, null), 'end');
+  assert.equal(afterStuck(STUCK_TELL_MS, LAST_S, null), 'tell');
 });
 
 test('playlists: the first rendition, and whether it has ended', () => {

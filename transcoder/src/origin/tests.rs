@@ -350,6 +350,7 @@ async fn at_the_end_of_a_session_nobody_waits() {
         tokio::spawn(async move { read(sender.send_request(request).await.unwrap()).await });
     stand.waiting(1).await;
     stand.publisher.feed(&wire(&Message::End)).unwrap();
+    stand.publisher.end();
     assert!(answer.await.unwrap().playlist().end_list);
 }
 

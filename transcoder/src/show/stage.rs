@@ -62,6 +62,11 @@ impl Stage {
     pub(crate) fn try_feed_one(&mut self, message: Message) -> Result<(), FeedError> {
         let mut actions = Vec::new();
         let outcome = self.stream.feed(message, &mut actions);
+        self.act(actions);
+        outcome
+    }
+
+    pub(crate) fn act(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
                 Action::Start(generation, plan) if !self.no_encoder => self.start(generation, plan),
@@ -76,7 +81,6 @@ impl Stage {
                 Action::StopSound => self.sound = None,
             }
         }
-        outcome
     }
 
     /// The encoder crashes with all that it holds.

@@ -8,7 +8,7 @@ use tracing::{debug, info};
 use super::{Published, lock, unlock};
 use crate::{
     feed::{self, ReadError},
-    stream::FeedError,
+    stream::{FeedError, Message},
 };
 
 /// Why a stream takes no more from its publisher.
@@ -46,7 +46,7 @@ impl Publisher {
         let _closed = newest.wait_for(|newest| *newest != self.id).await;
     }
 
-    /// One message.
+    /// One message. The end of a session whose newest segments players are to fetch yet is left to [`Self::end`].
     pub fn feed(&self, message: &rtmp::Message) -> Result<(), PublishError> {
         let mut live = lock(&self.published.live);
         if !self.is_newest() {
@@ -57,6 +57,13 @@ impl Publisher {
             info!(stream = %name, "{fault}");
         }
         let outcome = match feed::read(message) {
+            Ok(Some(Message::End)) => {
+                self.published.close(&mut live);
+                match live.stream.is_closing() {
+                    true => Ok(()),
+                    false => self.published.feed(&mut live, Message::End),
+                }
+            }
             Ok(Some(message)) => self.published.feed(&mut live, message),
             Ok(None) => Ok(()),
             Err(error) => {
@@ -67,6 +74,18 @@ impl Publisher {
         };
         unlock(live);
         outcome
+    }
+
+    /// Whether it is time for [`Self::end`] as soon as players have fetched the newest segments.
+    pub fn is_closing(&self) -> bool {
+        lock(&self.published.live).stream.is_closing()
+    }
+
+    /// Ends the session if its media have ended; whoever published since has done so.
+    pub fn end(&self) {
+        let mut live = lock(&self.published.live);
+        self.published.end(&mut live);
+        unlock(live);
     }
 }
 

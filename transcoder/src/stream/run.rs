@@ -36,6 +36,8 @@ pub(super) struct Run {
     pub(super) cues: u32,
     /// Segments begun, the first included.
     pub(super) begun: u64,
+    /// Where the media end, once no more will come.
+    pub(super) closed: Option<MediaTime>,
     pub(super) ended: bool,
     pub(super) multivariant: Option<Text>,
     /// The video configuration in use.
@@ -69,7 +71,7 @@ pub(super) struct Run {
     /// Presentation time of the newest frame of any kind.
     pub(super) edge: MediaTime,
     /// That of the newest picture.
-    shown: MediaTime,
+    pub(super) shown: MediaTime,
 }
 
 impl Run {
@@ -89,6 +91,7 @@ impl Run {
             ranges: DateRanges::default(),
             cues: 0,
             begun: 0,
+            closed: None,
             ended: false,
             multivariant: None,
             video: None,
@@ -131,7 +134,7 @@ impl Run {
 
     /// Whether a stamp says something new.
     pub(super) fn moves_on(&self, boundary: &Boundary) -> bool {
-        !self.ended && boundary.msn > self.open.msn && boundary.start > self.open.start
+        self.closed.is_none() && boundary.msn > self.open.msn && boundary.start > self.open.start
     }
 
     /// A stamp that moves on.
@@ -243,7 +246,7 @@ impl Run {
         let Some(pts) = pts.map(MediaTime::from_millis) else {
             return false;
         };
-        if self.ended || self.last_dts.is_some_and(|last| dts <= last) {
+        if self.closed.is_some() || self.last_dts.is_some_and(|last| dts <= last) {
             return false;
         }
         self.wait(bytes.len());
@@ -366,29 +369,6 @@ impl Run {
             Event::NoPictures { .. } | Event::Used { .. } | Event::Failed { .. } => {}
         }
         Ok(())
-    }
-
-    /// The session is over: everything gets its end.
-    pub(super) fn end(&mut self) {
-        if self.ended {
-            return;
-        }
-        self.ended = true;
-        self.decide_parts(None);
-        let end = self.edge.plus_ticks(1);
-        let end = end.max(self.shown.plus_ticks(self.distance));
-        if let Some(source) = &mut self.source {
-            source.finish(end);
-        }
-        if let Some(audio) = &mut self.audio {
-            audio.finish(end);
-        }
-        for rung in self.rungs.values_mut() {
-            rung.track.finish(end);
-        }
-        for window in self.windows_mut() {
-            window.end();
-        }
     }
 
     /// What happened to the segments, rendition by rendition, each told once.

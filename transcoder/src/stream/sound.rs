@@ -123,7 +123,7 @@ impl Run {
         else {
             return false;
         };
-        if self.ended {
+        if self.closed.is_some() {
             return false;
         }
         self.edge = self.edge.max(pts);

@@ -12,10 +12,10 @@ use super::*;
 use crate::part::PartTarget;
 use crate::show::{RUNG, START_MS, Show, Stage, last_numbers, settings, stamps};
 
-mod hold;
-
 mod bad;
 mod changes;
+mod ending;
+mod hold;
 mod late;
 mod rate;
 mod room;

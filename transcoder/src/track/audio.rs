@@ -293,15 +293,17 @@ impl AudioTrack {
         }
     }
 
-    /// The session ends here.
-    pub fn finish(&mut self, end: MediaTime) {
+    /// The session ends here. Gives where its last frame ends: at or after `end`, where there is sound so far.
+    pub fn finish(&mut self, end: MediaTime) -> MediaTime {
         self.commit_until(None);
         while let Some(next) = self.ahead.front() {
             let place = self.end_before(next);
             self.advance(Some(place));
         }
-        let place = SoundGrid::nearest(end.samples(self.codec.sample_rate()));
+        let rate = self.codec.sample_rate();
+        let place = end.samples(rate).next_multiple_of(SoundGrid::FRAME);
         self.close(place, end);
+        MediaTime::from_samples(self.floor, rate)
     }
 
     /// The decoder configuration in use.
