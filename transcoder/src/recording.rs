@@ -213,8 +213,8 @@ impl Recorder {
 pub struct Tape {
     recorder: Recorder,
     stream: StreamName,
-    /// The index that was told last.
-    index: Option<InitHash>,
+    /// The index that was told last, and of which session.
+    index: Option<(SessionId, InitHash)>,
 }
 
 impl Tape {
@@ -236,9 +236,9 @@ impl Tape {
         let (Some(session), Some(text)) = (stream.session(), stream.multivariant()) else {
             return;
         };
-        let known = self.index == Some(text.tag);
-        if !known && self.send(session, What::Index(text.whole())) {
-            self.index = Some(text.tag);
+        let offered = Some((session, text.tag));
+        if self.index != offered && self.send(session, What::Index(text.whole())) {
+            self.index = offered;
         }
     }
 

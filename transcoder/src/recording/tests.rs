@@ -156,6 +156,30 @@ fn index(show: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_second_show_with_the_same_ladder_says_how_it_is_coded_too() {
+    let directory = Directory::new("second");
+    let mut stand = Stand::new(&directory.0);
+    let first = Show::default().session(START_MS, None);
+    let later = START_MS + 100_000;
+    let second = Show::default().session(later, last_numbers(&first));
+    for session in [first, second] {
+        for message in session.into_iter().chain([Message::End]) {
+            stand.feed(message);
+        }
+    }
+    for start in [START_MS, later] {
+        let text = fs::read(show_directory(&directory.0, start).join("index.m3u8")).unwrap();
+        let index = Multivariant::parse(&text).unwrap();
+        assert!(
+            index
+                .variants
+                .iter()
+                .all(|variant| variant.codecs.is_some())
+        );
+    }
+}
+
+#[test]
 fn a_show_is_recorded_as_it_was_published() {
     let directory = Directory::new("recorded");
     let mut stand = Stand::new(&directory.0);
