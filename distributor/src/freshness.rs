@@ -53,9 +53,14 @@ impl Class {
             Object::Init(..)
             | Object::Segment(..)
             | Object::Sheet(_)
-            | Object::Show(_, ShowObject::Init(..) | ShowObject::Segment(..)) => Self::Immutable,
+            | Object::Show(
+                _,
+                ShowObject::Init(..) | ShowObject::Segment(..) | ShowObject::Sheet(_),
+            ) => Self::Immutable,
             Object::Media(_) | Object::IFrames(_) if key.is_blocking() => Self::Blocking,
-            Object::Poster | Object::Storyboard => Self::Picture,
+            Object::Poster
+            | Object::Storyboard
+            | Object::Show(_, ShowObject::Poster | ShowObject::Storyboard) => Self::Picture,
             Object::Media(_) | Object::Multivariant | Object::IFrames(_) | Object::Show(..) => {
                 Self::Playlist
             }

@@ -75,8 +75,10 @@ impl Object {
             | Self::Show(_, ShowObject::Init(..) | ShowObject::Segment(..) | ShowObject::File) => {
                 "video/mp4"
             }
-            Self::Poster | Self::Sheet(_) => "image/jpeg",
-            Self::Storyboard => "text/vtt",
+            Self::Poster
+            | Self::Sheet(_)
+            | Self::Show(_, ShowObject::Poster | ShowObject::Sheet(_)) => "image/jpeg",
+            Self::Storyboard | Self::Show(_, ShowObject::Storyboard) => "text/vtt",
         }
     }
 
@@ -90,7 +92,10 @@ impl Object {
                 | Self::Storyboard
                 | Self::Show(
                     _,
-                    ShowObject::Multivariant | ShowObject::Media(_) | ShowObject::IFrames(_)
+                    ShowObject::Multivariant
+                        | ShowObject::Media(_)
+                        | ShowObject::IFrames(_)
+                        | ShowObject::Storyboard
                 )
         )
     }
@@ -108,13 +113,18 @@ impl Object {
                 ShowObject::Multivariant
                 | ShowObject::Media(_)
                 | ShowObject::IFrames(_)
+                | ShowObject::Poster
+                | ShowObject::Storyboard
                 | ShowObject::File,
             ) => false,
             Self::Init(..)
             | Self::Segment(..)
             | Self::Part(..)
             | Self::Sheet(_)
-            | Self::Show(_, ShowObject::Init(..) | ShowObject::Segment(..)) => true,
+            | Self::Show(
+                _,
+                ShowObject::Init(..) | ShowObject::Segment(..) | ShowObject::Sheet(_),
+            ) => true,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The poster and the storyboard, as a viewer's player finds them.
 
 use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
 use hyper::StatusCode;
 use live::playlist::MediaPlaylist;
 use tests::{Clip, Picture, Plan, STAGE, Viewer};
@@ -10,7 +11,7 @@ use crate::{media, multivariant, start};
 const POSTER: &str = "/live/stage/poster.jpg";
 const STORYBOARD: &str = "/live/stage/storyboard.vtt";
 
-/// A tile that the storyboard names: seconds, the sheet's path, and where it lies there.
+/// A tile that the storyboard names: seconds, the sheet's file, and where it lies there.
 struct Tile {
     from: f64,
     until: f64,
@@ -36,8 +37,9 @@ async fn a_show_has_a_poster_and_a_storyboard_also_while_nobody_publishes() -> R
     assert_eq!(size(&poster.body)?, (416, 234));
 
     // The second picture is taken ten seconds after the first at most.
-    let two = |text: &bytes::Bytes| text.windows(3).filter(|it| it == b"-->").count() >= 2;
-    viewer.wait_until(STORYBOARD, two).await?;
+    viewer
+        .wait_until(STORYBOARD, |text| named(text) >= 2)
+        .await?;
     let storyboard = viewer.get(STORYBOARD).await?;
     assert_eq!(storyboard.header("content-type"), "text/vtt");
     let playlist = viewer.fetch(&media(STAGE, "240p")).await?;
@@ -53,7 +55,7 @@ async fn a_show_has_a_poster_and_a_storyboard_also_while_nobody_publishes() -> R
         #[expect(clippy::cast_precision_loss, reason = "seconds of a playlist")]
         let end = listed as f64 / 1000.0;
         ensure!(from < end + 2.0, "{from} s in a playlist of {end} s");
-        lies_on_its_sheet(&viewer, &tile).await?;
+        lies_on_its_sheet(&viewer, "/live/stage", &tile).await?;
     }
 
     encoder.kill()?;
@@ -63,9 +65,57 @@ async fn a_show_has_a_poster_and_a_storyboard_also_while_nobody_publishes() -> R
     stage.check_unharmed()
 }
 
-async fn lies_on_its_sheet(viewer: &Viewer, tile: &Tile) -> Result<()> {
-    let sheet = viewer.get(&tile.sheet).await?;
-    assert_eq!(sheet.status, StatusCode::OK, "{}", tile.sheet);
+#[tokio::test]
+async fn a_recorded_show_has_them_too_when_its_transcoder_was_killed_in_the_middle() -> Result<()> {
+    let mut stage = start(Plan {
+        rungs: vec![(240, "400k")],
+        hold: "10s",
+        record: true,
+        ..Plan::default()
+    });
+    let mut encoder = stage.publish(STAGE, &Clip::of(Picture::Small)?)?;
+    let viewer = stage.viewer().await?;
+    multivariant(&viewer, STAGE, &["source", "240p", "audio"]).await?;
+    let admin = stage.transcoders[0].admin()?;
+    let status = admin.wait_until(|status| status["streams"]["stage"]["pictures"] == 1)?;
+    let session = &status["streams"]["stage"]["session"];
+    let show = format!("/live/stage/vod/{session}");
+    let index = format!("{show}/storyboard.vtt");
+    let has = |least: usize| move |text: &Bytes| named(text) >= least;
+    viewer.wait_until(&index, has(1)).await?;
+    stage.restart_transcoder(0)?;
+    viewer.wait_until(&index, has(2)).await?;
+    encoder.finish()?;
+    let over = |text: &Bytes| text.ends_with(b"#EXT-X-ENDLIST\n");
+    let playlist = format!("{show}/240p/media.m3u8");
+    let playlist = viewer.wait_until(&playlist, over).await?;
+
+    let begins = MediaPlaylist::parse(&playlist)?;
+    let begins = begins.segments.front().context("no segment")?;
+    let begins = begins.head.program_date_time.context("no date")?;
+    // The distributor may serve the one before for a while.
+    let date = format!("EXT-X-PROGRAM-DATE-TIME:{begins}\n");
+    let is_final = |text: &Bytes| text.windows(date.len()).any(|it| it == date.as_bytes());
+    let storyboard = viewer.wait_until(&index, is_final).await?;
+    for tile in tiles(std::str::from_utf8(&storyboard)?)? {
+        ensure!(tile.from < tile.until);
+        lies_on_its_sheet(&viewer, &show, &tile).await?;
+    }
+    let poster = viewer.get(&format!("{show}/poster.jpg")).await?;
+    assert_eq!(poster.header("content-type"), "image/jpeg");
+    assert_eq!(size(&poster.body)?, (416, 234));
+    stage.check_unharmed()
+}
+
+/// Tiles that an index names.
+fn named(text: &Bytes) -> usize {
+    text.windows(3).filter(|it| it == b"-->").count()
+}
+
+async fn lies_on_its_sheet(viewer: &Viewer, below: &str, tile: &Tile) -> Result<()> {
+    let path = format!("{below}/{}", tile.sheet);
+    let sheet = viewer.get(&path).await?;
+    assert_eq!(sheet.status, StatusCode::OK, "{path}");
     assert_eq!(sheet.header("content-type"), "image/jpeg");
     ensure!(sheet.header("cache-control").contains("immutable"));
     let (width, height) = size(&sheet.body)?;
@@ -91,7 +141,7 @@ fn tiles(text: &str) -> Result<Vec<Tile>> {
         tiles.push(Tile {
             from: seconds(from)?,
             until: seconds(until)?,
-            sheet: format!("/live/stage/{sheet}"),
+            sheet: sheet.to_owned(),
             region,
         });
     }

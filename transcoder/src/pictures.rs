@@ -17,7 +17,7 @@ pub use layout::{Shutter, Size, Slot};
 
 mod canvas;
 mod layout;
-mod vtt;
+pub(crate) mod vtt;
 
 /// What a worker makes of one picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,7 @@ pub struct Pictures {
     tiles: BTreeMap<Slot, Tile>,
     sheets: BTreeMap<u64, Sheet>,
     taken: u64,
+    newest: Option<Snapshot>,
     /// The index as it was asked for last, and the playlists' start then.
     index: Option<(MediaTime, Text)>,
 }
@@ -89,6 +90,7 @@ impl Pictures {
             tiles: BTreeMap::new(),
             sheets: BTreeMap::new(),
             taken: 0,
+            newest: None,
             index: None,
         }
     }
@@ -97,6 +99,7 @@ impl Pictures {
     pub fn take(&mut self, snapshot: Snapshot) {
         let Snapshot { at, .. } = snapshot;
         self.taken += 1;
+        self.newest = Some(snapshot.clone());
         self.index = None;
         self.poster = Some((at, snapshot.poster.into()));
         let text = Text::from(snapshot.sheet);
@@ -158,6 +161,11 @@ impl Pictures {
     /// When the poster was on air.
     pub fn newest(&self) -> Option<MediaTime> {
         self.poster.as_ref().map(|(at, _)| *at)
+    }
+
+    /// The newest picture as it came, its bytes shared with what is served.
+    pub const fn snapshot(&self) -> Option<&Snapshot> {
+        self.newest.as_ref()
     }
 
     /// How many pictures were taken.

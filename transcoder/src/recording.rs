@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use live::{InitHash, SessionId, StreamName, daemon::Chassis};
+use live::{InitHash, MediaTime, SessionId, StreamName, daemon::Chassis};
 use tokio::{
     sync::Notify,
     sync::mpsc::{Receiver, Sender, channel},
@@ -26,6 +26,7 @@ use tracing::warn;
 
 use crate::{
     archive::{Closed, Event, Place},
+    pictures::Snapshot,
     stream::Stream,
 };
 pub use bucket::Bucket;
@@ -38,6 +39,7 @@ pub use shelf::{Opened, Shelf};
 use upload::Upload;
 use writer::Writer;
 
+mod album;
 mod bucket;
 mod clearing;
 mod figures;
@@ -49,6 +51,7 @@ mod keep;
 mod pictures;
 mod shelf;
 mod state;
+mod storyboard;
 mod taking;
 mod upload;
 mod vod;
@@ -89,6 +92,7 @@ enum What {
         target_duration: u32,
     },
     Index(Bytes),
+    Picture(Snapshot),
     Over,
 }
 
@@ -96,6 +100,7 @@ impl Told {
     fn bytes(&self) -> usize {
         match &self.what {
             What::Closed { closed, .. } => closed.parts.iter().map(Bytes::len).sum(),
+            What::Picture(picture) => picture.poster.len() + picture.sheet.len(),
             What::Index(_) | What::Over => 0,
         }
     }
@@ -191,6 +196,7 @@ impl Recorder {
             recorder: self.clone(),
             stream: stream.clone(),
             index: None,
+            picture: None,
         }
     }
 
@@ -215,6 +221,8 @@ pub struct Tape {
     stream: StreamName,
     /// The index that was told last, and of which session.
     index: Option<(SessionId, InitHash)>,
+    /// When the picture was taken that was told last.
+    picture: Option<MediaTime>,
 }
 
 impl Tape {
@@ -231,14 +239,22 @@ impl Tape {
         let _counted_when_dropped = self.send(session, what);
     }
 
-    /// What players are offered now.
+    /// What players are offered now, and the newest picture.
     pub fn offer(&mut self, stream: &Stream) {
-        let (Some(session), Some(text)) = (stream.session(), stream.multivariant()) else {
+        let Some(session) = stream.session() else {
             return;
         };
-        let offered = Some((session, text.tag));
-        if self.index != offered && self.send(session, What::Index(text.whole())) {
-            self.index = offered;
+        if let Some(text) = stream.multivariant()
+            && self.index != Some((session, text.tag))
+            && self.send(session, What::Index(text.whole()))
+        {
+            self.index = Some((session, text.tag));
+        }
+        if let Some(picture) = stream.snapshot()
+            && self.picture != Some(picture.at)
+            && self.send(session, What::Picture(picture.clone()))
+        {
+            self.picture = Some(picture.at);
         }
     }
 

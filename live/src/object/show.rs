@@ -20,6 +20,12 @@ pub enum ShowObject {
     Init(Rendition, InitHash),
     /// `{rendition}/{msn}.m4s`, a media segment. Immutable.
     Segment(Rendition, Msn),
+    /// `poster.jpg`, a picture of it.
+    Poster,
+    /// `storyboard.vtt`, which pictures lie where on the sheets, by time.
+    Storyboard,
+    /// `storyboard-{number}.jpg`, a sheet of small pictures; the number is of its bytes. Immutable.
+    Sheet(u64),
     /// `show.mp4`, the best rendition with its sound in one file, once the show is over.
     File,
 }
@@ -28,7 +34,9 @@ impl ShowObject {
     /// The rendition it belongs to, if to one.
     pub const fn rendition(self) -> Option<Rendition> {
         match self {
-            Self::Multivariant | Self::File => None,
+            Self::Multivariant | Self::Poster | Self::Storyboard | Self::Sheet(_) | Self::File => {
+                None
+            }
             Self::Media(r) | Self::IFrames(r) | Self::Init(r, _) | Self::Segment(r, _) => Some(r),
         }
     }
@@ -43,6 +51,9 @@ impl fmt::Display for ShowObject {
             Self::IFrames(rendition) => write!(f, "{rendition}/iframes.m3u8"),
             Self::Init(rendition, hash) => write!(f, "{rendition}/init-{hash}.mp4"),
             Self::Segment(rendition, msn) => write!(f, "{rendition}/{msn}.m4s"),
+            Self::Poster => f.write_str("poster.jpg"),
+            Self::Storyboard => f.write_str("storyboard.vtt"),
+            Self::Sheet(number) => write!(f, "storyboard-{number}.jpg"),
             Self::File => f.write_str("show.mp4"),
         }
     }
@@ -59,8 +70,16 @@ impl FromStr for ShowObject {
 fn parse(text: &str) -> Option<ShowObject> {
     match text {
         "index.m3u8" => return Some(ShowObject::Multivariant),
+        "poster.jpg" => return Some(ShowObject::Poster),
+        "storyboard.vtt" => return Some(ShowObject::Storyboard),
         "show.mp4" => return Some(ShowObject::File),
         _ => {}
+    }
+    if let Some(number) = text
+        .strip_prefix("storyboard-")
+        .and_then(|rest| rest.strip_suffix(".jpg"))
+    {
+        return Some(ShowObject::Sheet(decimal(number)?));
     }
     let (rendition, file) = text.split_once('/')?;
     let rendition: Rendition = rendition.parse().ok()?;

@@ -11,7 +11,7 @@ fn rendition() -> impl Strategy<Value = Rendition> {
 }
 
 fn object() -> impl Strategy<Value = Object> {
-    (rendition(), any::<u64>(), any::<u32>(), 0..14).prop_map(|(rendition, n, part, kind)| {
+    (rendition(), any::<u64>(), any::<u32>(), 0..18).prop_map(|(rendition, n, part, kind)| {
         let show = |object| Object::Show(SessionId(part.into()), object);
         match kind {
             0 => Object::Multivariant,
@@ -28,6 +28,9 @@ fn object() -> impl Strategy<Value = Object> {
             11 => show(ShowObject::Init(rendition, InitHash(n))),
             12 => show(ShowObject::Segment(rendition, Msn(n))),
             13 => show(ShowObject::File),
+            14 => show(ShowObject::Poster),
+            15 => show(ShowObject::Storyboard),
+            16 => show(ShowObject::Sheet(n)),
             _ => show(ShowObject::IFrames(rendition)),
         }
     })
@@ -74,6 +77,9 @@ fn the_grammar_of_the_design() {
         "/live/stage/vod/1795000000123/source/media.m3u8",
         "/live/stage/vod/1795000000123/480p/iframes.m3u8",
         "/live/stage/vod/1795000000123/source/1795000000.m4s",
+        "/live/stage/vod/1795000000123/poster.jpg",
+        "/live/stage/vod/1795000000123/storyboard.vtt",
+        "/live/stage/vod/1795000000123/storyboard-17.jpg",
         "/live/stage/vod/1795000000123/show.mp4",
     ] {
         assert_eq!(good.parse::<ObjectPath>().unwrap().to_string(), good);
@@ -101,6 +107,7 @@ fn the_grammar_of_the_design() {
         "/live/stage/source/1.m4s?x=1",
         "/live/stage/storyboard-01.jpg",
         "/live/stage/vod/1795000000123/",
+        "/live/stage/vod/1795000000123/storyboard-01.jpg",
         "/live/stage/vod/1795000000123/source/1.0.m4s",
         "/live/stage/vod/1795000000123/vod/1/show.mp4",
     ] {

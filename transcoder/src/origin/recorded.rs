@@ -42,7 +42,12 @@ impl Recordings {
         match opened {
             Ok(Ok(Some(opened))) => {
                 let object = Object::Show(session, object);
-                let freshness = if object.is_immutable() {
+                let freshness = if matches!(
+                    object,
+                    Object::Show(_, ShowObject::Poster | ShowObject::Storyboard)
+                ) {
+                    Freshness::Picture
+                } else if object.is_immutable() {
                     Freshness::Immutable
                 } else {
                     Freshness::Playlist

@@ -16,6 +16,7 @@ use live::{
 };
 
 use super::{
+    album::{self, Album},
     film,
     journal::{Addition, Journal, JournalError, VERSION_AT, intact},
     pictures,
@@ -23,7 +24,7 @@ use super::{
     state::{ENDED, UPLOADED, playlists},
     vod::{self, Recorded, Sizes},
 };
-use crate::archive::Closed;
+use crate::{archive::Closed, pictures::Snapshot};
 
 /// A show that is being recorded.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub(super) struct Taking {
     target_duration: u32,
     playlists: BTreeMap<Rendition, Playlist>,
     index: Option<Multivariant>,
+    album: Option<Album>,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,7 @@ impl Taking {
             target_duration,
             playlists: BTreeMap::new(),
             index: None,
+            album: None,
         }
     }
 
@@ -145,6 +148,18 @@ impl Taking {
         Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
     }
 
+    /// The next picture.
+    pub(super) fn picture(&mut self, picture: &Snapshot) -> io::Result<()> {
+        if self.playlists.is_empty() {
+            return Ok(());
+        }
+        let directory = &self.directory;
+        let album = self
+            .album
+            .get_or_insert_with(|| Album::open(directory, picture.at));
+        album.add(directory, picture)
+    }
+
     /// What players are offered live.
     pub(super) fn index(&mut self, live: Multivariant) -> io::Result<()> {
         self.index = Some(live);
@@ -207,6 +222,7 @@ pub(super) fn finish(directory: &Path) -> io::Result<Vec<Recorded>> {
             winding.insert(one.rendition, rates);
         }
     }
+    album::finish(directory, &recorded)?;
     let index = directory.join(ShowObject::Multivariant.to_string());
     let live = fs::read(&index).ok();
     let live = live.and_then(|text| Multivariant::parse(&text).ok());

@@ -10,6 +10,7 @@ use live::{
     playlist::{MediaPlaylist, Multivariant, check, check::Rule, version_of},
 };
 
+mod album;
 mod bucket;
 mod clearing;
 mod full;

@@ -273,7 +273,15 @@ fn objects(directory: &Path) -> io::Result<Vec<ShowObject>> {
         }
     }
     objects.append(&mut media);
-    for object in [ShowObject::File, ShowObject::Multivariant] {
+    let sheets = names(directory)?.into_iter();
+    let sheets = sheets.filter_map(|name| name.parse().ok());
+    objects.extend(sheets.filter(|object| matches!(object, ShowObject::Sheet(_))));
+    for object in [
+        ShowObject::Storyboard,
+        ShowObject::Poster,
+        ShowObject::File,
+        ShowObject::Multivariant,
+    ] {
         if directory.join(object.to_string()).exists() {
             objects.push(object);
         }

@@ -76,6 +76,15 @@ impl Writer {
                     self.failed(&error);
                 }
             }
+            What::Picture(picture) => {
+                let may = self.guard.stopped().is_none();
+                let show = self.shows.get_mut(&stream);
+                if let Some((_, show)) = show.filter(|(known, _)| may && *known == session)
+                    && let Err(error) = show.picture(&picture)
+                {
+                    self.failed(&error);
+                }
+            }
             What::Over if known == Some(session) => self.over(&stream, session),
             What::Over => {}
         }

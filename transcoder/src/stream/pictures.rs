@@ -5,7 +5,7 @@
 use live::MediaTime;
 
 use super::{Stream, run::Run};
-use crate::window::Text;
+use crate::{pictures::Snapshot, window::Text};
 
 impl Stream {
     /// The poster, as a JPEG file.
@@ -25,6 +25,11 @@ impl Stream {
         let former = self.former.as_ref().map(|former| &former.run);
         let mut runs = self.run.iter().chain(former);
         runs.find_map(|run| run.pictures.sheet(name).cloned())
+    }
+
+    /// The newest picture of the session that is being published.
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.run.as_ref()?.pictures.snapshot()
     }
 
     /// The session whose multivariant playlist is served; before the first of all, the one that begins.

@@ -12,8 +12,8 @@ use wire::{Server, Wire};
 /// More than two pieces, so that an upload can break off between them.
 const FILM: usize = 20 << 20;
 
-/// An upload by way of `wire`.
-fn upload(stand: &Stand, wire: &Wire) -> Upload {
+/// An upload to a server at `port`.
+fn upload(stand: &Stand, port: u16) -> Upload {
     let path = PathBuf::from("/keys");
     let given = Given {
         files: [(path.clone(), "S3RVER".to_owned())].into(),
@@ -23,7 +23,7 @@ fn upload(stand: &Stand, wire: &Wire) -> Upload {
     let bucket = Bucket {
         name: "shows".into(),
         region: "us-east-1".into(),
-        endpoint: Some(format!("http://127.0.0.1:{}", wire.port)),
+        endpoint: Some(format!("http://127.0.0.1:{port}")),
         prefix: "2026".into(),
         access_key: key.clone(),
         secret_key: key,
@@ -69,13 +69,14 @@ async fn a_bucket_that_is_gone_or_goes_in_the_middle_costs_nothing_but_time() {
     for message in Show::default().session(START_MS, None) {
         stand.feed(message);
     }
+    album::photograph(&mut stand, 3, 3);
     stand.feed(Message::End);
     let film: Vec<u8> = (0..FILM).map(|n| (n / 7).to_le_bytes()[0]).collect();
     fs::write(show.join("show.mp4"), film).unwrap();
 
     let mut server = Server::start(&directory.0.join("bucket"), 0);
     let wire = Wire::to(server.port).await;
-    let upload = upload(&stand, &wire);
+    let upload = upload(&stand, wire.port);
     wire.cut();
     let error = send(&upload).await.unwrap_err();
     assert!(error.to_string().contains("127.0.0.1"), "{error}");
@@ -94,6 +95,47 @@ async fn a_bucket_that_is_gone_or_goes_in_the_middle_costs_nothing_but_time() {
     let sent = send(&upload).await.unwrap();
     assert!(sent && show.join(UPLOADED).exists());
     check_whole(&upload, &show).await;
+    for picture in ["poster.jpg", "storyboard.vtt"] {
+        assert!(show.join(picture).exists(), "{picture} was looked at");
+    }
+}
+
+/// At first it is tried again after a second, in the end every five minutes: nothing is lost meanwhile.
+#[tokio::test]
+async fn an_hour_without_the_bucket_costs_nothing_but_time() {
+    let directory = Directory::new("bucket-hour");
+    let mut stand = Stand::new(&directory.0.join("recordings"));
+    let show = show_directory(&directory.0.join("recordings"), START_MS);
+    for message in Show::default().session(START_MS, None) {
+        stand.feed(message);
+    }
+    stand.feed(Message::End);
+    let mut server = Server::start(&directory.0.join("bucket"), 0);
+    server.kill();
+
+    let figures = stand.writer.figures.clone();
+    let chassis = Chassis::new("transcoder");
+    tokio::time::pause();
+    let work = upload(&stand, server.port).run(chassis.shutdown().clone());
+    let work = tokio::spawn(work);
+    sleep(Duration::from_secs(3600)).await;
+    let tries = figures.upload_failures.get();
+    assert!((15..=25).contains(&tries), "{tries}");
+    let now = figures.now();
+    assert_eq!(now.waiting_for_upload, 1);
+    assert!(now.upload_fault.unwrap().contains("127.0.0.1"));
+    assert!(!show.join(UPLOADED).exists());
+
+    let _again = Server::start(&directory.0.join("bucket"), server.port);
+    tokio::time::advance(Duration::from_secs(300)).await;
+    tokio::time::resume();
+    while figures.uploads.get() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(show.join(UPLOADED).exists());
+    check_whole(&upload(&stand, server.port), &show).await;
+    assert_eq!(figures.now().upload_fault, None);
+    work.abort();
 }
 
 #[tokio::test]
@@ -114,7 +156,7 @@ async fn a_show_that_goes_on_while_it_is_uploaded_is_uploaded_again_and_whole() 
 
     let server = Server::start(&directory.0.join("bucket"), 0);
     let wire = Wire::to(server.port).await;
-    let upload = upload(&stand, &wire);
+    let upload = upload(&stand, wire.port);
     wire.allow(4096);
     let (sent, ()) = tokio::join!(send(&upload), async {
         wire.stuck().await;
