@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use live::daemon::{
     Exit, admin, asking,
     command::{CommandHelp, CommandLine, answer, complain},
+    config::nearest,
     lexopt::{Arg, Parser, ValueExt},
 };
 use serde_json::Value;
@@ -81,7 +82,11 @@ fn parse(line: &CommandLine) -> Result<Order, String> {
         return Err("give one order: drain or undrain".to_owned());
     };
     let known = WORDS.iter().copied().find(|(known, _)| known == word);
-    let (word, done) = known.ok_or_else(|| format!("{word:?} is no order"))?;
+    let (word, done) = known.ok_or_else(|| {
+        let meant = nearest(word, WORDS.map(|(known, _)| known));
+        let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        format!("{word:?} is no order{meant}")
+    })?;
     Ok(Order {
         path: format!("/{word}"),
         done,
@@ -112,6 +117,7 @@ mod tests {
             (&[][..], "give one order: drain or undrain"),
             (&["drain", "now"], "give one order: drain or undrain"),
             (&["stop"], "\"stop\" is no order"),
+            (&["drian"], "\"drian\" is no order; did you mean drain?"),
             (&["--loud"], "invalid option '--loud'"),
         ] {
             assert_eq!(path(arguments), Err(told.to_owned()), "{arguments:?}");

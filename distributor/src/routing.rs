@@ -18,7 +18,6 @@ use live::{
         prometheus_client::metrics::counter::Counter,
     },
 };
-use serde_json::{Value, json};
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -39,6 +38,8 @@ use crate::{
     upstream::{Upstream, UpstreamError},
     viewer::ViewerId,
 };
+
+mod standing;
 
 /// A home that has not begun to answer what is there or is not after this is helped: one and a half parts of nominal
 /// length.
@@ -130,6 +131,8 @@ impl Routing {
                 routing.ask(peer, &upstream).await;
             });
         }
+        let routing = self.clone();
+        chassis.concern(move || routing.concern());
         for (path, drained) in [("/drain", true), ("/undrain", false)] {
             let routing = self.clone();
             chassis.route(Method::Post, path, move |_call| {
@@ -246,36 +249,6 @@ impl Routing {
         let at = current.map(|index| self.name_of(index));
         let reload = steering::address(&self.peering.url, stream, asked.viewer);
         steering::manifest(&ways, at, &reload, asked.viewer)
-    }
-
-    /// For `/status`, and the answer to an order.
-    pub(crate) fn report(&self) -> Value {
-        let (peers, now) = (self.peers(), now());
-        let distributors = self.peering.distributors.iter().enumerate();
-        let distributors: Vec<Value> = distributors
-            .map(|(index, one)| {
-                let (state, heard) = peers.state(index).unwrap_or_default();
-                let stands = match (index == self.peering.own, peers.is_up(index)) {
-                    (true, _) => "here",
-                    (false, true) => "up",
-                    (false, false) => "down",
-                };
-                let age = heard.map(|heard| now.saturating_duration_since(heard).as_secs());
-                json!({
-                    "name": one.member.name(),
-                    "address": one.authority,
-                    "url": one.url,
-                    "state": stands,
-                    "load_permille": state.load(),
-                    "connections": state.connections,
-                    "egress_bits": state.egress,
-                    "level": state.level.name(),
-                    "drained": state.drained,
-                    "heard_seconds_ago": age,
-                })
-            })
-            .collect();
-        json!({ "drained": self.drained.load(Relaxed), "distributors": distributors })
     }
 
     /// Sends viewers away, or no more.

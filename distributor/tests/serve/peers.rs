@@ -86,6 +86,8 @@ async fn when_the_home_is_gone_nobody_notices_and_the_next_is_the_home() {
         stage
             .until(|status| stands(status, &name)["state"] == "down")
             .await;
+        let concerns = stage.chassis.concerns();
+        assert!(concerns[0].contains(&name), "{concerns:?}");
     }
     let target = "/live/stage/source/9.m4s";
     for rank in [1, 0] {
@@ -272,6 +274,8 @@ async fn a_viewer_is_given_two_boxes_and_an_order_that_a_drain_changes() {
     troupe.boxes[2]
         .until(|status| stands(status, home)["drained"] == true)
         .await;
+    let concerns = || troupe.boxes[0].chassis.concerns();
+    assert!(concerns()[0].contains("order undrain"), "{:?}", concerns());
     let order = troupe.steered(2, &here).await;
     assert_eq!(order[2], *home, "{order:?}");
     let text = troupe.get(2, index).await;
@@ -287,6 +291,7 @@ async fn a_viewer_is_given_two_boxes_and_an_order_that_a_drain_changes() {
         .until(|status| stands(status, home)["drained"] == false)
         .await;
     assert_eq!(troupe.steered(2, &here).await[0], *home);
+    assert!(concerns().is_empty(), "{:?}", concerns());
 }
 
 #[tokio::test]
