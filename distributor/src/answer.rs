@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    HeaderMap, HeaderValue, Method, Response, StatusCode,
     header::{ACCEPT_ENCODING, CACHE_CONTROL},
     request::Parts,
 };
@@ -69,18 +69,18 @@ impl Answers {
         }
     }
 
-    /// Answers one request of the connection with this `usage`, that `guest` opened.
+    /// Answers one request of the connection with this `usage`, that `guest` opened. It carries a body, or not.
     pub(crate) async fn answer(
         &self,
-        request: Request<impl hyper::body::Body>,
+        parts: &Parts,
+        carries: bool,
         usage: &Arc<Usage>,
         guest: &Guest,
     ) -> Response<Body> {
-        let (parts, body) = request.into_parts();
         let (mut response, outcome) = if !guest.may_ask() {
             (response::busy().map(|()| Body::empty()), Outcome::Refused)
-        } else if body.is_end_stream() {
-            self.dispatch(&parts, usage, guest).await
+        } else if !carries {
+            self.dispatch(parts, usage, guest).await
         } else {
             // No request here has a body: it is not read, and the connection ends with the answer.
             (

@@ -16,7 +16,11 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http2,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use live::daemon::Chassis;
 use rustls::ProtocolVersion;
@@ -65,7 +69,6 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_ANSWER: Duration = Duration::from_secs(10);
 
 /// Serves viewers, one connection at a time each.
-#[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) tls: TlsAcceptor,
     pub(crate) answers: Arc<Answers>,
@@ -73,96 +76,116 @@ pub(crate) struct Server {
     pub(crate) chassis: Chassis,
 }
 
+/// A connection after its handshake.
+enum Greeted {
+    /// What follows is sealed here.
+    Sealed(Box<Sealed>),
+    /// By rustls: the viewer's TLS is older.
+    Rustls(Box<TlsStream<Cork>>),
+}
+
+/// What was agreed to be spoken.
+enum Protocol {
+    H1,
+    H2,
+}
+
 impl Server {
-    /// Serves one connection, that `guest` opened, to its end.
-    pub(crate) async fn serve(self, stream: TcpStream, guest: Guest) {
+    /// Serves one connection, that `guest` opened, to its end. Every step is boxed: what it needs is given back before
+    /// the next, which may last for hours.
+    pub(crate) async fn serve(self: Arc<Self>, stream: TcpStream, guest: Guest) {
         // Without it a part's last bytes wait for the viewer's delayed acknowledgement.
         let _best_effort = stream.set_nodelay(true);
-        let corked = Cork::new(Paced::new(stream, self.metrics.clone()));
-        // Boxed: a handshake's state is large and would stay for as long as the connection.
-        let handshake = tokio::select! {
-            handshake = timeout(HANDSHAKE, Box::pin(self.tls.accept(corked))) => handshake,
-            () = self.chassis.shutdown().triggered() => return,
-        };
-        match handshake {
-            // An ACME authority has seen what it wanted (RFC 8737 §3).
-            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(PROTOCOL) => {}
-            Ok(Ok(stream)) => self.greeted(stream, guest).await,
-            Ok(Err(error)) => {
-                self.metrics.handshake_failed("refused");
-                debug!(%error, "a TLS handshake failed");
+        let ended = match Box::pin(self.greet(stream)).await {
+            Some((Greeted::Sealed(stream), Protocol::H1)) => self.talk_h1(stream, &guest).await,
+            Some((Greeted::Rustls(stream), Protocol::H1)) => self.talk_h1(stream, &guest).await,
+            Some((Greeted::Sealed(stream), Protocol::H2)) => {
+                Box::pin(self.talk_h2(stream, guest)).await
             }
-            Err(_) => {
-                self.metrics.handshake_failed("late");
-                debug!("a TLS handshake was not finished in time");
+            Some((Greeted::Rustls(stream), Protocol::H2)) => {
+                Box::pin(self.talk_h2(stream, guest)).await
             }
-        }
-    }
-
-    /// The handshake is over: what follows is sealed here, or by rustls where only it can.
-    async fn greeted(&self, stream: TlsStream<Cork>, guest: Guest) {
-        let agreed = stream.get_ref().1;
-        let agreed_h2 = agreed.alpn_protocol() == Some(b"h2");
-        if agreed.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
-            return Box::pin(self.talk(stream, agreed_h2, guest)).await;
-        }
-        let (corked, agreed) = stream.into_inner();
-        match Sealed::new(corked, agreed) {
-            Ok(sealed) => self.talk(sealed, agreed_h2, guest).await,
-            Err(error) => {
-                self.metrics.handshake_failed("refused");
-                debug!(%error, "a TLS handshake failed");
-            }
-        }
-    }
-
-    async fn talk<S>(&self, stream: S, agreed_h2: bool, guest: Guest)
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let usage = Arc::new(Usage::default());
-        let ended = if agreed_h2 {
-            let guest = Arc::new(guest);
-            let service = service_fn(|request: Request<Incoming>| {
-                let (answers, usage, guest) = (self.answers.clone(), usage.clone(), guest.clone());
-                async move {
-                    let _open = OpenRequest::begin(&usage);
-                    let answer = answers.answer(request, &usage, &guest).await;
-                    Ok::<Response<AnswerBody>, Infallible>(answer)
-                }
-            });
-            let connection = h2().serve_connection(TokioIo::new(stream), service);
-            let ended = self.drive(connection, |c| c.graceful_shutdown(), &usage);
-            Box::pin(ended).await.map_err(io::Error::other)
-        } else {
-            let finishing = AtomicBool::new(false);
-            let talk = Talk {
-                stream,
-                answers: &self.answers,
-                usage: &usage,
-                guest: &guest,
-                finishing: &finishing,
-                received: Bytes::new(),
-            };
-            let finish = |_: Pin<&mut _>| finishing.store(true, Relaxed);
-            self.drive(talk.run(), finish, &usage).await
+            None => Ok(()),
         };
         if let Err(error) = ended {
             debug!(%error, "a connection broke off");
         }
     }
 
+    /// The handshake. Nothing comes of it when there is nothing to serve.
+    async fn greet(&self, stream: TcpStream) -> Option<(Greeted, Protocol)> {
+        let corked = Cork::new(Paced::new(stream, self.metrics.stalling().clone()));
+        let handshake = tokio::select! {
+            handshake = timeout(HANDSHAKE, self.tls.accept(corked)) => handshake,
+            () = self.chassis.shutdown().triggered() => return None,
+        };
+        let greeted = match handshake {
+            Ok(greeted) => greeted.and_then(secured),
+            Err(_) => {
+                self.metrics.handshake_failed("late");
+                debug!("a TLS handshake was not finished in time");
+                return None;
+            }
+        };
+        match greeted {
+            Ok(greeted) => greeted,
+            Err(error) => {
+                self.metrics.handshake_failed("refused");
+                debug!(%error, "a TLS handshake failed");
+                None
+            }
+        }
+    }
+
+    async fn talk_h1<S>(&self, stream: S, guest: &Guest) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin,
+    {
+        let usage = Arc::new(Usage::default());
+        let finishing = AtomicBool::new(false);
+        let talk = Talk {
+            stream,
+            answers: &self.answers,
+            usage: &usage,
+            guest,
+            finishing: &finishing,
+            received: Bytes::new(),
+        };
+        let finish = |_: Pin<&mut _>| finishing.store(true, Relaxed);
+        self.drive(Box::pin(talk.run()), finish, &usage).await
+    }
+
+    async fn talk_h2<S>(&self, stream: S, guest: Guest) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let usage = Arc::new(Usage::default());
+        let guest = Arc::new(guest);
+        let service = service_fn(|request: Request<Incoming>| {
+            let (answers, usage, guest) = (self.answers.clone(), usage.clone(), guest.clone());
+            async move {
+                let _open = OpenRequest::begin(&usage);
+                let carries = !request.body().is_end_stream();
+                let (parts, _unread) = request.into_parts();
+                let answer = answers.answer(&parts, carries, &usage, &guest).await;
+                Ok::<Response<AnswerBody>, Infallible>(answer)
+            }
+        });
+        let connection = Box::pin(h2().serve_connection(TokioIo::new(stream), service));
+        let ended = self.drive(connection, |c| c.graceful_shutdown(), &usage);
+        ended.await.map_err(io::Error::other)
+    }
+
     /// Lets the connection run until it ends, the daemon drains, or the viewer has stalled.
     async fn drive<C, E>(
         &self,
-        connection: C,
+        mut connection: Pin<Box<C>>,
         finish: impl Fn(Pin<&mut C>),
         usage: &Usage,
     ) -> Result<(), E>
     where
         C: Future<Output = Result<(), E>>,
     {
-        let mut connection = std::pin::pin!(connection);
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.reset();
@@ -194,6 +217,23 @@ impl Server {
             }
         }
     }
+}
+
+/// What follows a handshake, and by whom it is sealed. None when nothing does.
+fn secured(stream: TlsStream<Cork>) -> io::Result<Option<(Greeted, Protocol)>> {
+    let agreed = stream.get_ref().1;
+    let protocol = match agreed.alpn_protocol() {
+        // An ACME authority has seen what it wanted (RFC 8737 §3).
+        Some(PROTOCOL) => return Ok(None),
+        Some(b"h2") => Protocol::H2,
+        _ => Protocol::H1,
+    };
+    if agreed.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+        return Ok(Some((Greeted::Rustls(Box::new(stream)), protocol)));
+    }
+    let (corked, agreed) = stream.into_inner();
+    let sealed = Sealed::new(corked, agreed).map_err(io::Error::other)?;
+    Ok(Some((Greeted::Sealed(Box::new(sealed)), protocol)))
 }
 
 fn h2() -> http2::Builder<TokioExecutor> {

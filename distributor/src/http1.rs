@@ -5,12 +5,14 @@
 //! connection that waits, for a request or for what it asked for, holds no buffer: that is why this is not hyper's, which
 //! keeps 8 KiB for as long as the connection lives.
 
-use std::convert::Infallible;
-
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
+    header::{
+        ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, IF_NONE_MATCH, IF_RANGE, ORIGIN, RANGE,
+        TRANSFER_ENCODING,
+    },
+    request,
     response::Parts,
 };
 
@@ -19,32 +21,18 @@ pub(crate) const HEAD_MAX: usize = 16 << 10;
 /// Headers of a request: a browser sends about 20.
 pub(crate) const HEADERS_MAX: usize = 64;
 
+/// Headers that answers depend on. The others are not kept: many wait, and for long.
+const KEPT: [HeaderName; 5] = [ACCEPT_ENCODING, IF_NONE_MATCH, IF_RANGE, ORIGIN, RANGE];
+
 /// A request, and what becomes of its connection.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    pub(crate) request: Request<Carried>,
+    /// With those of its headers that answers depend on.
+    pub(crate) parts: request::Parts,
+    /// Something follows the head that nobody reads.
+    pub(crate) carries: bool,
     /// Another request may follow the answer.
     pub(crate) keep: bool,
-}
-
-/// What followed a request's head: nothing, or something that nobody reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Carried(bool);
-
-impl hyper::body::Body for Carried {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        self: std::pin::Pin<&mut Self>,
-        _cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
-        std::task::Poll::Ready(None)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        !self.0
-    }
 }
 
 /// Why a connection's bytes are no request. Its peer's fault.
@@ -78,7 +66,7 @@ pub(crate) fn take(received: &mut Bytes) -> Result<Option<Asked>, Malformed> {
         Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Malformed::TooLarge),
         Err(_) => return Err(Malformed::Request),
     };
-    let asked = read(&head, received).ok_or(Malformed::Request)?;
+    let asked = read(&head).ok_or(Malformed::Request)?;
     *received = received.split_off(length);
     if received.is_empty() {
         *received = Bytes::new();
@@ -86,9 +74,9 @@ pub(crate) fn take(received: &mut Bytes) -> Result<Option<Asked>, Malformed> {
     Ok(Some(asked))
 }
 
-fn read(head: &httparse::Request<'_, '_>, received: &Bytes) -> Option<Asked> {
+fn read(head: &httparse::Request<'_, '_>) -> Option<Asked> {
     let method = Method::from_bytes(head.method?.as_bytes()).ok()?;
-    let target = Uri::from_maybe_shared(received.slice_ref(head.path?.as_bytes())).ok()?;
+    let target: Uri = head.path?.parse().ok()?;
     let version = match head.version? {
         0 => Version::HTTP_10,
         _ => Version::HTTP_11,
@@ -96,8 +84,7 @@ fn read(head: &httparse::Request<'_, '_>, received: &Bytes) -> Option<Asked> {
     let mut headers = HeaderMap::with_capacity(head.headers.len());
     for field in head.headers.iter() {
         let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
-        let value = HeaderValue::from_maybe_shared(received.slice_ref(field.value)).ok()?;
-        headers.append(name, value);
+        headers.append(name, HeaderValue::from_bytes(field.value).ok()?);
     }
     // Exactly one (RFC 9112 §3.2), unless the target itself names the host.
     let hosts = headers.get_all(HOST).iter().count();
@@ -107,12 +94,17 @@ fn read(head: &httparse::Request<'_, '_>, received: &Bytes) -> Option<Asked> {
     }
     let carries = carries(&headers)?;
     let keep = version == Version::HTTP_11 && !carries && !says_close(&headers);
-    let mut request = Request::new(Carried(carries));
-    *request.method_mut() = method;
-    *request.uri_mut() = target;
-    *request.version_mut() = version;
-    *request.headers_mut() = headers;
-    Some(Asked { request, keep })
+    let kept = KEPT.map(|name| headers.remove(&name).map(|value| (name, value)));
+    let (mut parts, ()) = Request::new(()).into_parts();
+    (parts.method, parts.uri, parts.version) = (method, target, version);
+    // No larger than it must be.
+    parts.headers = HeaderMap::with_capacity(kept.iter().flatten().count());
+    parts.headers.extend(kept.into_iter().flatten());
+    Some(Asked {
+        parts,
+        carries,
+        keep,
+    })
 }
 
 /// Whether a body follows. None when that is not clear (RFC 9112 §6.3).
@@ -155,22 +147,18 @@ pub(crate) enum Framing {
 }
 
 impl Framing {
-    /// Of an answer to a request by `method` and `version`, of whose body `left` bytes are to come if that is known.
-    pub(crate) fn of(
-        (method, version): (&Method, Version),
-        answer: &Parts,
-        left: Option<u64>,
-    ) -> Self {
+    /// Of an `answer` to what was `asked`, of whose body `left` bytes are to come if that is known.
+    pub(crate) fn of(asked: &request::Parts, answer: &Parts, left: Option<u64>) -> Self {
         let bare = matches!(
             answer.status,
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
         );
-        if bare || *method == Method::HEAD {
+        if bare || asked.method == Method::HEAD {
             return Self::Nothing;
         }
         match told(&answer.headers).or(left) {
             Some(length) => Self::Length(length),
-            None if version == Version::HTTP_11 => Self::Chunked,
+            None if asked.version == Version::HTTP_11 => Self::Chunked,
             None => Self::Close,
         }
     }

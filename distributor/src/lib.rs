@@ -68,6 +68,7 @@ mod viewer;
 mod window;
 
 pub mod config;
+pub mod fuzzing;
 
 use acme::{Challenges, Entrance, Proofs};
 use answer::Answers;
@@ -190,12 +191,12 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         (door.clone(), routing.clone()),
         metrics.clone(),
     );
-    let server = Server {
+    let server = Arc::new(Server {
         tls: acceptor(&shown, &challenges)?,
         answers: Arc::new(answers),
         metrics: metrics.clone(),
         chassis: chassis.clone(),
-    };
+    });
     if let Some(routing) = &routing {
         let open = listeners.connections();
         routing.start(&upstream, open, (&metrics, &door), chassis);

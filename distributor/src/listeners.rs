@@ -1,6 +1,8 @@
 //! The sockets: for viewers by HTTPS, for those who are sent on to it, and for the other distributors; and how many
 //! connections each may have at once.
 
+use std::sync::Arc;
+
 use live::daemon::{Chassis, ConnectionLimit, StartError};
 use tokio::net::TcpListener;
 
@@ -53,7 +55,7 @@ impl Listeners {
     /// Lets everybody in: viewers by the `door`, which peers do not come by.
     pub(crate) fn serve(
         self,
-        server: &Server,
+        server: &Arc<Server>,
         (door, proofs): (&Door, &Proofs),
         private: Option<&Private>,
     ) {
@@ -61,10 +63,11 @@ impl Listeners {
         for listener in self.https {
             let (server, door) = (server.clone(), door.clone());
             chassis.serve("https", listener, &self.viewers, move |stream, peer| {
-                let entered = door.enter(peer.ip()).map(|guest| (server.clone(), guest));
+                let entered = door.enter(peer.ip());
+                let served = entered.map(|guest| Box::pin(server.clone().serve(stream, guest)));
                 async move {
-                    if let Some((server, guest)) = entered {
-                        server.serve(stream, guest).await;
+                    if let Some(served) = served {
+                        served.await;
                     }
                 }
             });

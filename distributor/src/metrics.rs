@@ -239,6 +239,11 @@ impl Metrics {
         self.handshakes.get_or_create(&[("class", why)]).inc();
     }
 
+    /// Counts connections closed for taking too little.
+    pub(crate) const fn stalling(&self) -> &Counter {
+        &self.stalled
+    }
+
     /// A connection was closed for taking too little.
     pub(crate) fn stalled(&self) {
         self.stalled.inc();

@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::response::Parts;
+use http::{Response, response::Parts};
 use hyper::body::Body as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
@@ -61,8 +61,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             let asked = timeout(HEAD, std::future::poll_fn(|cx| self.poll_asked(cx))).await;
             let keep = match asked {
                 Ok(Next::Asked(asked)) => {
-                    // Boxed, so that a connection at rest does not keep room for it.
-                    Box::pin(self.one(*asked)).await?
+                    // Each boxed, so that a connection at rest does not keep room for them.
+                    match Box::pin(self.ask(&asked)).await {
+                        Some(response) => Box::pin(self.give(&asked, response)).await?,
+                        None => false,
+                    }
                 }
                 Ok(Next::Malformed(malformed)) => {
                     Box::pin(self.refuse(malformed)).await?;
@@ -121,28 +124,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         Poll::Pending
     }
 
-    /// Answers one request. Whether another may follow.
-    async fn one(&mut self, Asked { request, keep }: Asked) -> io::Result<bool> {
-        let asked = (request.method().clone(), request.version());
+    /// The answer to a request; none when the viewer leaves before it is there.
+    async fn ask(&mut self, asked: &Asked) -> Option<Response<Body>> {
         let (answers, usage, guest) = (self.answers, self.usage, self.guest);
-        let response = {
-            let _open = OpenRequest::begin(usage);
-            let mut answer = Box::pin(answers.answer(request, usage, guest));
-            std::future::poll_fn(|cx| {
-                if let Poll::Ready(response) = answer.as_mut().poll(cx) {
-                    return Poll::Ready(Some(response));
-                }
-                self.poll_left(cx).map(|()| None)
-            })
-            .await
-        };
-        let Some(response) = response else {
-            return Ok(false);
-        };
-        let keep = keep && !self.finishing.load(Relaxed);
+        let _open = OpenRequest::begin(usage);
+        let answer = answers.answer(&asked.parts, asked.carries, usage, guest);
+        let mut answer = std::pin::pin!(answer);
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(response) = answer.as_mut().poll(cx) {
+                return Poll::Ready(Some(response));
+            }
+            self.poll_left(cx).map(|()| None)
+        })
+        .await
+    }
+
+    /// Gives the answer. Whether another request may follow.
+    async fn give(&mut self, asked: &Asked, response: Response<Body>) -> io::Result<bool> {
         let (parts, body) = response.into_parts();
-        let framing = Framing::of((&asked.0, asked.1), &parts, body.size_hint().exact());
-        let keep = keep && framing != Framing::Close;
+        let framing = Framing::of(&asked.parts, &parts, body.size_hint().exact());
+        let keep = asked.keep && framing != Framing::Close && !self.finishing.load(Relaxed);
         self.send(&parts, body, framing, keep).await?;
         Ok(keep)
     }

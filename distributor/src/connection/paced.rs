@@ -6,29 +6,31 @@ use std::{
     task::{Context, Poll},
 };
 
+use live::daemon::prometheus_client::metrics::counter::Counter;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     time::{Sleep, sleep_until},
 };
 
-use crate::{metrics::Metrics, now, pace::Pace};
+use crate::{now, pace::Pace};
 
 /// A socket whose peer must take what is written to it ([`Pace`]).
 pub(super) struct Paced {
     stream: TcpStream,
     pace: Pace,
     deadline: Option<Pin<Box<Sleep>>>,
-    metrics: Metrics,
+    /// Counts those who take too little.
+    stalling: Counter,
 }
 
 impl Paced {
-    pub(super) fn new(stream: TcpStream, metrics: Metrics) -> Self {
+    pub(super) fn new(stream: TcpStream, stalling: Counter) -> Self {
         Self {
             stream,
             pace: Pace::default(),
             deadline: None,
-            metrics,
+            stalling,
         }
     }
 
@@ -59,7 +61,7 @@ impl Paced {
             deadline.as_mut().reset(until);
         }
         if deadline.as_mut().poll(cx).is_ready() {
-            self.metrics.stalled();
+            self.stalling.inc();
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending
