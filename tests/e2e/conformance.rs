@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use live::{Msn, playlist::check::Rule};
 use serde_json::{Value, json};
-use tests::{Browser, Camera, Plan, Recording, STAGE, Stage, frame_times, program};
+use tests::{Browser, Camera, Plan, Recording, STAGE, Stage, Stream, frame_times, program};
 
 use crate::{media, multivariant, start};
 
@@ -47,32 +47,12 @@ async fn our_own_linter_finds_nothing_that_must_not_be() -> Result<()> {
     let mut stage = start(Plan::default());
     let _camera = show(&stage)?;
     multivariant(&stage.viewer().await?, STAGE, &RENDITIONS).await?;
-    let (https, root) = (stage.https()?.port(), stage.root_certificate());
-    let url = format!("https://localhost:{https}/live/{}/index.m3u8", STAGE.name);
-    let lint = tokio::task::spawn_blocking(move || {
-        Command::new(program("footlight-transcoder")?)
-            .args(["lint", "--json", "--watch", LINTED_S, &url, "--ca"])
-            .arg(root)
-            .output()
-            .context("the linter does not start")
-    });
-    let lint = lint.await??;
-    let report: Value = serde_json::from_slice(&lint.stdout)
-        .with_context(|| String::from_utf8_lossy(&lint.stderr).into_owned())?;
+    let report = lint(&stage, STAGE).await?;
     write_part("1-linter", &linted(&report)?)?;
 
-    let allowed: Vec<String> = TIMED
-        .iter()
-        .chain(&TO_COME)
-        .map(|rule| format!("{rule:?}"))
-        .collect();
-    let rules = report["rules"].as_array().context("no rules")?;
-    let broken: Vec<&Value> = rules
-        .iter()
-        .filter(|rule| rule["verdict"] == "broken")
-        .filter(|rule| !allowed.iter().any(|allowed| rule["rule"] == **allowed))
-        .collect();
+    let broken = broken(&report)?;
     assert!(broken.is_empty(), "{broken:#?}");
+    let rules = report["rules"].as_array().context("no rules")?;
     // What is put to the test: all but what needs a show that has ended, or one longer than its window.
     let not_tested: BTreeSet<&str> = rules
         .iter()
@@ -87,6 +67,35 @@ async fn our_own_linter_finds_nothing_that_must_not_be() -> Result<()> {
     ];
     assert!(not_tested.is_subset(&late.into()), "{not_tested:?}");
     stage.check_unharmed()
+}
+
+/// What our linter says of a live show.
+pub(crate) async fn lint(stage: &Stage, stream: Stream) -> Result<Value> {
+    let (https, root) = (stage.https()?.port(), stage.root_certificate());
+    let url = format!("https://localhost:{https}/live/{}/index.m3u8", stream.name);
+    let lint = tokio::task::spawn_blocking(move || {
+        Command::new(program("footlight-transcoder")?)
+            .args(["lint", "--json", "--watch", LINTED_S, &url, "--ca"])
+            .arg(root)
+            .output()
+            .context("the linter does not start")
+    });
+    let lint = lint.await??;
+    serde_json::from_slice(&lint.stdout)
+        .with_context(|| String::from_utf8_lossy(&lint.stderr).into_owned())
+}
+
+/// The rules that are broken, but for those that must be expected here.
+pub(crate) fn broken(report: &Value) -> Result<Vec<&Value>> {
+    let expected: Vec<String> = TIMED
+        .iter()
+        .chain(&TO_COME)
+        .map(|rule| format!("{rule:?}"))
+        .collect();
+    let rules = report["rules"].as_array().context("no rules")?.iter();
+    let broken = rules.filter(|rule| rule["verdict"] == "broken");
+    let unexpected = broken.filter(|rule| !expected.iter().any(|known| rule["rule"] == **known));
+    Ok(unexpected.collect())
 }
 
 /// The linter's verdicts as a table.

@@ -7,7 +7,10 @@ use anyhow::{Context, Result, ensure};
 use live::playlist::Multivariant;
 use tests::{Encoder, Plan, Recording, Stage, Stream, Viewer, decode, quiet_ffmpeg};
 
-use crate::{media, multivariant, start};
+use crate::{
+    conformance::{broken, lint},
+    media, multivariant, start,
+};
 
 /// What one publisher sends, and what viewers are offered of it.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +18,8 @@ struct Shape {
     stream: Stream,
     size: &'static str,
     rate: &'static str,
+    /// Which of those pictures there are: a filter of ffmpeg's.
+    choice: &'static str,
     /// 4:4:4 where a side is odd: nothing else has odd sides.
     pixels: &'static str,
     /// Samples per second and channels.
@@ -30,6 +35,7 @@ const USUAL: Shape = Shape {
     },
     size: "640x360",
     rate: "30",
+    choice: "null",
     pixels: "yuv420p",
     sound: ("48000", "2"),
     offered: &[],
@@ -54,6 +60,7 @@ const SMALL: [Shape; 5] = [
             ("240p", "428x240", "25.000"),
             ("144p", "258x144", "25.000"),
         ],
+        ..USUAL
     },
     Shape {
         stream: stream("cropped"),
@@ -120,6 +127,17 @@ const SLOW: [Shape; 4] = [
     },
 ];
 
+/// A shared screen: a few pictures, then none for a quarter of a second.
+const UNEVEN: Shape = Shape {
+    stream: stream("uneven"),
+    choice: "select=between(mod(n\\,11)\\,1\\,5)",
+    offered: &[
+        ("source", "640x360", "30.000"),
+        ("144p", "256x144", "30.000"),
+    ],
+    ..USUAL
+};
+
 const LARGE: Shape = Shape {
     stream: stream("large"),
     size: "4096x2304",
@@ -142,11 +160,12 @@ fn publish(stage: &Stage, shape: &Shape) -> Result<Encoder> {
     let clip = directory.join(format!("{}.flv", shape.stream.name));
     let mut ffmpeg = quiet_ffmpeg();
     let (rate, size, pixels) = (shape.rate, shape.size.replace('x', ":"), shape.pixels);
-    let picture = format!("testsrc2=rate={rate},format={pixels},scale={size},setsar=1");
+    let choice = shape.choice;
+    let picture = format!("testsrc2=rate={rate},{choice},format={pixels},scale={size},setsar=1");
     let (rate, channels) = shape.sound;
     ffmpeg.args(["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i"]);
     ffmpeg.arg(format!("sine=sample_rate={rate}"));
-    ffmpeg.args(["-t", "20", "-c:v", "libx264"]);
+    ffmpeg.args(["-t", "20", "-fps_mode", "passthrough", "-c:v", "libx264"]);
     ffmpeg.args(["-preset", "ultrafast", "-sc_threshold", "0"]);
     ffmpeg.args(["-force_key_frames", "expr:gte(t,n_forced*2)"]);
     ffmpeg.args(["-c:a", "aac", "-ac", channels, "-f", "flv", "-y"]);
@@ -242,6 +261,23 @@ async fn the_largest_source_plays() -> Result<()> {
     let _encoder = publish(&stage, &LARGE)?;
     let directory = stage.directory().path().to_owned();
     plays(stage.viewer().await?, LARGE, &directory).await?;
+    stage.check_unharmed()
+}
+
+#[tokio::test]
+async fn slow_and_uneven_pictures_break_no_rule() -> Result<()> {
+    let shapes = [SLOW[1], UNEVEN];
+    let mut plan = plan(&shapes);
+    plan.rungs.remove(0);
+    let mut stage = start(plan);
+    for shape in shapes {
+        let _encoder = publish(&stage, &shape)?;
+        let offered = multivariant(&stage.viewer().await?, shape.stream, &["audio"]).await?;
+        check(&offered, &shape)?;
+        let report = lint(&stage, shape.stream).await?;
+        let broken = broken(&report)?;
+        ensure!(broken.is_empty(), "{}: {broken:#?}", shape.stream.name);
+    }
     stage.check_unharmed()
 }
 
