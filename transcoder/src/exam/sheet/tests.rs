@@ -101,16 +101,18 @@ fn one_that_was_stopped_hangs_or_is_slow() {
 #[test]
 fn pictures_are_compared_one_by_one() {
     let picture = |byte: u8| Bytes::from(vec![byte; 64]);
-    let source = [picture(10), picture(20)];
-    let like = likeness(RUNG, &[picture(11), picture(20)], &source).unwrap();
+    // Those between are not kept.
+    let pictures = |first, fourth| [picture(first), Bytes::new(), Bytes::new(), picture(fourth)];
+    let source = pictures(10, 20);
+    let like = likeness(RUNG, &pictures(11, 20), &source).unwrap();
     assert_eq!(like.decibels(), 48.1);
     let told = |seen: &[Bytes]| likeness(RUNG, seen, &source).unwrap_err().to_string();
     assert_eq!(
-        told(&[picture(10), picture(200)]),
-        "480p: the picture is not the source's: 3.0 dB at picture 1, at least 28.0 are wanted"
+        told(&pictures(10, 200)),
+        "480p: the picture is not the source's: 3.0 dB at picture 3, at least 28.0 are wanted"
     );
     assert_eq!(
         told(&[picture(10)]),
-        "what it makes cannot be decoded: 480p: 1 of 2 pictures"
+        "what it makes cannot be decoded: 480p: 1 of 4 pictures"
     );
 }
