@@ -121,7 +121,8 @@ function report() {
   const { frames, fresh, reach, changing, ...rest } = window.stats;
   const video = document.getElementById('video');
   Object.assign(window.stats, { frames: [], fatal: [], errors: [], waits: 0, changes: 0 });
-  return { frames, rest: { ...rest, position: video.currentTime, length: video.duration } };
+  const buffered = Array.from({ length: video.buffered.length }, (_, index) => [video.buffered.start(index), video.buffered.end(index)]);
+  return { frames, rest: { ...rest, buffered, position: video.currentTime, length: video.duration } };
 }
 
 async function seek(to) {

@@ -21,6 +21,7 @@ mod obs;
 mod onebox;
 mod patience;
 mod pictures;
+mod playback;
 mod reconnect;
 mod recorded;
 mod redundancy;

@@ -8,6 +8,11 @@ use live::MediaTime;
 use super::{Action, run::Run};
 use crate::{boundary::Boundary, track::Fed, worker::Input};
 
+/// Milliseconds by which the pictures outlast the sound, more than dates are rounded by. A player waits for ever for pictures
+/// beside the last of the sound (hls.js), and for the rest of a rendition that is shorter than the sound and the pictures
+/// which it began with (Shaka 5.2.12).
+const SOUND_FIRST: u64 = 3;
+
 impl Run {
     /// No more media will come: the newest segments are complete, those of a rung as soon as its encoder has delivered.
     /// The playlists do not say yet that nothing follows. Gives where the media end.
@@ -19,9 +24,9 @@ impl Run {
         let shown = self.shown.plus_ticks(self.distance);
         let newest = self.edge.plus_ticks(1).max(shown);
         let sound = self.audio.as_mut().map(|audio| audio.finish(newest));
-        // Sound is made of whole frames. A player may wait for ever for pictures beside the last of the sound, and for
-        // sound beside the last of the pictures.
-        let longest = newest.max(sound.unwrap_or_default());
+        let longest = newest
+            .max(sound.unwrap_or_default())
+            .plus_millis(SOUND_FIRST);
         let end = if self.open.held { newest } else { longest };
         self.closed = Some(end);
         if let Some(source) = &mut self.source {

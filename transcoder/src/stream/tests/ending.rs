@@ -43,11 +43,9 @@ proptest! {
         prop_assert!(stage.stream.is_closing());
         let before = lists(&mut stage);
         let ends: Vec<u64> = before.iter().map(end_ms).collect();
-        for (list, end) in before.iter().zip(&ends) {
-            prop_assert!(!list.end_list && list.open.is_none());
-            // Dates and lengths are rounded.
-            prop_assert!(ends[0].abs_diff(*end) <= 2, "{ends:?}");
-        }
+        prop_assert!(before.iter().all(|list| !list.end_list && list.open.is_none()));
+        // The sound first, and by no more than what is rounded.
+        prop_assert!(ends[0] == ends[1] && (ends[2]..ends[2] + 6).contains(&ends[0]), "{ends:?}");
         // Nobody is heard any more.
         stage.feed(&show.session(START_MS, None));
         stage.feed_one(Message::End);
