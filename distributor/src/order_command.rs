@@ -6,7 +6,6 @@ use live::daemon::{
     Exit, admin, asking,
     command::{CommandHelp, CommandLine, answer, complain},
     config::nearest,
-    lexopt::{Arg, Parser, ValueExt},
 };
 use serde_json::Value;
 
@@ -67,17 +66,7 @@ pub(crate) fn run(line: &CommandLine) -> Exit {
 }
 
 fn parse(line: &CommandLine) -> Result<Order, String> {
-    let (mut words, mut admin) = (Vec::new(), None);
-    let mut parser = Parser::from_args(&line.arguments);
-    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
-        match argument {
-            Arg::Long("admin") => admin = Some(asking::admin(&mut parser, ADMIN_PORT)?),
-            Arg::Value(word) => words.push(word.string().map_err(|error| error.to_string())?),
-            unknown @ (Arg::Short(_) | Arg::Long(_)) => {
-                return Err(unknown.unexpected().to_string());
-            }
-        }
-    }
+    let (words, admin) = asking::words(line, ADMIN_PORT)?;
     let [word] = &words[..] else {
         return Err("give one order: drain or undrain".to_owned());
     };

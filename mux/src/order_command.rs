@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use live::daemon::{
     Exit, admin, asking,
     command::{CommandHelp, CommandLine, answer, complain},
-    lexopt::{Arg, Parser, ValueExt},
 };
 use serde_json::Value;
 
@@ -55,17 +54,7 @@ pub(crate) fn run(line: &CommandLine) -> Exit {
 }
 
 fn parse(line: &CommandLine) -> Result<Order, String> {
-    let (mut words, mut admin) = (Vec::new(), None);
-    let mut parser = Parser::from_args(&line.arguments);
-    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
-        match argument {
-            Arg::Long("admin") => admin = Some(asking::admin(&mut parser, ADMIN_PORT)?),
-            Arg::Value(word) => words.push(word.string().map_err(|error| error.to_string())?),
-            unknown @ (Arg::Short(_) | Arg::Long(_)) => {
-                return Err(unknown.unexpected().to_string());
-            }
-        }
-    }
+    let (words, admin) = asking::words(line, ADMIN_PORT)?;
     // What is no name cannot be a piece of a path either.
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     if let Some(odd) = words.iter().find(|word| !word.bytes().all(plain)) {

@@ -1,6 +1,6 @@
 //! A recorded show in players: hls.js and Shaka in Chromium play it from its start to its end, across the moment in which
-//! nobody published, and wind through it; hls.js while its level is changed by force. Shaka 5.2.12 is left alone: when a
-//! level that it loads later ends a moment before those that it began with, it waits for ever for the rest.
+//! nobody published, and wind through it; hls.js while its level is changed by force, Shaka on the level that it begins
+//! with (`follow.mjs` says why).
 //!
 //! The camera's clock is in every picture. The distance between it and a player's time is the same in all of a take; it
 //! is another after the hold, since a new camera has a clock of its own.

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use lexopt::{Parser, ValueExt};
+use lexopt::{Arg, Parser, ValueExt};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
@@ -29,6 +29,22 @@ pub fn admin(parser: &mut Parser, port: u16) -> Result<SocketAddr, String> {
     value
         .parse()
         .map_err(|_| format!("--admin: {value:?} is no address; give it as 127.0.0.1:{port}"))
+}
+
+/// The words of an order, and the value of `--admin`; `port` is the daemon's own. Any other option is refused.
+pub fn words(line: &CommandLine, port: u16) -> Result<(Vec<String>, Option<SocketAddr>), String> {
+    let (mut words, mut asked) = (Vec::new(), None);
+    let mut parser = Parser::from_args(&line.arguments);
+    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+        match argument {
+            Arg::Long("admin") => asked = Some(admin(&mut parser, port)?),
+            Arg::Value(word) => words.push(word.string().map_err(|error| error.to_string())?),
+            unknown @ (Arg::Short(_) | Arg::Long(_)) => {
+                return Err(unknown.unexpected().to_string());
+            }
+        }
+    }
+    Ok((words, asked))
 }
 
 /// Where the daemon is asked, by `--admin` or else the configuration, and what it takes to ask. `port` is where it
