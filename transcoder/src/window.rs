@@ -305,16 +305,17 @@ impl Window {
         if self.objects.is_empty() {
             self.playlist.media_sequence = open.msn;
             self.playlist.discontinuity_sequence = open.dsn;
-            self.pad(open);
+            self.pad(open, start);
         }
         self.objects.begin(open.msn, open.dsn);
     }
 
     /// Gaps before the first segment, so that the very first playlist is as long as it must be and players need not
-    /// wait until the stream is.
-    fn pad(&mut self, first: &Boundary) {
+    /// wait until the stream is. The last of them ends at `start`, where the first segment's media begin: sound of 8 kHz may
+    /// do so 64 ms after the pictures.
+    fn pad(&mut self, first: &Boundary, start: MediaTime) {
         let segment = u64::from(self.limits.segment_ms.max(1));
-        let mut next = (first.start.millis(), first.dsn);
+        let mut next = (start.millis(), first.dsn);
         let count = self
             .shortest()
             .units()

@@ -35,6 +35,7 @@ export function open(video, source, emit) {
   // The browser may not say so, or the last of the sound may be a moment shorter than the picture.
   hls.on(Hls.Events.MEDIA_ENDED, () => emit({ type: 'ended' }));
   let ranges = [];
+  let holding = false;
   hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => {
     ranges = Object.values(details.dateRanges).map(rangeOf);
   });
@@ -54,9 +55,18 @@ export function open(video, source, emit) {
     left: () => (hls.latestLevelDetails?.live === false ? hls.latestLevelDetails.edge - video.currentTime : Infinity),
     levels: () => hls.levels.map(({ uri, height, bitrate }) => ({ url: uri, height, bitrate })),
     playing: () => hls.currentLevel,
-    chosen: () => (hls.autoLevelEnabled ? -1 : hls.loadLevel),
+    chosen: () => (hls.autoLevelEnabled || holding ? -1 : hls.loadLevel),
     // At the next part, without throwing away what is buffered: the picture does not freeze.
     choose: (index) => {
+      holding = false;
+      hls.loadLevel = index;
+    },
+    // The level to stay with in a hold, or -1. `source` has nothing but gaps then, of which hls.js sees none as long as the last
+    // parts are listed: it waits for more of them.
+    hold: (index) => {
+      const held = index >= 0;
+      if (held === holding || (held && !hls.autoLevelEnabled)) return;
+      holding = held;
       hls.loadLevel = index;
     },
     edgeLatency: () => hls.latency,

@@ -6,7 +6,7 @@ import * as hlsPlayer from './hls-player.js';
 import { introduce } from './media-session.js';
 import * as nativePlayer from './native-player.js';
 import { nowPlaying } from './now-playing.js';
-import { levelName, menu } from './quality.js';
+import { levelName, menu, slateOf } from './quality.js';
 import { House } from './house.js';
 import { draw, drawLatency, drawNow, drawQuality, drawViewers, frame, label } from './screen.js';
 import { Show } from './show.js';
@@ -97,9 +97,12 @@ function wire() {
   on('levels', 'change', (event) => show.player?.choose(Number(event.target.value)));
   new House({
     address,
-    isOpen: () => state.phase === 'playing' && !document.hidden,
+    isOpen: () => ['playing', 'reconnecting'].includes(state.phase) && !document.hidden,
     levels: () => show.player?.levels() ?? [],
-    held: (value) => dispatch({ type: 'held', value }),
+    held: (value) => {
+      dispatch({ type: 'held', value });
+      show.player?.hold(value ? slateOf(show.player.levels()) : -1);
+    },
     viewers: (count) => drawViewers(count, words.text),
   }).start();
   setInterval(() => {

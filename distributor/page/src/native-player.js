@@ -31,6 +31,7 @@ export function open(video, source, emit) {
     levels: () => [],
     playing: () => -1,
     chosen: () => -1,
+    hold: () => {},
     choose: () => {},
     edgeLatency: () => (edge() === null ? 0 : Math.max(0, edge() - video.currentTime)),
     target: () => TARGET_S,

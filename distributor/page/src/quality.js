@@ -35,3 +35,8 @@ export function sourceOf(levels) {
   url.search = '';
   return url.href;
 }
+
+/** The smallest level that shows the slate in a hold, or -1: `source` has nothing but gaps then. Pure. */
+export function slateOf(levels) {
+  return levels.findIndex(({ url }) => renditionOf(url) !== 'source');
+}

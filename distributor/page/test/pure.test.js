@@ -6,7 +6,7 @@ import { BEHIND_S, clockOffset, glassLatency, isBehind } from '../src/latency.js
 import { viewersIn } from '../src/house.js';
 import { nowPlaying, titleLine } from '../src/now-playing.js';
 import { firstRendition, isFinished, isHeld, refusal } from '../src/probe.js';
-import { levelName, menu, sourceOf } from '../src/quality.js';
+import { levelName, menu, slateOf, sourceOf } from '../src/quality.js';
 import { afterFatal, afterStuck, LAST_S, STUCK_JUMP_MS, STUCK_REBUILD_MS, STUCK_TELL_MS } from '../src/recovery.js';
 import { fill, tableFor, tables } from '../src/text.js';
 
@@ -65,6 +65,12 @@ test('the picture that is looked at for gaps has no viewer', () => {
   const level = (rendition) => ({ url: `https://a/live/stage/${rendition}/media.m3u8?v=00000000000000ff` });
   assert.equal(sourceOf([level('480p'), level('source')]), 'https://a/live/stage/source/media.m3u8');
   assert.equal(sourceOf([level('480p')]), null);
+});
+
+test('the slate is on the smallest level that is no source', () => {
+  const level = (rendition) => ({ url: `https://a/live/stage/${rendition}/media.m3u8` });
+  assert.equal(slateOf([level('source'), level('360p'), level('480p')]), 1);
+  assert.equal(slateOf([level('source')]), -1);
 });
 
 test('polling begins at about 2 s, never comes down, and never passes 10 s', () => {
