@@ -69,9 +69,7 @@ async function playShaka(media) {
     window.stats[detail.severity === 2 ? 'fatal' : 'errors'].push(`${detail.code} ${detail.data?.slice(0, 2).join(' ') ?? ''}`);
   });
   // Looking for captions, 5.2.12 asks for an open segment, which has no address, and fails where fewer than three are whole.
-  // It stays with its first level: of a recording it takes the length when it loads, and waits for ever for the rest of a level
-  // that it loads later and that ends a moment before.
-  player.configure({ abr: { enabled: false }, streaming: { lowLatencyMode: true }, manifest: { hls: { disableClosedCaptionsDetection: true } } });
+  player.configure({ streaming: { lowLatencyMode: true }, manifest: { hls: { disableClosedCaptionsDetection: true } } });
   await player.load(media);
 }
 
