@@ -15,8 +15,8 @@
 //     {"event":"report", ...}                whatever was seen since it was last asked for
 //     {"event":"failed", "reason", ...}      hls.js has given up, or the deadline is over; exit code 1
 //
-// Orders on standard input, one a line: `report`, `fresh`, `seek SECONDS`, `reach SECONDS`, `change SECONDS` (from then on
-// the level is forced to be the next one, each so many seconds). It ends with standard input.
+// Orders on standard input, one a line: `report`, `fresh`, `seek SECONDS`, `reach SECONDS`, `change SECONDS` (of
+// hls.js: from then on the level is forced to be the next one, each so many seconds). It ends with standard input.
 
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
@@ -31,7 +31,7 @@ function tell(event, fields = {}) {
 }
 
 // All below run in the page.
-/* global document, window, performance, Hls, shaka, clockReader, nextLevelOfHls, nextLevelOfShaka */
+/* global document, window, performance, Hls, shaka, clockReader, nextLevelOfHls */
 
 /** Waits until the show is on. Whoever sits before a page that says "not yet" wants to see it begin. */
 async function appears(media) {
@@ -64,7 +64,6 @@ async function playShaka(media) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
   await player.attach(document.getElementById('video'));
-  window.change = () => nextLevelOfShaka(player);
   player.addEventListener('error', ({ detail }) => {
     window.stats[detail.severity === 2 ? 'fatal' : 'errors'].push(`${detail.code} ${detail.data?.slice(0, 2).join(' ') ?? ''}`);
   });
