@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps test-deps build page run test check unit explore e2e conformance rehearse cable bench fuzz advisories
+.PHONY: help deps test-deps build page run test check unit explore e2e conformance rehearse cable bench fuzz advisories lab-deps lab-up lab-down
 
 # Where Rust's installer puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -16,6 +16,7 @@ DEBIAN := build-essential pkg-config curl ca-certificates git openssl iproute2 \
   ffmpeg fonts-dejavu-core
 DEBIAN_TEST := chromium xvfb obs-studio rtmpdump systemd python3-pip caddy
 DEBIAN_BENCH := nginx libnginx-mod-rtmp
+DEBIAN_LAB := systemd-container mmdebstrap dpkg-dev nftables openssh-client python3 iproute2 caddy
 NEXTEST := 0.9.143
 DENY := 0.20.2
 
@@ -125,6 +126,15 @@ rehearse: deps build ## a show under the systemd units, on a systemd of its own 
 
 cable: deps build ## a publisher's cable is pulled: mux must notice within 8 s (as root)
 	@tests/cable/pull target/release
+
+lab-deps:
+	@$(call install,$(DEBIAN_LAB))
+
+lab-up: lab-deps ## boots Debian machines to put the appliance on, BOXES=3 (as root; ansible/lab/lab --help)
+	@ansible/lab/lab up --boxes $(or $(BOXES),3)
+
+lab-down: ## clears the machines away, also what a killed run has left
+	@ansible/lab/lab down
 
 bench: deps page tests/browser/node_modules/.package-lock.json ## beside nginx, nginx-rtmp, ffmpeg and others, about fifteen minutes; RESULT=file.json keeps the numbers
 	@$(call install,$(DEBIAN_BENCH) chromium)
