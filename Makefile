@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps test-deps build page run test check unit explore e2e conformance rehearse cable bench fuzz advisories lab-deps lab-up lab-down
+.PHONY: help deps test-deps build page run test check unit explore e2e conformance rehearse cable bench fuzz advisories lab-deps lab-up lab-down ansible-check
 
 # Where Rust's installer puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -135,6 +135,22 @@ lab-up: lab-deps ## boots Debian machines to put the appliance on, BOXES=3 (as r
 
 lab-down: ## clears the machines away, also what a killed run has left
 	@ansible/lab/lab down
+
+# Debian 12's own ansible-core, for who installs Ansible with apt.
+ANSIBLE_OLDEST := 2.14.18
+
+target/ansible/%/.installed: ansible/requirements.txt
+	$(call say,installing Ansible ($*))
+	@python3 -m venv target/ansible/$*
+	@target/ansible/$*/bin/pip install --quiet --disable-pip-version-check $(if $(filter pinned,$*),-r $<,ansible-core==$(ANSIBLE_OLDEST))
+	@touch $@
+
+ansible-check: target/ansible/pinned/.installed target/ansible/oldest/.installed ## the appliance's roles and playbooks: lints, syntax, arguments, old traps
+	$(call say,roles and playbooks)
+	@cd ansible && for test in tests/test_*.py; do ../target/ansible/pinned/bin/python "$$test" --quiet; done
+	@cd ansible && for core in oldest pinned; do for example in one-box three-boxes festival; do \
+	  ../target/ansible/$$core/bin/ansible-playbook -i examples/$$example.yml --syntax-check playbooks/*.yml >/dev/null; done; done
+	@cd ansible && PATH="$$PWD/../target/ansible/pinned/bin:$$PATH" ansible-lint --offline -q .
 
 bench: deps page tests/browser/node_modules/.package-lock.json ## beside nginx, nginx-rtmp, ffmpeg and others, about fifteen minutes; RESULT=file.json keeps the numbers
 	@$(call install,$(DEBIAN_BENCH) chromium)
