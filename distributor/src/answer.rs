@@ -305,7 +305,13 @@ fn between(bytes: &Bytes, start: u64, end: Option<u64>) -> Bytes {
 }
 
 fn failed(failure: Failure) -> Response<Body> {
-    response::bare(failure.status()).map(|()| Body::empty())
+    let response = match failure {
+        Failure::Stopping => response::untouched(),
+        Failure::Unavailable | Failure::Late | Failure::Broken | Failure::Busy => {
+            response::bare(failure.status())
+        }
+    };
+    response.map(|()| Body::empty())
 }
 
 /// What was asked for is not and will not be, as far as the playlist tells.

@@ -9,7 +9,7 @@ use live::{
     cluster::{ClusterSecret, Token},
     daemon::config::{
         AdminSection, ByteSize, DrainSection, HostPort, Listen, LogSection, Problems, SecretSource,
-        Settings,
+        Settings, Timespan,
     },
     placement::{MAX_MEMBERS, Member},
 };
@@ -70,7 +70,7 @@ pub struct Raw {
     #[serde(default)]
     pub log: LogSection,
     /// `[drain]`
-    #[serde(default)]
+    #[serde(default = "drain")]
     pub drain: DrainSection,
 }
 
@@ -135,6 +135,14 @@ const fn weight() -> u16 {
 
 fn http_listen() -> Listen {
     Listen::one(([0_u16; 8], 80).into())
+}
+
+/// Viewers who come while the answers of those before them are finished wait until the next process listens, and a
+/// low-latency player has two seconds in hand. Who can keep up with a show takes no longer for a segment.
+fn drain() -> DrainSection {
+    DrainSection {
+        deadline: Timespan::from_secs(2),
+    }
 }
 
 fn admin() -> AdminSection {

@@ -4,7 +4,6 @@
 //! connection it does not use. A broken or hostile one is closed and counted; nobody else notices.
 
 use std::{
-    convert::Infallible,
     io,
     pin::Pin,
     sync::{
@@ -27,7 +26,7 @@ use rustls::ProtocolVersion;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tracing::debug;
@@ -39,18 +38,23 @@ use crate::{
     http1::HEAD_MAX,
     metrics::Metrics,
     pace::{Flow, TICK, Verdict},
+    response::Untouched,
 };
 
 mod cork;
 mod http1;
+mod leaving;
+mod linger;
 mod paced;
 mod sealed;
 mod usage;
 
+pub(crate) use leaving::GOODBYE;
 pub(crate) use usage::{BodyUsage, Usage};
 
 use cork::Cork;
 use http1::Talk;
+use linger::Lingering;
 use paced::Paced;
 use sealed::Sealed;
 use usage::OpenRequest;
@@ -117,7 +121,8 @@ impl Server {
         let corked = Cork::new(Paced::new(stream, self.metrics.stalling().clone()));
         let handshake = tokio::select! {
             handshake = timeout(HANDSHAKE, self.tls.accept(corked)) => handshake,
-            () = self.chassis.shutdown().triggered() => return None,
+            // It has reached us, and cannot know that we stop.
+            () = self.stops_for(GOODBYE) => return None,
         };
         let greeted = match handshake {
             Ok(greeted) => greeted.and_then(secured),
@@ -150,6 +155,7 @@ impl Server {
             guest,
             finishing: &finishing,
             received: Bytes::new(),
+            answered: false,
         };
         let finish = |_: Pin<&mut _>| finishing.store(true, Relaxed);
         self.drive(Box::pin(talk.run()), finish, &usage).await
@@ -168,12 +174,19 @@ impl Server {
                 let carries = !request.body().is_end_stream();
                 let (parts, _unread) = request.into_parts();
                 let answer = answers.answer(&parts, carries, &usage, &guest).await;
-                Ok::<Response<AnswerBody>, Infallible>(answer)
+                untouched(answer)
             }
         });
-        let connection = Box::pin(h2().serve_connection(TokioIo::new(stream), service));
+        let connection =
+            Box::pin(h2().serve_connection(TokioIo::new(Lingering::new(stream)), service));
         let ended = self.drive(connection, |c| c.graceful_shutdown(), &usage);
         ended.await.map_err(io::Error::other)
+    }
+
+    /// Returns when the daemon has been stopping for so long.
+    async fn stops_for(&self, long: Duration) {
+        self.chassis.shutdown().triggered().await;
+        sleep(long).await;
     }
 
     /// Lets the connection run until it ends, the daemon drains, or the viewer has stalled.
@@ -193,14 +206,11 @@ impl Server {
         let mut finishing = false;
         loop {
             tokio::select! {
-                ended = connection.as_mut() => return ended,
-                () = self.chassis.shutdown().triggered(), if !finishing => {
-                    if usage.is_unused() {
-                        return Ok(());
-                    }
-                    finishing = true;
-                    finish(connection.as_mut());
+                biased;
+                () = self.chassis.shutdown().triggered() => {
+                    return Box::pin(leaving::leave(connection, finish, usage)).await;
                 }
+                ended = connection.as_mut() => return ended,
                 _ = ticks.tick() => match usage.judge(&mut flow) {
                     Verdict::Keep => {}
                     // A good end needs the viewer's part: one who takes no part in it is not waited for.
@@ -216,6 +226,15 @@ impl Server {
                 }
             }
         }
+    }
+}
+
+/// A request about which nothing was done is refused, which says just that: it is asked anew by itself, without its asker
+/// noticing (RFC 9113 §8.7). The connection's end has been announced before, so it is asked elsewhere.
+fn untouched(answer: Response<AnswerBody>) -> Result<Response<AnswerBody>, h2::Error> {
+    match answer.extensions().get() {
+        Some(Untouched) => Err(h2::Reason::REFUSED_STREAM.into()),
+        None => Ok(answer),
     }
 }
 

@@ -86,13 +86,16 @@ pub(crate) enum Failure {
     /// As many objects as allowed are being fetched.
     #[error("as many objects as allowed are being fetched")]
     Busy,
+    /// The daemon stops, and nothing has come of it: the next process may be asked at once.
+    #[error("the daemon stops")]
+    Stopping,
 }
 
 impl Failure {
     /// The status for a viewer who has got nothing yet.
     pub(crate) const fn status(self) -> StatusCode {
         match self {
-            Self::Unavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Busy | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Late => StatusCode::GATEWAY_TIMEOUT,
             Self::Broken => StatusCode::BAD_GATEWAY,
         }
@@ -214,6 +217,26 @@ impl Entry {
             .as_ref()
     }
 
+    /// The daemon stops: nobody waits for it any longer. What has an end already keeps it.
+    pub(crate) fn stop(&self, now: Instant) {
+        self.fail(Failure::Stopping, now);
+    }
+
+    fn fail(&self, failure: Failure, at: Instant) {
+        self.state.send_if_modified(|state| {
+            let open = state.end.is_none();
+            if open {
+                state.pieces.clear();
+                state.end = Some(End {
+                    at,
+                    result: Err(failure),
+                    target_duration: TARGET_DURATION_ASSUMED,
+                });
+            }
+            open
+        });
+    }
+
     /// Returns when no viewer is left.
     pub(crate) async fn abandoned(&self) {
         self.state.closed().await;
@@ -327,28 +350,13 @@ impl Writer {
 
     /// It will never be complete.
     pub(crate) fn fail(self, failure: Failure, now: Instant) {
-        self.end(failure, now);
-    }
-
-    fn end(&self, failure: Failure, at: Instant) {
-        self.entry.state.send_if_modified(|state| {
-            let open = state.end.is_none();
-            if open {
-                state.pieces.clear();
-                state.end = Some(End {
-                    at,
-                    result: Err(failure),
-                    target_duration: TARGET_DURATION_ASSUMED,
-                });
-            }
-            open
-        });
+        self.entry.fail(failure, now);
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.end(Failure::Broken, self.asked);
+        self.entry.fail(Failure::Broken, self.asked);
     }
 }
 

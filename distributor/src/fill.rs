@@ -129,12 +129,17 @@ impl Objects {
         self.origins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// During a drain a fetch ends when its last viewer has gone.
+    /// During a drain a fetch ends when its last viewer has gone. What an origin may hold back is not waited for at all:
+    /// it may take seconds, and whoever comes again finds the next process waiting for it.
     async fn fill_unless_stopped(&self, key: &Key, writer: Writer, followed: bool) {
         let entry = writer.entry().clone();
         let stopped = async {
             self.chassis.shutdown().triggered().await;
-            entry.abandoned().await;
+            if Class::of(key).is_held() && !entry.has_begun() {
+                entry.stop(now());
+            } else {
+                entry.abandoned().await;
+            }
         };
         tokio::select! {
             () = self.fill(key, writer, followed) => {}

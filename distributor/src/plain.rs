@@ -12,10 +12,13 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use live::daemon::Chassis;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use tracing::debug;
 
-use crate::{acme::Proofs, redirect::location, response};
+use crate::{acme::Proofs, connection::GOODBYE, redirect::location, response};
 
 /// One request and its answer: whoever needs longer has nothing to say.
 const LIFETIME: Duration = Duration::from_secs(10);
@@ -50,8 +53,14 @@ impl Plain {
                     debug!(%error, "a connection broke off");
                 }
             }
-            () = self.chassis.shutdown().triggered() => {}
+            () = self.stops() => {}
         }
+    }
+
+    /// The daemon stops, and who has connected has had a moment to ask.
+    async fn stops(&self) {
+        self.chassis.shutdown().triggered().await;
+        sleep(GOODBYE).await;
     }
 
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {

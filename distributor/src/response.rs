@@ -226,6 +226,19 @@ pub(crate) fn busy() -> Response<()> {
     response
 }
 
+/// Marks an answer to a request that nothing was done about: who can be told so in the protocol's own words need not be
+/// given it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Untouched;
+
+/// The answer to one who waits for what is yet to be made, from a daemon that stops. Those who can are told to ask anew
+/// instead, and wait at the next process before it is there; players who get this ask again a second later.
+pub(crate) fn untouched() -> Response<()> {
+    let mut response = bare(StatusCode::SERVICE_UNAVAILABLE);
+    response.extensions_mut().insert(Untouched);
+    response
+}
+
 /// The answer to a viewer who is to go down to another quality. At a 404 hls.js goes to the next lower level at once,
 /// without a pause in what is played, and does not come back; at a 503 it asks twice more first, and stands still for
 /// almost two seconds meanwhile. Apple's players and media3 go to another variant too when a playlist is not found. Gaps

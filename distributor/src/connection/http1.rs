@@ -28,7 +28,7 @@ use crate::{
     answer::{Answers, Body},
     door::Guest,
     http1::{Asked, Framing, HEAD_MAX, Malformed, take, write},
-    response,
+    response::{self, Untouched},
 };
 
 /// Bytes received at once.
@@ -44,6 +44,8 @@ pub(super) struct Talk<'a, S> {
     pub(super) finishing: &'a AtomicBool,
     /// What came and was not read: no more than a head may be long, and what came with it.
     pub(super) received: Bytes,
+    /// A request was answered on it.
+    pub(super) answered: bool,
 }
 
 /// How a connection goes on.
@@ -63,6 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                 Ok(Next::Asked(asked)) => {
                     // Each boxed, so that a connection at rest does not keep room for them.
                     match Box::pin(self.ask(&asked)).await {
+                        Some(response) if self.may_leave_unanswered(&response) => false,
                         Some(response) => Box::pin(self.give(&asked, response)).await?,
                         None => false,
                     }
@@ -79,12 +82,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         }
     }
 
+    /// Whether the request is better not answered at all: a client that finds a connection closed which it has used before
+    /// asks anew by itself (RFC 9112 §9.3.1), and waits at the next process. On its first request that is an error.
+    fn may_leave_unanswered(&self, response: &Response<Body>) -> bool {
+        self.answered && response.extensions().get::<Untouched>().is_some()
+    }
+
     /// The next request.
     fn poll_asked(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         loop {
-            if self.finishing.load(Relaxed) {
-                return Poll::Ready(Next::Over);
-            }
             if !self.received.is_empty() {
                 match take(&mut self.received) {
                     Ok(Some(asked)) => return Poll::Ready(Next::Asked(Box::new(asked))),
@@ -92,9 +98,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                     Err(malformed) => return Poll::Ready(Next::Malformed(malformed)),
                 }
             }
-            match ready!(self.poll_receive(cx)) {
-                Ok(true) => {}
-                Ok(false) | Err(_) => return Poll::Ready(Next::Over),
+            match self.poll_receive(cx) {
+                Poll::Ready(Ok(true)) => {}
+                Poll::Ready(Ok(false) | Err(_)) => return Poll::Ready(Next::Over),
+                // What has come already is answered.
+                Poll::Pending if self.finishing.load(Relaxed) => return Poll::Ready(Next::Over),
+                Poll::Pending => return Poll::Pending,
             }
         }
     }
@@ -145,6 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         let framing = Framing::of(&asked.parts, &parts, body.size_hint().exact());
         let keep = asked.keep && framing != Framing::Close && !self.finishing.load(Relaxed);
         self.send(&parts, body, framing, keep).await?;
+        self.answered = true;
         Ok(keep)
     }
 

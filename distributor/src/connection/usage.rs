@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use crate::pace::{Flow, Verdict};
@@ -14,6 +14,9 @@ pub(crate) struct Usage {
     open: AtomicU64,
     bodies: AtomicU64,
     moved: AtomicU64,
+    /// The connection is to end, and what else has been sent since then.
+    finishing: AtomicBool,
+    gave: AtomicBool,
 }
 
 impl Usage {
@@ -26,6 +29,17 @@ impl Usage {
     /// Nothing was ever asked.
     pub(super) fn is_unused(&self) -> bool {
         self.requests.load(Relaxed) == 0
+    }
+
+    /// The connection is to end.
+    pub(super) fn finish(&self) {
+        self.finishing.store(true, Relaxed);
+    }
+
+    /// Nothing is being answered, nor may the end of an answer still be on its way to a viewer.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let open = self.open.load(Relaxed) > 0 || self.bodies.load(Relaxed) > 0;
+        !open && !self.gave.load(Relaxed)
     }
 
     pub(super) fn judge(&self, flow: &mut Flow) -> Verdict {
@@ -54,6 +68,9 @@ impl BodyUsage {
 impl Drop for BodyUsage {
     fn drop(&mut self) {
         self.0.bodies.fetch_sub(1, Relaxed);
+        if self.0.finishing.load(Relaxed) {
+            self.0.gave.store(true, Relaxed);
+        }
     }
 }
 

@@ -255,12 +255,17 @@ impl Drop for Listed {
                 }
             }
         }
-        self.fail(Failure::Unavailable);
+        let stops = followers.chassis.shutdown().is_triggered();
+        self.fail(if stops {
+            Failure::Stopping
+        } else {
+            Failure::Unavailable
+        });
     }
 }
 
 impl Listed {
-    /// Follows until nobody watches any more, nothing more will come, or the daemon stops and nobody waits.
+    /// Follows until nobody watches any more, nothing more will come, or the daemon stops.
     async fn follow(self, first: Key) {
         let Self(followers, followed) = &self;
         let (objects, metrics) = (&followers.objects, &followers.metrics);
@@ -345,16 +350,11 @@ impl Listed {
         });
     }
 
-    /// None when the daemon stops and nobody waits for a playlist any more.
+    /// None when the daemon stops. Those who wait for a playlist wait for the next process then.
     async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        let Self(followers, followed) = self;
-        let stopped = async {
-            followers.chassis.shutdown().triggered().await;
-            followed.shown.closed().await;
-        };
         tokio::select! {
             biased;
-            () = stopped => None,
+            () = self.0.chassis.shutdown().triggered() => None,
             done = future => Some(done),
         }
     }

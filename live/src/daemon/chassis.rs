@@ -24,13 +24,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{
     BindError, ConnectionLimit, Inherited, Latch, Metrics, Notify, Readiness, Shutdown, Tasks,
     accept::{self, Acceptor},
     admin::{self, Call, Feed, Handler, Method, Refusal, Reply, Routes},
-    listen, process,
+    listen::{self, kept},
+    process,
 };
 
 /// See the module.
@@ -87,7 +88,8 @@ impl Chassis {
         }))
     }
 
-    /// The sockets called `name`: passed by systemd under that name, else bound to `addresses` (port 0 is any).
+    /// The sockets called `name`: of the socket unit with that name, else bound to `addresses` (port 0 is any), by this
+    /// process or, where systemd has a descriptor store for us, by the one before it.
     ///
     /// `name` is the section of the configuration whose `listen` gave the addresses, so that an error can name it.
     /// The real addresses are logged and known to [`Chassis::address`] from now on: the first as `name`, the others
@@ -97,7 +99,10 @@ impl Chassis {
         name: &str,
         addresses: &[SocketAddr],
     ) -> Result<Vec<TcpListener>, BindError> {
-        let sockets = listen::listeners(&mut lock(&self.0.inherited), name, addresses)?;
+        let sockets = {
+            let inherited = &mut lock(&self.0.inherited);
+            listen::listeners(inherited, self.0.notify, name, addresses)?
+        };
         for (index, socket) in sockets.iter().enumerate() {
             let Ok(address) = socket.local_addr() else {
                 continue;
@@ -273,6 +278,17 @@ impl Chassis {
     /// The names of what systemd passed and nobody took yet.
     pub fn inherited_names(&self) -> Vec<String> {
         lock(&self.0.inherited).names().map(str::to_owned).collect()
+    }
+
+    /// Lets go of all that nobody has taken: it is of another configuration, or of another version.
+    pub(super) fn let_go_of_the_rest(&self) {
+        for name in self.inherited_names() {
+            let descriptors = self.inherited(&name);
+            if !kept::let_go_if_stored(self.0.notify, &name, descriptors) {
+                warn!(%name, "systemd passed a descriptor that nothing here wants");
+                self.0.notify.unstore(&name);
+            }
+        }
     }
 
     /// What this daemon measures.

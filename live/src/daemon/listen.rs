@@ -1,7 +1,8 @@
 //! Listening sockets: inherited from systemd by name, or bound here.
 //!
-//! A socket that systemd holds wins over the configuration: its unit says where it listens, and it stays open over a
-//! restart. What is bound here has SO_REUSEADDR, close-on-exec, and `[::]` answers IPv4 too.
+//! A socket unit's wins over the configuration: the unit says where it listens, and it stays open over a restart. What is
+//! bound here has SO_REUSEADDR, close-on-exec, `[::]` answers IPv4 too, and it stays open over a restart where systemd has
+//! a descriptor store for us ([`kept`]).
 
 #![expect(
     unsafe_code,
@@ -25,10 +26,13 @@ use nix::{
 use tokio::net::{TcpListener, TcpSocket};
 use tracing::warn;
 
-use super::Exit;
+use super::{Exit, Notify};
 
-/// Connections the kernel holds for us while none is accepted. Beyond it a SYN is dropped and the peer tries again.
-pub const BACKLOG: u32 = 1024;
+pub(super) mod kept;
+
+/// Connections the kernel holds for us while none is accepted: all who may come in the moment between two processes.
+/// Beyond it a SYN is dropped and the peer tries again a second later. It is what Linux allows (net.core.somaxconn).
+pub const BACKLOG: u32 = 4096;
 
 /// What systemd passed to this process: sockets of socket units, and descriptors that were stored before a restart.
 /// Each is handed out once.
@@ -151,31 +155,27 @@ impl BindError {
     }
 }
 
-/// The sockets for `section`: those systemd passed under that name, else the configured addresses, bound.
+/// The sockets for `section`: those of its socket unit, else those that were kept, else the configured addresses, bound.
 pub(super) fn listeners(
     inherited: &mut Inherited,
+    notify: Notify,
     section: &str,
     addresses: &[SocketAddr],
 ) -> Result<Vec<TcpListener>, BindError> {
     let passed = inherited.take(section);
-    if !passed.is_empty() {
-        let adopt = |descriptor| {
-            adopt(descriptor).map_err(|error| BindError::Inherited {
-                section: section.to_owned(),
-                error,
-            })
-        };
-        let sockets: Vec<TcpListener> = passed.into_iter().map(adopt).collect::<Result<_, _>>()?;
-        warn_when_elsewhere(section, &sockets, addresses);
-        return Ok(sockets);
+    if passed.is_empty() {
+        return kept::listeners(inherited, notify, section, addresses);
     }
-    let bind = |address: &SocketAddr| {
-        let alone = !addresses
-            .iter()
-            .any(|other| other.is_ipv4() && other.port() == address.port());
-        bind(*address, alone).map_err(|error| BindError::new(section, *address, error))
+    kept::forget(inherited, notify, section);
+    let adopt = |descriptor| {
+        adopt(descriptor).map_err(|error| BindError::Inherited {
+            section: section.to_owned(),
+            error,
+        })
     };
-    addresses.iter().map(bind).collect()
+    let sockets: Vec<TcpListener> = passed.into_iter().map(adopt).collect::<Result<_, _>>()?;
+    warn_when_elsewhere(section, &sockets, addresses);
+    Ok(sockets)
 }
 
 /// An operator who changed `listen` and sees no effect should learn why.
@@ -197,7 +197,13 @@ fn adopt(descriptor: OwnedFd) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-/// `dual`: an IPv6 wildcard answers IPv4 too; not when the same port is also bound for IPv4 by its own address.
+/// Whether an IPv6 wildcard answers IPv4 too: not when the same port is also bound for IPv4 by its own address.
+fn is_dual(address: SocketAddr, among: &[SocketAddr]) -> bool {
+    !among
+        .iter()
+        .any(|other| other.is_ipv4() && other.port() == address.port())
+}
+
 fn bind(address: SocketAddr, dual: bool) -> io::Result<TcpListener> {
     let any_v6 = address.is_ipv6() && address.ip().is_unspecified();
     let socket = match address {

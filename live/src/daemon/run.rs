@@ -107,9 +107,7 @@ async fn start<D: Daemon>(config: D::Config, chassis: &Chassis) -> Result<D, Sta
     let listeners = chassis.bind("admin", admin.listen.addresses())?;
     let daemon = D::start(config, chassis).await?;
     admin::serve(chassis, listeners, &admin.names);
-    for name in chassis.inherited_names() {
-        warn!(%name, "systemd passed a descriptor that nothing here wants");
-    }
+    chassis.let_go_of_the_rest();
     Ok(daemon)
 }
 

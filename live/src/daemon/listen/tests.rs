@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, TcpStream},
-    os::fd::AsRawFd,
+    os::fd::{AsFd, AsRawFd},
 };
 
 use nix::{
@@ -13,7 +13,12 @@ use nix::{
 use super::*;
 
 fn bound(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, BindError> {
-    listeners(&mut Inherited::default(), "rtmp", addresses)
+    listeners(
+        &mut Inherited::default(),
+        Notify::default(),
+        "rtmp",
+        addresses,
+    )
 }
 
 #[tokio::test]
@@ -84,7 +89,7 @@ async fn a_socket_that_systemd_passed_wins_over_the_configuration() {
     let mut inherited = Inherited([("rtmp".to_owned(), vec![socket.into()])].into());
     assert_eq!(inherited.names().collect::<Vec<_>>(), ["rtmp"]);
     let configured = "192.0.2.1:1935".parse().unwrap();
-    let listeners = listeners(&mut inherited, "rtmp", &[configured]).unwrap();
+    let listeners = listeners(&mut inherited, Notify::default(), "rtmp", &[configured]).unwrap();
     assert_eq!(listeners[0].local_addr().unwrap(), address);
     assert_eq!(listeners[0].as_raw_fd(), number);
     assert!(inherited.take("rtmp").is_empty());
@@ -97,10 +102,103 @@ async fn what_systemd_passed_and_is_no_listening_socket_is_refused() {
     let connected = TcpStream::connect(socket.local_addr().unwrap()).unwrap();
     for wrong in [file.into(), connected.into()] {
         let mut inherited = Inherited([("rtmp".to_owned(), vec![wrong])].into());
-        let error = listeners(&mut inherited, "rtmp", &[]).unwrap_err();
+        let error = listeners(&mut inherited, Notify::default(), "rtmp", &[]).unwrap_err();
         let said = error.to_string();
         let expected = "systemd passed rtmp something that is no listening TCP socket: correct the socket unit";
         assert!(said.starts_with(expected), "{said}");
         assert_eq!(error.exit(), Exit::Usage);
     }
+}
+
+/// What the next process is given of what this one has bound and stored.
+fn stored(bound: &[TcpListener]) -> Inherited {
+    let descriptors = bound
+        .iter()
+        .map(|listener| listener.as_fd().try_clone_to_owned().unwrap());
+    Inherited([("listener.rtmp".to_owned(), descriptors.collect())].into())
+}
+
+fn addresses_of(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    let addresses = listeners.iter().map(|listener| listener.local_addr());
+    addresses.collect::<Result<_, _>>().unwrap()
+}
+
+fn again(inherited: &mut Inherited, addresses: &[SocketAddr]) -> Vec<TcpListener> {
+    listeners(inherited, Notify::default(), "rtmp", addresses).unwrap()
+}
+
+#[tokio::test]
+async fn who_connects_between_two_processes_is_met_by_the_second() {
+    let any = [
+        (Ipv4Addr::LOCALHOST, 0).into(),
+        (Ipv6Addr::LOCALHOST, 0).into(),
+    ];
+    let first = bound(&any).unwrap();
+    let addresses = addresses_of(&first);
+    let mut inherited = stored(&first);
+    drop(first);
+    let peer = TcpStream::connect(addresses[1]).unwrap();
+    let second = again(&mut inherited, &addresses);
+    assert_eq!(addresses_of(&second), addresses);
+    let (_, accepted) = second[1].accept().await.unwrap();
+    assert_eq!(accepted, peer.local_addr().unwrap());
+    assert_eq!(inherited.names().next(), None);
+    // Port 0 is any: also the one that there is.
+    assert_eq!(addresses_of(&again(&mut stored(&second), &any)), addresses);
+}
+
+#[tokio::test]
+async fn a_changed_address_wins_over_a_kept_listener_also_at_the_same_port() {
+    let first = bound(&[
+        (Ipv4Addr::UNSPECIFIED, 0).into(),
+        (Ipv4Addr::LOCALHOST, 0).into(),
+    ])
+    .unwrap();
+    let [wide, other] = addresses_of(&first)[..] else {
+        panic!("two were bound");
+    };
+    // As systemd keeps them, however long it takes to let go.
+    let _systemd = stored(&first);
+    let narrow = (Ipv4Addr::LOCALHOST, wide.port()).into();
+    let second = again(&mut stored(&first), &[narrow]);
+    drop(first);
+    assert_eq!(addresses_of(&second), [narrow]);
+    TcpStream::connect(narrow).unwrap();
+    assert!(
+        TcpStream::connect(other).is_err(),
+        "nobody is there any more"
+    );
+    assert!(TcpStream::connect(("127.0.0.2", wide.port())).is_err());
+}
+
+#[tokio::test]
+async fn a_kept_wildcard_is_only_taken_for_the_families_that_it_answers() {
+    let first = bound(&[(Ipv6Addr::UNSPECIFIED, 0).into()]).unwrap();
+    let port = first[0].local_addr().unwrap().port();
+    let both = [
+        (Ipv6Addr::UNSPECIFIED, port).into(),
+        (Ipv4Addr::UNSPECIFIED, port).into(),
+    ];
+    let second = again(&mut stored(&first), &both);
+    assert_eq!(addresses_of(&second), both);
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+}
+
+#[tokio::test]
+async fn a_socket_unit_wins_over_a_kept_listener_and_what_listens_no_more_is_bound_anew() {
+    let first = bound(&[(Ipv4Addr::LOCALHOST, 0).into()]).unwrap();
+    let [address] = addresses_of(&first)[..] else {
+        panic!("one was bound");
+    };
+    let unit = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let units = unit.local_addr().unwrap();
+    let mut inherited = stored(&first);
+    inherited.0.insert("rtmp".to_owned(), vec![unit.into()]);
+    let second = again(&mut inherited, &[address]);
+    assert_eq!(addresses_of(&second), [units]);
+    assert!(TcpStream::connect(address).is_err());
+    // A store that kept it all the same, and an operator who has taken the unit away.
+    let third = again(&mut stored(&first), &[address]);
+    assert_eq!(addresses_of(&third), [address]);
+    TcpStream::connect(address).unwrap();
 }
