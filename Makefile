@@ -15,7 +15,7 @@ DEBIAN := build-essential pkg-config curl ca-certificates git openssl iproute2 \
   gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav \
   ffmpeg fonts-dejavu-core
 DEBIAN_TEST := chromium xvfb obs-studio rtmpdump systemd python3-pip caddy
-DEBIAN_BENCH := nginx libnginx-mod-rtmp
+DEBIAN_BENCH := nginx libnginx-mod-rtmp haproxy varnish hitch
 DEBIAN_LAB := systemd-container mmdebstrap dpkg-dev nftables openssh-client python3 iproute2 caddy
 NEXTEST := 0.9.143
 DENY := 0.20.2
@@ -152,7 +152,7 @@ ansible-check: target/ansible/pinned/.installed target/ansible/oldest/.installed
 	  ../target/ansible/$$core/bin/ansible-playbook -i examples/$$example.yml --syntax-check playbooks/*.yml >/dev/null; done; done
 	@cd ansible && PATH="$$PWD/../target/ansible/pinned/bin:$$PATH" ansible-lint --offline -q .
 
-bench: deps page tests/browser/node_modules/.package-lock.json ## beside nginx, nginx-rtmp, ffmpeg and others, about fifteen minutes; RESULT=file.json keeps the numbers
+bench: deps page tests/browser/node_modules/.package-lock.json ## beside nginx, HAProxy, Varnish, nginx-rtmp, ffmpeg and others, about twenty minutes; RESULT=file.json keeps the numbers
 	@$(call install,$(DEBIAN_BENCH) chromium)
 	$(call say,building the daemons and the load)
 	@cargo build --release -p mux -p transcoder -p distributor -p tests -p bench

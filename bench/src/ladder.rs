@@ -18,7 +18,7 @@ mod box_of_ours;
 mod delay;
 mod reloads;
 
-use box_of_ours::OurBox;
+pub(crate) use box_of_ours::{OurBox, SECRET};
 
 /// Heights and kilobits per second.
 const RUNGS: [(u16, u32); 3] = [(720, 2800), (480, 1400), (360, 800)];
@@ -202,7 +202,7 @@ fn ffmpeg(clip: &Path, out: &Path, maker: Maker) -> Command {
 }
 
 /// Forty seconds of 1080p30 at 6 Mbit/s that are worth encoding, two-second GOPs, AAC, made in `dir`.
-fn clip(dir: &Path, name: &str, b_frames: u32) -> Result<std::path::PathBuf> {
+pub(crate) fn clip(dir: &Path, name: &str, b_frames: u32) -> Result<std::path::PathBuf> {
     let file = dir.join(name);
     let picture = "testsrc2=size=1920x1080:rate=30:duration=40,noise=alls=12:allf=t";
     let sound = "sine=frequency=440:sample_rate=48000:duration=40";

@@ -6,6 +6,7 @@
     reason = "a measuring program asks the clock and prints"
 )]
 
+mod admin;
 mod fan_out;
 mod glass;
 mod https;
@@ -21,15 +22,20 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use nix::unistd::Pid;
+use nix::{
+    sys::resource::{Resource, getrlimit, setrlimit},
+    unistd::Pid,
+};
 
-const HELP: &str = "Footlight beside nginx, nginx-rtmp and ffmpeg, in the same run
+const HELP: &str = "Footlight beside nginx, HAProxy, Varnish with hitch, nginx-rtmp and ffmpeg, in the same run
 
 usage: bench [--row NAME] [--rounds N] [--seconds N] [--json FILE]
 
-  --row NAME     only this row: rtmp (players served), idle (memory of players), takeover, https, crowd (viewers at
-                 rest and waiting), ladder (encoding), delay (of parts), reloads (held ones), glass (from camera to
-                 screen in Chromium); all without
+  --row NAME     only this row: rtmp (players served), idle (memory of players), takeover, https (playlists, parts
+                 and segments), plain (segments without TLS), handshakes, herd (500 first requests at once), crowd
+                 (viewers at rest and waiting), edge (what viewers of a show wait for), newcomers (2000 in 10 s),
+                 ladder (encoding), delay (of parts), reloads (held ones), glass (from camera to screen in Chromium);
+                 all without
   --rounds N     interleaved rounds, the best of which counts (default 2)
   --seconds N    length of one measurement (default 5)
   --json FILE    keep the numbers as JSON too
@@ -37,6 +43,23 @@ usage: bench [--row NAME] [--rounds N] [--seconds N] [--json FILE]
 FOOTLIGHT_BENCH_SRS names a binary of SRS; without it SRS is left out. FOOTLIGHT_PORT_BASE moves all ports (20000).
 Servers run on CPU 0, the load on the others; CPU time is the unit, so a busy machine does not spoil it.
 Traffic stays on the loopback.";
+
+const ROWS: [&str; 14] = [
+    "rtmp",
+    "idle",
+    "takeover",
+    "https",
+    "plain",
+    "handshakes",
+    "herd",
+    "crowd",
+    "edge",
+    "newcomers",
+    "ladder",
+    "delay",
+    "reloads",
+    "glass",
+];
 
 /// What to run, and for how long.
 pub(crate) struct Plan {
@@ -113,16 +136,10 @@ impl Plan {
             return Ok(Order::Floor(floor));
         }
         match plan.row.as_deref() {
-            None
-            | Some(
-                "rtmp" | "idle" | "takeover" | "https" | "crowd" | "ladder" | "delay" | "reloads"
-                | "glass",
-            ) => Ok(Order::Run(plan)),
-            Some(other) => {
-                bail!(
-                    "there is no row '{other}'; rows are rtmp, idle, takeover, https, crowd, ladder, delay, reloads and glass"
-                )
+            Some(row) if !ROWS.contains(&row) => {
+                bail!("there is no row '{row}'; rows are {}", ROWS.join(", "))
             }
+            Some(_) | None => Ok(Order::Run(plan)),
         }
     }
 
@@ -162,6 +179,9 @@ fn main() -> Result<ExitCode> {
     };
     // With one CPU the load shares it with the server: CPU time per request still holds.
     let _one_cpu = server::pin(Pid::from_raw(0), 1);
+    // A crowd's connections are files; the servers inherit as many.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     let dir = std::env::temp_dir().join(format!("footlight-bench-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -175,7 +195,8 @@ fn main() -> Result<ExitCode> {
     plan.progress("done");
     println!("{}", table::text(&rows));
     println!(
-        "1.00x is the best peer of the same run; above is better. Each figure is that of its best round.\n\
+        "Beside a figure of ours: how many times better it is than the best peer's of the same run; beside a peer's: than\n\
+         this one. Each figure is that of its best round.\n\
          CPU time by the scheduler's count. The floors are no servers: they only write the same bytes."
     );
     if let Some(file) = &plan.json {
@@ -190,8 +211,23 @@ async fn run(plan: &Plan, dir: &Path) -> Result<Vec<table::Row>> {
     if plan.wants("https") {
         rows.extend(https::run(plan, dir).await?);
     }
+    if plan.wants("plain") {
+        rows.extend(https::plain(plan, dir).await?);
+    }
+    if plan.wants("handshakes") {
+        rows.extend(https::handshakes::run(plan, dir).await?);
+    }
+    if plan.wants("herd") {
+        rows.extend(https::herd::run(plan, dir).await?);
+    }
     if plan.wants("crowd") {
         rows.extend(https::crowd::run(plan, dir).await?);
+    }
+    if plan.wants("edge") {
+        rows.extend(https::edge::run(plan, dir).await?);
+    }
+    if plan.wants("newcomers") {
+        rows.extend(https::newcomers::run(plan, dir).await?);
     }
     rows.extend(ladder::run(plan, dir).await?);
     if plan.wants("glass") {

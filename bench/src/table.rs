@@ -36,7 +36,7 @@ pub(crate) fn json(rows: &[Row]) -> Value {
         .collect()
 }
 
-/// The rows as text, with each figure's ratio to the peer's: above 1 means that Footlight is better.
+/// The rows as text, with each figure's [`ratio`]: above 1 means that Footlight is better.
 pub(crate) fn text(rows: &[Row]) -> String {
     let mut text = String::new();
     let mut case = "";
@@ -48,7 +48,7 @@ pub(crate) fn text(rows: &[Row]) -> String {
                 .iter()
                 .map(|f| format!("{:>24}", f.name))
                 .collect();
-            text.push_str(&format!("\n{case}\n  {:<14}{names}\n", ""));
+            text.push_str(&format!("\n{case}\n  {:<21}{names}\n", ""));
         }
         let figures: String = row
             .figures
@@ -58,36 +58,46 @@ pub(crate) fn text(rows: &[Row]) -> String {
                 None => format!("{:>16.3} {:>7}", figure.value, ""),
             })
             .collect();
-        text.push_str(&format!("  {:<14}{figures}\n", row.server));
+        text.push_str(&format!("  {:<21}{figures}\n", row.server));
     }
     text
 }
 
-/// How many times better Footlight's `figure` is than the best peer's; none in a peer's own row.
+/// How many times better Footlight's `figure` is: in its own row than the best peer's, in a peer's than that one.
 fn ratio(rows: &[Row], row: &Row, figure: &Figure) -> Option<f64> {
-    let is_ours = |row: &Row| row.server.starts_with("footlight");
-    let peers = rows
-        .iter()
-        .filter(|other| other.case == row.case && !is_ours(other) && !other.is_floor())
-        .filter_map(|peer| peer.figures.iter().find(|f| f.name == figure.name))
+    if row.is_floor() {
+        return None;
+    }
+    let same = |other: &&Row| other.case == row.case && other.is_ours() != row.is_ours();
+    let others = rows.iter().filter(same).filter(|other| !other.is_floor());
+    let values = others
+        .filter_map(|other| other.figures.iter().find(|f| f.name == figure.name))
         .map(|figure| figure.value);
     let best = if figure.more_is_better {
-        peers.reduce(f64::max)
+        values.reduce(f64::max)
     } else {
-        peers.reduce(f64::min)
+        values.reduce(f64::min)
+    }?;
+    let (ours, theirs) = if row.is_ours() {
+        (figure.value, best)
+    } else {
+        (best, figure.value)
     };
-    let best = best.filter(|_| is_ours(row))?;
     // Nothing and nothing are equal, too.
-    Some(if figure.value.to_bits() == best.to_bits() {
+    Some(if ours.to_bits() == theirs.to_bits() {
         1.0
     } else if figure.more_is_better {
-        figure.value / best
+        ours / theirs
     } else {
-        best / figure.value
+        theirs / ours
     })
 }
 
 impl Row {
+    fn is_ours(&self) -> bool {
+        self.server.starts_with("footlight")
+    }
+
     /// Whether it is what the kernel alone costs.
     fn is_floor(&self) -> bool {
         self.server.starts_with("floor")
@@ -131,7 +141,7 @@ mod tests {
     fn better_is_above_one_either_way() {
         let rows = [row("nginx", 0.2, 50.0), row("footlight-mux", 0.1, 100.0)];
         let text = text(&rows);
-        assert_eq!(text.matches("2.00x").count(), 2, "{text}");
+        assert_eq!(text.matches("2.00x").count(), 4, "{text}");
         assert_eq!(json(&rows)[1]["figures"]["req/s"], 100.0);
     }
 }

@@ -12,25 +12,26 @@ use sha2::{Digest, Sha256};
 
 use crate::{Plan, server::Server};
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// What our daemons know each other by.
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const KEY: &str = "bench-publish-key";
 /// The stream's public name.
 pub(super) const STREAM: &str = "bench";
 
 /// Dropping it stops both.
-pub(super) struct OurBox {
-    pub(super) transcoder: Server,
+pub(crate) struct OurBox {
+    pub(crate) transcoder: Server,
     /// Where the transcoder serves playlists and media.
-    pub(super) origin: SocketAddr,
+    pub(crate) origin: SocketAddr,
     publish: String,
     _mux: Server,
 }
 
 /// A publisher. Dropping it cuts the show.
-pub(super) struct Publisher(Child);
+pub(crate) struct Publisher(Child);
 
 impl OurBox {
-    pub(super) async fn start(plan: &Plan, dir: &Path, rungs: &[(u16, u32)]) -> Result<Self> {
+    pub(crate) async fn start(plan: &Plan, dir: &Path, rungs: &[(u16, u32)]) -> Result<Self> {
         let secret = dir.join("cluster-secret");
         std::fs::write(&secret, SECRET)?;
         let (rtmp, ingest, origin) = (plan.port(35), plan.port(45), plan.port(80));
@@ -80,7 +81,7 @@ impl OurBox {
     }
 
     /// Publishes the clip over and over in real time.
-    pub(super) fn publish(&self, clip: &Path, log: &Path) -> Result<Publisher> {
+    pub(crate) fn publish(&self, clip: &Path, log: &Path) -> Result<Publisher> {
         let child = Command::new("ffmpeg")
             .args(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "error"])
             .args(["-re", "-stream_loop", "-1", "-i"])
@@ -94,7 +95,7 @@ impl OurBox {
     }
 
     /// The header by which the origin knows a distributor.
-    pub(super) fn authorization() -> Result<String> {
+    pub(crate) fn authorization() -> Result<String> {
         let secret = ClusterSecret::new(SECRET)?;
         Ok(format!("Bearer {}", secret.origin_token().expose()))
     }

@@ -5,9 +5,8 @@ use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use live::{Object, Rendition};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncWriteExt, BufReader},
     net::TcpStream,
     time::{Instant, sleep},
 };
@@ -17,7 +16,7 @@ use super::{
     delay::{Follower, answer},
 };
 use crate::{
-    Plan,
+    Plan, admin,
     table::{Figure, Row},
 };
 
@@ -32,8 +31,6 @@ const RENDERS: &str =
 const WAITING: &str = "footlight_transcoder_waiting_requests{stream=\"bench\"}";
 
 pub(super) async fn run(plan: &Plan, dir: &Path, clip: &Path) -> Result<Vec<Row>> {
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     let ours = OurBox::start(plan, dir, &[]).await?;
     let _publisher = ours.publish(clip, &dir.join("publisher.log"))?;
     let mut follower = Follower::connect(&ours, Rendition::Source).await?;
@@ -129,12 +126,6 @@ async fn measure(
 
 /// A figure of the transcoder's /metrics.
 async fn metric(plan: &Plan, name: &str) -> Result<u64> {
-    let mut stream = TcpStream::connect(("127.0.0.1", plan.port(102))).await?;
-    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).await?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    let value = line.with_context(|| format!("no {name} in /metrics"))?;
-    Ok(value.trim().parse()?)
+    let value = admin::metric(plan.port(102), name).await?;
+    value.with_context(|| format!("no {name} in /metrics"))
 }
