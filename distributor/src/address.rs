@@ -1,4 +1,5 @@
-//! [pure] What one address may take: connections at once, new ones per second, requests per second.
+//! [pure] What one address may take: connections at once, new ones per second, requests per second, and how much it may
+//! have looked for that is not there.
 //!
 //! An address of IPv6 is the /64 that one subscriber is given. Who keeps within the limits is never refused, however
 //! many others do not, and being refused costs nothing later: only what was let in is counted.
@@ -23,6 +24,12 @@ const CLEARED_EVERY: Duration = Duration::from_secs(1);
 /// Else whoever asks again and again for a stream's playlist, and never for the stream, would fill the line with nothing.
 const PROMISES: u32 = 16;
 const PROMISE_EVERY: Duration = Duration::from_secs(1);
+
+/// Requests of one address for which an origin was asked in vain: at once, and one more in each such time. A player asks for
+/// what a playlist names; whoever makes up names would have each of them looked for at all origins. Far above what people
+/// behind one router miss, who wait for a show to begin: for all of them it is looked for once at a time.
+const SEARCHES: u32 = 64;
+const SEARCH_EVERY: Duration = Duration::from_millis(125);
 
 /// What an address may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +67,7 @@ struct Known {
     connections: Bucket,
     requests: Bucket,
     promises: Bucket,
+    searches: Bucket,
 }
 
 impl Addresses {
@@ -123,6 +131,20 @@ impl Addresses {
         known.is_some_and(|known| known.promises.take(promises, now))
     }
 
+    /// Whether an origin may be asked for its sake; what comes of that is told by [`Self::found`], if it is not in vain.
+    pub(crate) fn search(&mut self, from: AddressRange, now: Instant) -> bool {
+        let searches = (SEARCHES, SEARCH_EVERY);
+        let known = self.known.get_mut(&from);
+        known.is_none_or(|known| known.searches.take(searches, now))
+    }
+
+    /// What an origin was asked for is there, or it could not say.
+    pub(crate) fn found(&mut self, from: AddressRange) {
+        if let Some(known) = self.known.get_mut(&from) {
+            known.searches.give_back(SEARCH_EVERY);
+        }
+    }
+
     /// How many are remembered.
     pub(crate) fn len(&self) -> usize {
         self.known.len()
@@ -148,12 +170,18 @@ impl Known {
             connections: Bucket(now),
             requests: Bucket(now),
             promises: Bucket(now),
+            searches: Bucket(now),
         }
     }
 
     /// Whether it would be treated the same if nothing were known of it.
     fn is_forgettable(&self, now: Instant) -> bool {
-        let buckets = [self.connections, self.requests, self.promises];
+        let buckets = [
+            self.connections,
+            self.requests,
+            self.promises,
+            self.searches,
+        ];
         self.open == 0 && buckets.iter().all(|bucket| bucket.0 <= now)
     }
 }
@@ -171,6 +199,11 @@ impl Bucket {
             self.0 = full;
         }
         there_was
+    }
+
+    /// Undoes one [`Self::take`].
+    fn give_back(&mut self, every: Duration) {
+        self.0 = self.0.checked_sub(every).unwrap_or(self.0);
     }
 }
 

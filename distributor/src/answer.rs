@@ -1,6 +1,6 @@
 //! From a request to its answer: route, find, wait, and the body that follows.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -154,7 +154,7 @@ impl Answers {
         parts: &Parts,
         (usage, guest): (&Arc<Usage>, &Guest),
     ) -> (Response<Body>, Outcome) {
-        let (answer, found) = match self.come_by(key).await {
+        let (answer, found) = match self.come_by(key, guest).await {
             Ok(come) => come,
             Err(None) => return (response::busy().map(|()| Body::empty()), Outcome::Refused),
             Err(Some(status)) => return (never(key, status), Outcome::Refused),
@@ -250,22 +250,35 @@ impl Answers {
     }
 
     /// What is there for `key`, when it is there; the status with which nobody needs to be asked for it; nothing, when it
-    /// would have to be waited for and too many wait.
-    async fn come_by(&self, key: &Key) -> Result<Got, Option<StatusCode>> {
-        let come = self.followers.find(key);
+    /// would have to be waited for and too many wait, or too much was looked for in vain for this `guest`.
+    async fn come_by(&self, key: &Key, guest: &Guest) -> Result<Got, Option<StatusCode>> {
+        let (come, sought) = {
+            let sought = Cell::new(false);
+            let may = || {
+                sought.set(guest.may_search());
+                sought.get()
+            };
+            (self.followers.find(key, &may), sought.get())
+        };
         if come.waits() && !self.door.may_wait(self.metrics.waiters()) {
             return Err(None);
         }
-        self.wait(come).await.map_err(Some)
+        let got = self.wait(come).await?;
+        let in_vain = matches!(&got.0, Ok(answer) if answer.head.status.is_client_error());
+        if sought && !in_vain {
+            guest.found();
+        }
+        Ok(got)
     }
 
     /// What `come` brings.
-    async fn wait(&self, come: Come) -> Result<Got, StatusCode> {
+    async fn wait(&self, come: Come) -> Result<Got, Option<StatusCode>> {
         let _waiting = come.waits().then(|| self.metrics.waiting());
         match come {
             Come::Entry(viewer, found) => Ok((viewer.answer(now).await, found)),
             Come::Awaited(awaited) => Ok((awaited.answer(now).await, Found::Waiting)),
-            Come::Never(status) => Err(status),
+            Come::Never(status) => Err(Some(status)),
+            Come::Unsought => Err(None),
         }
     }
 }

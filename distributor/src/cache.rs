@@ -57,6 +57,11 @@ impl Cache {
         put(half, key, live.or_else(|| self.rest.get(key)), now)
     }
 
+    /// Whether there is something for `key` that need not be asked for.
+    pub(crate) fn has(&self, key: &Key, now: Instant) -> bool {
+        self.get(key).is_some_and(|entry| !entry.is_spent(now))
+    }
+
     /// As [`Self::find`]; from now on it is kept with what is followed.
     pub(crate) fn keep(&self, key: &Key, now: Instant) -> (Arc<Entry>, Option<Writer>) {
         let _changing = self.changing();

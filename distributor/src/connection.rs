@@ -36,11 +36,12 @@ use crate::{
     answer::{Answers, Body as AnswerBody},
     door::Guest,
     http1::HEAD_MAX,
-    metrics::Metrics,
+    metrics::{Broken, Metrics},
     pace::{Flow, TICK, Verdict},
     response::Untouched,
 };
 
+mod broken;
 mod cork;
 mod http1;
 mod leaving;
@@ -112,6 +113,9 @@ impl Server {
             None => Ok(()),
         };
         if let Err(error) = ended {
+            if let Some(cause) = broken::cause(&error) {
+                self.metrics.broken(cause);
+            }
             debug!(%error, "a connection broke off");
         }
     }
@@ -153,6 +157,7 @@ impl Server {
             answers: &self.answers,
             usage: &usage,
             guest,
+            metrics: &self.metrics,
             finishing: &finishing,
             received: Bytes::new(),
             answered: false,
@@ -216,6 +221,9 @@ impl Server {
                     // A good end needs the viewer's part: one who takes no part in it is not waited for.
                     Verdict::Idle if finishing => return Ok(()),
                     Verdict::Idle => {
+                        if usage.is_unused() {
+                            self.metrics.broken(Broken::Late);
+                        }
                         finishing = true;
                         finish(connection.as_mut());
                     }

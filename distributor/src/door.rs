@@ -188,6 +188,7 @@ impl Door {
             "connections",
             "new_connections",
             "requests",
+            "searches",
             "parked",
             "quality",
             "full",
@@ -245,6 +246,23 @@ impl Guest {
             self.door.refused("requests");
         }
         may
+    }
+
+    /// Whether an origin may be asked for what it wants.
+    pub(crate) fn may_search(&self) -> bool {
+        let Some(from) = self.from else { return true };
+        let may = self.door.addresses().search(from, now());
+        if !may {
+            self.door.refused("searches");
+        }
+        may
+    }
+
+    /// The origin was not asked in vain.
+    pub(crate) fn found(&self) {
+        if let Some(from) = self.from {
+            self.door.addresses().found(from);
+        }
     }
 
     /// What it may have of `stream`, which `known` says that it watches already; `begins`: it will, if it may. The error

@@ -1,7 +1,8 @@
 //! Fetches what is asked for: one fetch for an object however many want it, in a task of its own.
 //!
-//! A fetch outlives the viewer who caused it and never waits for any viewer. While nothing has come of an object, the
-//! next origin is asked; once bytes have gone out, a fetch that breaks off is an error for all who read it. Where there
+//! A fetch outlives the viewer who caused it and never waits for any viewer. While nothing has come of an object, or not
+//! all of a playlist, the next origin is asked; once bytes have gone out, a fetch that breaks off is an error for all who
+//! read it. Where there
 //! are several distributors, the stream's home among them is asked first (`home`).
 
 use std::{
@@ -9,14 +10,16 @@ use std::{
     time::Duration,
 };
 
+use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use live::daemon::Chassis;
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::{
     cache::Cache,
     entry::{Entry, Failure, Head, OBJECT_MAX, Viewer, Writer},
-    freshness::Class,
+    freshness::{Class, is_playlist},
     metrics::Metrics,
     now,
     origin::{Answer, Origins},
@@ -37,6 +40,9 @@ const HELD_MAX: (usize, usize) = (512, 64);
 /// Objects that are followed, whatever they are: the live edge of every rendition that is watched, as it is when the
 /// first viewer comes. Counted apart, so that no viewer's request keeps them out.
 const FOLLOWED_MAX: (usize, usize) = (1024, 256);
+
+/// Largest object that is sent only when it is whole: the largest playlist that can be read, and a large picture.
+const WHOLE_MAX: usize = live::playlist::MAX_BYTES;
 
 /// All objects of all streams: those in memory and those that must be fetched.
 pub(crate) struct Objects {
@@ -240,9 +246,11 @@ impl Objects {
             }
             fetched => fetched,
         };
-        let answer = fetched
-            .as_ref()
-            .map_or_else(UpstreamError::answer, |()| Answer::Served);
+        let answer = match &fetched {
+            Ok(()) => Answer::Served,
+            Err(_) if writer.entry().has_begun() => Answer::CutShort,
+            Err(error) => error.answer(),
+        };
         self.metrics.fetched(answer);
         let (before, after) = {
             let mut origins = self.origins();
@@ -254,8 +262,51 @@ impl Objects {
         fetched
     }
 
-    /// Body bytes into the entry. The entry begins with the first of them, so that until then another origin can serve.
+    /// The body into the entry, which has a time in which it must be there.
     async fn copy(
+        &self,
+        key: &Key,
+        object: &mut Object,
+        writer: &Writer,
+    ) -> Result<(), UpstreamError> {
+        let most = Class::last_byte(self.origins().target_duration(key.stream()));
+        let copied = if Class::of(key).is_sent_whole() {
+            timeout(most, self.copy_whole(key, object, writer)).await
+        } else {
+            timeout(most, self.copy_through(key, object, writer)).await
+        };
+        copied.unwrap_or(Err(UpstreamError::Late(most)))
+    }
+
+    /// All bytes at once, so that until the last of them another origin can serve.
+    async fn copy_whole(
+        &self,
+        key: &Key,
+        object: &mut Object,
+        writer: &Writer,
+    ) -> Result<(), UpstreamError> {
+        let mut whole = BytesMut::new();
+        while let Some(bytes) = object.next().await? {
+            self.metrics.fetched_bytes(bytes.len());
+            whole.extend_from_slice(&bytes);
+            if whole.len() > WHOLE_MAX {
+                return Err(UpstreamError::Status(StatusCode::PAYLOAD_TOO_LARGE));
+            }
+        }
+        if Class::of(key).is_playlist() && !is_playlist(&whole) {
+            return Err(UpstreamError::NoPlaylist);
+        }
+        writer.begin(Head {
+            status: StatusCode::OK,
+            length: Some(whole.len() as u64),
+            etag: object.etag.take(),
+            at: now(),
+        });
+        push(writer, whole.freeze())
+    }
+
+    /// Bytes as they come. The entry begins with the first of them, so that until then another origin can serve.
+    async fn copy_through(
         &self,
         key: &Key,
         object: &mut Object,
@@ -277,8 +328,7 @@ impl Objects {
         let mut next = first;
         while let Some(bytes) = next {
             self.metrics.fetched_bytes(bytes.len());
-            let pushed = writer.push(bytes);
-            pushed.map_err(|failure| UpstreamError::Broken(failure.to_string()))?;
+            push(writer, bytes)?;
             next = object.next().await?;
         }
         Ok(())
@@ -294,6 +344,11 @@ impl Objects {
             (_, _, None) => {}
         }
     }
+}
+
+fn push(writer: &Writer, bytes: Bytes) -> Result<(), UpstreamError> {
+    let pushed = writer.push(bytes);
+    pushed.map_err(|failure| UpstreamError::Broken(failure.to_string()))
 }
 
 /// The head of an answer without an object.

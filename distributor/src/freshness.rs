@@ -133,6 +133,12 @@ impl Class {
         }
     }
 
+    /// How long an origin may take for an object from its first byte to its last: by then a player has given up. A part is
+    /// there before it is named, and a segment comes as fast as the net between the boxes.
+    pub(crate) fn last_byte(td: Duration) -> Duration {
+        td * 3
+    }
+
     /// How long all origins together may take to begin: a second one after a first that was too slow; but what is held
     /// back is not asked for twice, since a player has given up by then.
     pub(crate) fn patience(self, td: Duration) -> Duration {
@@ -154,6 +160,12 @@ impl Class {
             _ => "no-store".to_owned(),
         }
     }
+}
+
+/// Whether `text` can be a playlist at all (RFC 8216bis §4.4.1.1): what a broken origin sends instead is often a page.
+pub(crate) fn is_playlist(text: &[u8]) -> bool {
+    text.strip_prefix(b"#EXTM3U")
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'\n' | b'\r')))
 }
 
 /// The target duration that a media playlist declares (RFC 8216bis §4.4.3.1), none for any other text.
@@ -240,6 +252,19 @@ mod tests {
         assert_eq!(class("/live/a/storyboard-1.jpg", ""), Class::Immutable);
         assert_eq!(class("/live/a/vod/1/index.m3u8", ""), Class::Playlist);
         assert_eq!(class("/live/a/vod/1/480p/1.m4s", ""), Class::Immutable);
+    }
+
+    #[test]
+    fn a_page_is_no_playlist() {
+        for (text, is) in [
+            ("#EXTM3U", true),
+            ("#EXTM3U\r\n#EXT-X-VERSION:6\n", true),
+            ("#EXTM3U8\n", false),
+            ("<html>#EXTM3U\n", false),
+            ("", false),
+        ] {
+            assert_eq!(is_playlist(text.as_bytes()), is, "{text}");
+        }
     }
 
     #[test]

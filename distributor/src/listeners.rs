@@ -78,6 +78,7 @@ impl Listeners {
             let plain = Plain {
                 https,
                 proofs: proofs.clone(),
+                metrics: server.metrics.clone(),
                 chassis: chassis.clone(),
             };
             let door = door.clone();

@@ -63,6 +63,23 @@ impl Outcome {
     }
 }
 
+/// What a viewer did that ended its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// What it sent is no request, or an ambiguous one.
+    Request,
+    /// A request's head is too large.
+    Head,
+    /// A request was not sent in time.
+    Late,
+    /// It broke a rule of HTTP/2.
+    Http2,
+    /// It used HTTP/2 to make work for nothing.
+    Flood,
+    /// A record of TLS cannot be opened.
+    Record,
+}
+
 type Label = [(&'static str, &'static str); 1];
 
 /// The counters. Clones share them.
@@ -75,6 +92,7 @@ pub(crate) struct Metrics {
     waiters: Gauge,
     handshakes: Family<Label, Counter>,
     stalled: Counter,
+    broken: Family<Label, Counter>,
     followed: Gauge,
     ahead: Counter,
     edge_misses: Counter,
@@ -125,6 +143,11 @@ impl Metrics {
                 m.stalled.clone(),
             );
             registry.register(
+                "connections_broken",
+                "Connections closed for what came over them, or did not, by what",
+                m.broken.clone(),
+            );
+            registry.register(
                 "followed",
                 "Renditions that are watched and followed now",
                 m.followed.clone(),
@@ -166,7 +189,7 @@ impl Metrics {
             Answer::Served => "served",
             Answer::Missing => "missing",
             Answer::Refused => "refused",
-            Answer::Failed => "failed",
+            Answer::Failed | Answer::CutShort => "failed",
             Answer::Unreachable => "unreachable",
         };
         self.fetches.get_or_create(&[("class", label)]).inc();
@@ -180,6 +203,11 @@ impl Metrics {
     /// Bytes came from an origin.
     pub(crate) fn fetched_bytes(&self, bytes: usize) {
         self.fetched.inc_by(bytes as u64);
+    }
+
+    /// Body bytes received from origins so far.
+    pub(crate) fn fetched_so_far(&self) -> u64 {
+        self.fetched.get()
     }
 
     /// Bytes went to a viewer's connection.
@@ -237,6 +265,19 @@ impl Metrics {
     /// A handshake came to nothing.
     pub(crate) fn handshake_failed(&self, why: &'static str) {
         self.handshakes.get_or_create(&[("class", why)]).inc();
+    }
+
+    /// A connection was closed for what its viewer sent, or did not.
+    pub(crate) fn broken(&self, what: Broken) {
+        let label = match what {
+            Broken::Request => "request",
+            Broken::Head => "head",
+            Broken::Late => "late",
+            Broken::Http2 => "http2",
+            Broken::Flood => "flood",
+            Broken::Record => "record",
+        };
+        self.broken.get_or_create(&[("class", label)]).inc();
     }
 
     /// Counts connections closed for taking too little.

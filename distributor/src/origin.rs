@@ -40,6 +40,8 @@ pub(crate) enum Answer {
     Refused,
     /// It is there but did not serve: 5xx, too late, cut short, or not what HTTP allows.
     Failed,
+    /// It began to serve, and broke off when it was too late to ask another.
+    CutShort,
     /// It cannot be reached, or does not know us.
     Unreachable,
 }
@@ -139,15 +141,14 @@ impl Origins {
         match answer {
             Answer::Served => self.served(stream, origin, now),
             Answer::Missing if !object.is_immutable() => self.forget(stream, origin),
-            Answer::Failed | Answer::Unreachable => {
-                if let Some(known) = self
-                    .streams
-                    .get_mut(stream)
-                    .filter(|known| known.origin == origin)
-                {
-                    known.failed = true;
+            Answer::CutShort => {
+                // Else a stream that nobody has served whole would be asked for there again and again.
+                if !self.streams.contains_key(stream) {
+                    self.served(stream, origin, now);
                 }
+                self.failed(stream, origin);
             }
+            Answer::Failed | Answer::Unreachable => self.failed(stream, origin),
             Answer::Missing | Answer::Refused => {}
         }
     }
@@ -189,6 +190,13 @@ impl Origins {
         self.streams
             .iter()
             .map(|(stream, known)| (stream, known.origin))
+    }
+
+    fn failed(&mut self, stream: &StreamName, origin: usize) {
+        let known = self.streams.get_mut(stream);
+        if let Some(known) = known.filter(|known| known.origin == origin) {
+            known.failed = true;
+        }
     }
 
     fn may_ask(&self, origin: usize, now: Instant) -> bool {

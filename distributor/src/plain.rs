@@ -18,7 +18,13 @@ use tokio::{
 };
 use tracing::debug;
 
-use crate::{acme::Proofs, connection::GOODBYE, redirect::location, response};
+use crate::{
+    acme::Proofs,
+    connection::GOODBYE,
+    metrics::{Broken, Metrics},
+    redirect::location,
+    response,
+};
 
 /// One request and its answer: whoever needs longer has nothing to say.
 const LIFETIME: Duration = Duration::from_secs(10);
@@ -31,6 +37,7 @@ pub(crate) struct Plain {
     /// Where HTTPS is served.
     pub(crate) https: SocketAddr,
     pub(crate) proofs: Proofs,
+    pub(crate) metrics: Metrics,
     pub(crate) chassis: Chassis,
 }
 
@@ -48,11 +55,18 @@ impl Plain {
             .max_buf_size(HEAD_MAX);
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::select! {
-            ended = timeout(LIFETIME, connection) => {
-                if let Ok(Err(error)) = ended {
+            ended = timeout(LIFETIME, connection) => match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    if error.is_parse_too_large() {
+                        self.metrics.broken(Broken::Head);
+                    } else if error.is_parse() {
+                        self.metrics.broken(Broken::Request);
+                    }
                     debug!(%error, "a connection broke off");
                 }
-            }
+                Err(_) => self.metrics.broken(Broken::Late),
+            },
             () = self.stops() => {}
         }
     }

@@ -33,6 +33,7 @@ impl Report {
             "admission": self.door.report(),
             "audience": self.attendance.report(),
             "sent_bytes": self.metrics.sent_so_far(),
+            "fetched_bytes": self.metrics.fetched_so_far(),
             "waiters": self.metrics.waiters(),
             "stalled": self.metrics.stalls(),
             "edge_misses": self.metrics.edge_misses(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri,
-    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG},
+    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, TRANSFER_ENCODING},
     uri::{InvalidUri, Scheme},
 };
 use http_body_util::{BodyExt, Empty, Limited};
@@ -97,6 +97,12 @@ pub(crate) enum UpstreamError {
     /// Any other status, or an encoding that was not asked for.
     #[error("it answered {0}, which is no answer to this request")]
     Status(StatusCode),
+    /// Its body would end with the connection, so half of it would look like the whole.
+    #[error("its answer does not say where it ends")]
+    Endless,
+    /// It should be a playlist.
+    #[error("it sent something else than a playlist")]
+    NoPlaylist,
     /// Nothing came in time.
     #[error("it did not answer within {0:?}")]
     Late(Duration),
@@ -120,7 +126,11 @@ impl UpstreamError {
             Self::Missing => Answer::Missing,
             Self::Refused | Self::Withheld => Answer::Refused,
             Self::Unauthorized | Self::Tls(_) | Self::Unreachable(_) => Answer::Unreachable,
-            Self::Status(_) | Self::Late(_) | Self::Broken(_) => Answer::Failed,
+            Self::Status(_)
+            | Self::Endless
+            | Self::NoPlaylist
+            | Self::Late(_)
+            | Self::Broken(_) => Answer::Failed,
         }
     }
 }
@@ -211,6 +221,10 @@ impl Upstream {
         }
         if response.headers().contains_key(CONTENT_ENCODING) {
             return Err(UpstreamError::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        let tells = |name| response.headers().contains_key(name);
+        if !tells(CONTENT_LENGTH) && !tells(TRANSFER_ENCODING) {
+            return Err(UpstreamError::Endless);
         }
         Ok(Object {
             length: length(response.headers()),

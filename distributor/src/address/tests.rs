@@ -106,6 +106,23 @@ fn memory_of_addresses_is_bounded_and_a_newcomer_is_not_refused_for_want_of_it()
     addresses.leave(open);
 }
 
+#[test]
+fn what_is_looked_for_in_vain_is_bounded_and_what_is_found_costs_nothing() {
+    let now = Instant::now();
+    let mut addresses = Addresses::new(RATES, Vec::new());
+    let from = addresses.enter(at("192.0.2.1"), now).unwrap().unwrap();
+    for _ in 0..1000 {
+        assert!(addresses.search(from, now));
+        addresses.found(from);
+    }
+    let in_vain = (0..1000).filter(|_| addresses.search(from, now)).count();
+    assert_eq!(in_vain, SEARCHES as usize);
+    addresses.found(from);
+    assert!(addresses.search(from, now), "it was not in vain");
+    assert!(!addresses.search(from, now));
+    assert!(addresses.search(from, now + SEARCH_EVERY));
+}
+
 proptest! {
     /// However requests come, within any time no more are answered than the rate allows and a second's worth besides.
     #[test]

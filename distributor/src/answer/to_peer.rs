@@ -19,11 +19,12 @@ impl Answers {
     /// The object that `key` names, whole; what is sent of it is counted by `sent`. A playlist that is kept only because
     /// no origin answers is kept from peers: each has its own, and may find an origin that answers.
     pub(crate) async fn to_peer(&self, key: &Key, sent: Counter) -> Response<Body> {
-        let answer = match self.wait(self.followers.find(key)).await {
+        let answer = match self.wait(self.followers.find(key, &|| true)).await {
             Ok((Ok(answer), _)) if answer.stale => return failed(Failure::Unavailable),
             Ok((Ok(answer), _)) => answer,
             Ok((Err(failure), _)) => return failed(failure),
-            Err(status) => return never(key, status),
+            Err(Some(status)) => return never(key, status),
+            Err(None) => return failed(Failure::Busy),
         };
         let stored = Stored {
             status: answer.head.status,

@@ -28,6 +28,7 @@ use crate::{
     answer::{Answers, Body},
     door::Guest,
     http1::{Asked, Framing, HEAD_MAX, Malformed, take, write},
+    metrics::{Broken, Metrics},
     response::{self, Untouched},
 };
 
@@ -40,6 +41,7 @@ pub(super) struct Talk<'a, S> {
     pub(super) answers: &'a Answers,
     pub(super) usage: &'a Arc<Usage>,
     pub(super) guest: &'a Guest,
+    pub(super) metrics: &'a Metrics,
     /// Set when no more than what is under way is answered.
     pub(super) finishing: &'a AtomicBool,
     /// What came and was not read: no more than a head may be long, and what came with it.
@@ -52,6 +54,7 @@ pub(super) struct Talk<'a, S> {
 enum Next {
     Asked(Box<Asked>),
     Malformed(Malformed),
+    Broken(io::Error),
     /// The viewer has left, the time for a request is over, or no more is to be answered.
     Over,
 }
@@ -74,7 +77,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                     Box::pin(self.refuse(malformed)).await?;
                     false
                 }
-                Ok(Next::Over) | Err(_) => false,
+                Ok(Next::Broken(error)) => return Err(error),
+                Ok(Next::Over) => false,
+                Err(_) => {
+                    // Who has been answered may rest for as long; who has begun to ask may not.
+                    if self.usage.is_unused() || !self.received.is_empty() {
+                        self.metrics.broken(Broken::Late);
+                    }
+                    false
+                }
             };
             if !keep {
                 return self.stream.shutdown().await;
@@ -100,7 +111,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             }
             match self.poll_receive(cx) {
                 Poll::Ready(Ok(true)) => {}
-                Poll::Ready(Ok(false) | Err(_)) => return Poll::Ready(Next::Over),
+                Poll::Ready(Ok(false)) => return Poll::Ready(Next::Over),
+                Poll::Ready(Err(error)) => return Poll::Ready(Next::Broken(error)),
                 // What has come already is answered.
                 Poll::Pending if self.finishing.load(Relaxed) => return Poll::Ready(Next::Over),
                 Poll::Pending => return Poll::Pending,
@@ -159,6 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     }
 
     async fn refuse(&mut self, malformed: Malformed) -> io::Result<()> {
+        self.metrics.broken(malformed.into());
         let (parts, ()) = response::bare(malformed.status()).into_parts();
         self.send(&parts, Body::empty(), Framing::Length(0), false)
             .await

@@ -62,12 +62,17 @@ pub(crate) enum Come {
     Awaited(Awaited),
     /// Not at all, whomever we asked.
     Never(StatusCode),
+    /// By asking an origin, which may not be done.
+    Unsought,
 }
 
 impl Come {
     /// Whether it may take a while.
     pub(crate) const fn waits(&self) -> bool {
-        !matches!(self, Self::Never(_) | Self::Entry(_, Found::Hit))
+        !matches!(
+            self,
+            Self::Never(_) | Self::Unsought | Self::Entry(_, Found::Hit)
+        )
     }
 }
 
@@ -109,25 +114,26 @@ impl Followers {
         })
     }
 
-    /// How a viewer who asks for `key` is answered.
-    pub(crate) fn find(self: &Arc<Self>, key: &Key) -> Come {
+    /// How a viewer who asks for `key` is answered. Whether an origin `may` be asked for what nobody has named is seen
+    /// only if it would be.
+    pub(crate) fn find(self: &Arc<Self>, key: &Key, may: &dyn Fn() -> bool) -> Come {
         let Some(rendition) = key.object().rendition() else {
-            return self.pull(key);
+            return self.pull(key, may);
         };
         let now = now();
         let followed = self.followed(key.stream(), rendition);
         match (key.object(), followed) {
-            (Object::Media(_), Some(followed)) => self.playlist(key, &followed, now),
+            (Object::Media(_), Some(followed)) => self.playlist(key, &followed, (now, may)),
             (Object::Media(_), None) => {
-                let (viewer, found) = self.objects.find(key);
+                let come = self.pull(key, may);
                 // Once for each fetch, so that what cannot be followed is not tried with every request.
-                if found == Found::Filling && key.skip().is_none() {
+                if matches!(come, Come::Entry(_, Found::Filling)) && key.skip().is_none() {
                     self.start(key, rendition, now);
                 }
-                Come::Entry(viewer, found)
+                come
             }
-            (object, Some(followed)) => self.media(key, object, &followed, now),
-            (_, None) => self.pull(key),
+            (object, Some(followed)) => self.media(key, object, &followed, (now, may)),
+            (_, None) => self.pull(key, may),
         }
     }
 
@@ -141,12 +147,20 @@ impl Followers {
             .collect()
     }
 
-    fn pull(&self, key: &Key) -> Come {
+    fn pull(&self, key: &Key, may: &dyn Fn() -> bool) -> Come {
+        if !self.objects.cache().has(key, now()) && !may() {
+            return Come::Unsought;
+        }
         let (viewer, found) = self.objects.find(key);
         Come::Entry(viewer, found)
     }
 
-    fn playlist(&self, key: &Key, followed: &Followed, now: Instant) -> Come {
+    fn playlist(
+        &self,
+        key: &Key,
+        followed: &Followed,
+        (now, may): (Instant, &dyn Fn() -> bool),
+    ) -> Come {
         *followed
             .watched
             .lock()
@@ -154,7 +168,7 @@ impl Followers {
         let shown = followed.shown.borrow();
         let Some(version) = &shown.version else {
             drop(shown);
-            return self.pull(key);
+            return self.pull(key, may);
         };
         let (block, skip) = (key.block(), key.skip());
         match version.window.reload(block) {
@@ -176,20 +190,26 @@ impl Followers {
             Reload::TooFar if version.is_fresh(now) => Come::Never(StatusCode::BAD_REQUEST),
             Reload::Now | Reload::TooFar => {
                 drop(shown);
-                self.pull(key)
+                self.pull(key, may)
             }
         }
     }
 
-    fn media(&self, key: &Key, object: Object, followed: &Followed, now: Instant) -> Come {
+    fn media(
+        &self,
+        key: &Key,
+        object: Object,
+        followed: &Followed,
+        (now, may): (Instant, &dyn Fn() -> bool),
+    ) -> Come {
         let version = followed.shown.borrow().version.clone();
         let Some(version) = version.filter(|version| version.is_fresh(now)) else {
-            return self.pull(key);
+            return self.pull(key, may);
         };
         if object == Object::IFrames(followed.rendition) {
             return match version.window.reload(key.block()) {
                 Reload::TooFar => Come::Never(StatusCode::BAD_REQUEST),
-                Reload::Now | Reload::Wait => self.pull(key),
+                Reload::Now | Reload::Wait => self.pull(key, may),
             };
         }
         if !version.window.may_have(object) {

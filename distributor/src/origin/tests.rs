@@ -94,6 +94,18 @@ fn a_stream_stays_with_the_origin_that_answered_until_that_one_fails() {
 }
 
 #[test]
+fn an_origin_that_broke_off_what_nobody_served_before_is_asked_last() {
+    let mut bench = Bench::new();
+    let [first, second, _] = bench.ranks[..] else {
+        panic!()
+    };
+    bench.report(PART, first, Answer::CutShort);
+    assert_eq!(bench.next(&[]), Some(second));
+    bench.report(PART, second, Answer::Served);
+    assert_eq!(bench.next(&[]), Some(second));
+}
+
+#[test]
 fn an_origin_that_failed_a_stream_is_asked_last_and_may_come_back() {
     let mut bench = Bench::new();
     let [first, second, third] = bench.ranks[..] else {
@@ -194,7 +206,7 @@ proptest! {
             while let Some(origin) = bench.next(&asked) {
                 prop_assert!(!asked.contains(&origin));
                 asked.push(origin);
-                let all = [Answer::Served, Answer::Missing, Answer::Refused, Answer::Failed, Answer::Unreachable];
+                let all = [Answer::Served, Answer::Missing, Answer::Refused, Answer::Failed, Answer::CutShort, Answer::Unreachable];
                 let Some(answer) = answers.next() else { break };
                 bench.report(PLAYLIST, origin, all[answer]);
                 if answer == 0 { break }

@@ -6,16 +6,12 @@ use std::sync::{
 };
 
 use http::StatusCode;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-    sync::Semaphore,
-};
+use tokio::{io::AsyncWriteExt, sync::Semaphore};
 
-use crate::stage::{Answer, Origin, Stage, ok, order, pass, status};
+use crate::stage::{Answer, Origin, Stage, ok, order, pass, status, target};
 
 /// Two origins in the order in which the stream asks them.
-async fn ranked(first: &Origin, second: &Origin) -> Stage {
+pub(crate) async fn ranked(first: &Origin, second: &Origin) -> Stage {
     let origins = if order(2) == [0, 1] {
         [first, second]
     } else {
@@ -153,7 +149,7 @@ async fn while_no_origin_answers_the_last_playlist_is_served_until_it_is_of_no_u
             if failing {
                 status(500)
             } else {
-                ok("#EXT-X-TARGETDURATION:3\n")
+                ok("#EXTM3U\n#EXT-X-TARGETDURATION:3\n")
             }
         }
     })
@@ -168,7 +164,7 @@ async fn while_no_origin_answers_the_last_playlist_is_served_until_it_is_of_no_u
         let reply = viewer.get(playlist).await;
         assert_eq!(
             (reply.status, &reply.body[..]),
-            (StatusCode::OK, &b"#EXT-X-TARGETDURATION:3\n"[..])
+            (StatusCode::OK, &b"#EXTM3U\n#EXT-X-TARGETDURATION:3\n"[..])
         );
         assert!(reply.header("cache-status").contains("stale"));
     }
@@ -198,7 +194,7 @@ async fn holding(gate: &Arc<Semaphore>, held: fn() -> Answer) -> Origin {
                 gate.acquire().await.unwrap().forget();
                 return held();
             }
-            ok("#EXT-X-TARGETDURATION:3\n")
+            ok("#EXTM3U\n#EXT-X-TARGETDURATION:3\n")
         }
     })
     .await
@@ -211,7 +207,7 @@ async fn what_does_not_come_about_in_time_is_no_fault_of_the_origin() {
     let gate = Arc::new(Semaphore::new(0));
     let (first, other) = (
         holding(&gate, || status(503)).await,
-        Origin::fixed("other").await,
+        Origin::fixed("#EXTM3U\n#other\n").await,
     );
     let stage = ranked(&first, &other).await;
     let mut viewer = stage.viewer().await;
@@ -229,7 +225,10 @@ async fn what_does_not_come_about_in_time_is_no_fault_of_the_origin() {
         let (reply, ()) = tokio::join!(viewer.get(&target), patience);
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
     }
-    assert_ne!(viewer.get("/live/stage/source/6.m4s").await.body, "other");
+    assert_ne!(
+        viewer.get("/live/stage/source/6.m4s").await.body,
+        "#EXTM3U\n#other\n"
+    );
     assert!(other.asked().is_empty());
 }
 
@@ -238,7 +237,7 @@ async fn an_origin_that_gives_up_early_is_stopping_and_another_is_asked() {
     let gate = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
     let (first, other) = (
         holding(&gate, || status(503)).await,
-        Origin::fixed("other").await,
+        Origin::fixed("#EXTM3U\n#other\n").await,
     );
     let stage = ranked(&first, &other).await;
     let mut viewer = stage.viewer().await;
@@ -246,7 +245,7 @@ async fn an_origin_that_gives_up_early_is_stopping_and_another_is_asked() {
     for held in HELD {
         assert_eq!(
             viewer.get(&format!("/live/stage/{held}")).await.body,
-            "other"
+            "#EXTM3U\n#other\n"
         );
     }
 }
@@ -256,7 +255,7 @@ async fn a_part_that_is_yet_to_come_is_waited_for_as_long_as_a_playlist() {
     let gate = Arc::new(Semaphore::new(0));
     let (first, other) = (
         holding(&gate, || ok("part")).await,
-        Origin::fixed("other").await,
+        Origin::fixed("#EXTM3U\n#other\n").await,
     );
     let stage = ranked(&first, &other).await;
     let mut viewer = stage.viewer().await;
@@ -275,33 +274,21 @@ async fn a_part_that_is_yet_to_come_is_waited_for_as_long_as_a_playlist() {
 
 #[tokio::test]
 async fn a_kept_connection_that_the_origin_closes_is_no_failure() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let origin = Origin::at(listener.local_addr().unwrap());
-    let stage = Stage::new(&[&origin]).await;
     // Answers the first request of each connection, and closes it with the second one in it.
-    let origin = async {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = [0; 1024];
-            assert!(stream.read(&mut request).await.unwrap() > 0);
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nmedia";
-            stream.write_all(answer).await.unwrap();
-            assert!(stream.read(&mut request).await.unwrap() > 0);
-        }
-    };
-    let viewer = async {
-        let mut viewer = stage.viewer().await;
-        for n in 0..2 {
-            let reply = viewer.get(&format!("/live/stage/source/{n}.m4s")).await;
-            assert_eq!(
-                (reply.status, &reply.body[..]),
-                (StatusCode::OK, &b"media"[..])
-            );
-        }
-    };
-    tokio::select! {
-        () = origin => {}
-        () = viewer => {}
+    let origin = Origin::raw(|_, mut stream| async move {
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nmedia";
+        stream.write_all(answer).await.unwrap();
+        target(&mut stream).await;
+    })
+    .await;
+    let stage = Stage::new(&[&origin]).await;
+    let mut viewer = stage.viewer().await;
+    for n in 0..2 {
+        let reply = viewer.get(&format!("/live/stage/source/{n}.m4s")).await;
+        assert_eq!(
+            (reply.status, &reply.body[..]),
+            (StatusCode::OK, &b"media"[..])
+        );
     }
     assert_eq!(stage.chassis.status()["origins"][0]["state"], "up");
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use live::Directives;
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::stage::{Answer, Origin, Reply, Stage, ask, ok, pass, status};
+use crate::stage::{Answer, Origin, Reply, Stage, Viewer, ask, ok, pass, status};
 
 pub(crate) const PLAYLIST: &str = "/live/stage/source/media.m3u8";
 
@@ -85,9 +85,12 @@ pub(crate) async fn origin(size: usize) -> (watch::Sender<At>, Origin) {
     (at, origin)
 }
 
-async fn answer(mut at: watch::Receiver<At>, target: &str, size: usize) -> Answer {
+pub(crate) async fn answer(mut at: watch::Receiver<At>, target: &str, size: usize) -> Answer {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let name = path.rsplit('/').next().unwrap();
+    if !path.starts_with("/live/stage/") {
+        return status(404);
+    }
     if name == "media.m3u8" {
         if let Some((msn, part)) = Directives::parse(query).unwrap().block {
             let has = |at: &At| at.has(msn.0, part.map(|part| part.0));
@@ -106,6 +109,64 @@ async fn answer(mut at: watch::Receiver<At>, target: &str, size: usize) -> Answe
     }
     at.wait_for(|at| at.has(msn, part)).await.unwrap();
     ok(vec![7; size])
+}
+
+/// A low-latency player of a stream that goes on as fast as it watches.
+pub(crate) struct Honest<'a> {
+    stage: &'a Stage,
+    viewer: Viewer,
+    stream: watch::Sender<At>,
+    seen: At,
+}
+
+impl<'a> Honest<'a> {
+    /// Has found the stream of `origin`, which `stream` moves on.
+    pub(crate) async fn new(stage: &'a Stage, stream: watch::Sender<At>, origin: &Origin) -> Self {
+        let seen = *stream.borrow();
+        let mut viewer = stage.viewer().await;
+        assert_eq!(viewer.get(PLAYLIST).await.body, seen.playlist());
+        until_held(stage, origin, seen).await;
+        Self {
+            stage,
+            viewer,
+            stream,
+            seen,
+        }
+    }
+
+    /// The next part comes about, and he has it: its playlist when it is there, and the part without waiting for the
+    /// origin.
+    pub(crate) async fn goes_on(&mut self) {
+        let At {
+            open, parts, first, ..
+        } = self.seen;
+        let next = if parts < PARTS {
+            At::new(first, open, parts + 1)
+        } else {
+            At::new(first + 1, open + 1, 1)
+        };
+        let reload = format!(
+            "{PLAYLIST}?_HLS_msn={}&_HLS_part={}",
+            next.open,
+            next.parts - 1
+        );
+        let waits = self.viewer.get(&reload);
+        let comes = async {
+            self.stage.until(|status| status["waiters"] != 0).await;
+            self.stream.send_replace(next);
+        };
+        let (reply, ()) = tokio::join!(waits, comes);
+        assert_eq!(
+            (reply.status, reply.body),
+            (StatusCode::OK, next.playlist().into())
+        );
+        let part = format!("/live/stage/source/{}.{}.m4s", next.open, next.parts - 1);
+        let reply = self.viewer.get(&part).await;
+        assert_eq!(reply.status, StatusCode::OK, "{part}");
+        let came = reply.header("cache-status");
+        assert!(!came.ends_with("stored"), "{part}: {came}");
+        self.seen = next;
+    }
 }
 
 /// A stage whose stream `source` is watched by one viewer, and all that its playlist names is in memory.

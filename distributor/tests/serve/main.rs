@@ -5,6 +5,7 @@
 mod acme;
 mod admission;
 mod audience;
+mod broken_origin;
 mod capacity;
 mod crowd;
 mod failover;

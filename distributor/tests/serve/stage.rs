@@ -28,7 +28,10 @@ use live::{
     placement::{Member, ranks},
 };
 use rustls_pki_types::{CertificateDer, ServerName};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpSocket, TcpStream},
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 pub(crate) const SECRET: &str = "0123456789abcdef";
@@ -159,9 +162,31 @@ impl Stage {
         Viewer::H2(sender)
     }
 
+    /// A viewer over HTTP/1.1 who comes from `address`.
+    pub(crate) async fn viewer_from(&self, address: [u8; 4]) -> Viewer {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((address, 0).into()).unwrap();
+        let tcp = socket.connect(self.https).await.unwrap();
+        let tls = self.secure(tcp, &self.identity, b"http/1.1").await.unwrap();
+        let handshake = client::conn::http1::handshake(TokioIo::new(tls));
+        let (sender, connection) = handshake.await.unwrap();
+        tokio::spawn(connection);
+        Viewer::H1(sender)
+    }
+
     /// A TLS connection that trusts `identity` only.
     pub(crate) async fn tls(
         &self,
+        identity: &Identity,
+        protocol: &[u8],
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let tcp = TcpStream::connect(self.https).await?;
+        self.secure(tcp, identity, protocol).await
+    }
+
+    async fn secure(
+        &self,
+        tcp: TcpStream,
         identity: &Identity,
         protocol: &[u8],
     ) -> io::Result<TlsStream<TcpStream>> {
@@ -173,7 +198,6 @@ impl Stage {
             .with_root_certificates(roots(identity))
             .with_no_client_auth();
         config.alpn_protocols = vec![protocol.to_vec()];
-        let tcp = TcpStream::connect(self.https).await?;
         TlsConnector::from(Arc::new(config))
             .connect(ServerName::try_from("localhost").unwrap(), tcp)
             .await
@@ -312,6 +336,28 @@ impl Origin {
         Self::start(move |_| async move { ok(body) }).await
     }
 
+    /// Does on each connection as `speak` says once the first request is there, whose target it is given; then closes it.
+    pub(crate) async fn raw<F>(
+        speak: impl Fn(String, TcpStream) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = Self::at(listener.local_addr().unwrap());
+        let log = origin.asked.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                // A connection that was opened and not needed says nothing.
+                if let Some(target) = target(&mut stream).await {
+                    log.lock().unwrap().push(target.clone());
+                    tokio::spawn(speak(target, stream));
+                }
+            }
+        });
+        origin
+    }
+
     /// Nobody listens there.
     pub(crate) async fn dead() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -330,6 +376,16 @@ impl Origin {
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
+}
+
+/// The target of the request that comes over `stream`.
+pub(crate) async fn target(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    head.split(' ').nth(1).map(str::to_owned)
 }
 
 async fn serve<F>(

@@ -24,6 +24,7 @@ use tracing::{
 };
 use tracing_subscriber::{
     Layer, Registry,
+    filter::Targets,
     layer::{Context, SubscriberExt},
     registry::LookupSpan,
     reload,
@@ -35,6 +36,9 @@ use super::config::{ValueError, as_text};
 mod entry;
 
 use entry::{Entry, Fields};
+
+/// The crates whose levels mean what [`Level`] says.
+const OURS: [&str; 5] = ["live", "rtmp", "mux", "transcoder", "distributor"];
 
 /// How much is told. ERROR: an operator must act. WARN: an operator should look. INFO: what a show is made of.
 /// DEBUG: one peer's affairs. TRACE: every message.
@@ -64,14 +68,17 @@ impl Level {
         (Self::Trace, "trace"),
     ];
 
-    fn filter(self) -> LevelFilter {
-        match self {
-            Self::Error => LevelFilter::ERROR,
-            Self::Warn => LevelFilter::WARN,
-            Self::Info => LevelFilter::INFO,
-            Self::Debug => LevelFilter::DEBUG,
-            Self::Trace => LevelFilter::TRACE,
-        }
+    /// Libraries warn of what single peers do, for each frame of it even: up to INFO only their errors are told.
+    fn filter(self) -> Targets {
+        let (ours, libraries) = match self {
+            Self::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
+            Self::Warn => (LevelFilter::WARN, LevelFilter::ERROR),
+            Self::Info => (LevelFilter::INFO, LevelFilter::ERROR),
+            Self::Debug => (LevelFilter::DEBUG, LevelFilter::DEBUG),
+            Self::Trace => (LevelFilter::TRACE, LevelFilter::TRACE),
+        };
+        let targets = OURS.map(|name| (name, ours));
+        Targets::from_iter(targets).with_default(libraries)
     }
 }
 
@@ -118,7 +125,7 @@ impl std::str::FromStr for Style {
 
 /// Changes the level of a log that is running.
 #[derive(Debug, Clone)]
-pub(super) struct Telemetry(reload::Handle<LevelFilter, Registry>);
+pub(super) struct Telemetry(reload::Handle<Targets, Registry>);
 
 impl Telemetry {
     /// Starts the log of this process. The second call does nothing but return a handle without effect.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tracing::{debug, debug_span, info, info_span, warn};
+use tracing::{debug, debug_span, error, info, info_span, warn};
 
 use super::*;
 
@@ -65,6 +65,16 @@ fn what_is_below_the_level_is_not_written() {
     assert!(journal(Level::Warn, || info!("the normal course")).is_empty());
     assert_eq!(journal(Level::Debug, || debug!("a peer's affair")).len(), 1);
     let _quiet = journal(Level::Info, || drop(debug_span!("unseen").entered()));
+}
+
+#[test]
+fn what_a_library_warns_of_is_a_peers_affair() {
+    let warned = || {
+        warn!(target: "h2::proto::ping_pong", "recv PING ack that we never sent");
+        error!(target: "hyper", "out of memory");
+    };
+    assert_eq!(journal(Level::Info, warned).len(), 1);
+    assert_eq!(journal(Level::Debug, warned).len(), 2);
 }
 
 #[test]
