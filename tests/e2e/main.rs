@@ -31,6 +31,7 @@ mod restart;
 mod rtmps;
 mod shapes;
 mod show;
+mod siege;
 mod slate;
 mod states;
 mod streams;

@@ -46,6 +46,8 @@ pub struct Plan {
     pub tls: bool,
     /// More lines for the transcoders' configuration: whole sections.
     pub transcoder_extra: &'static str,
+    /// The same for the distributors'.
+    pub distributor_extra: &'static str,
 }
 
 impl Default for Plan {
@@ -62,6 +64,7 @@ impl Default for Plan {
             record: false,
             tls: false,
             transcoder_extra: "",
+            distributor_extra: "",
         }
     }
 }
@@ -171,6 +174,7 @@ pub(crate) fn distributor(
         plan.ports.http,
         chassis(plan.ports.distributor_admin, directory),
     );
+    out.push_str(plan.distributor_extra);
     if plan.tls {
         let [certificate, key] = UPSTREAM.map(|name| quote(&directory.join(name)));
         let root = quote(&directory.join(ROOT));

@@ -14,6 +14,7 @@ mod encoder;
 mod entrance;
 mod event_stream;
 pub mod fmp4;
+pub mod frames;
 mod lint;
 mod neighbours;
 pub mod packets;

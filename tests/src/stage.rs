@@ -8,9 +8,13 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::client::TlsStream;
+
 use crate::{
     Authority, Clip, Daemon, Encoder, Neighbours, Plan, Program, RunDirectory, Stream, Viewer,
     configuration::{self, CERTIFICATE, KEY, Member, ROOT, SECRET, UPSTREAM},
+    viewer::secure,
 };
 
 /// Dropping it kills everything and, if a test is failing, shows the logs.
@@ -177,6 +181,21 @@ impl Stage {
     /// A viewer who trusts this box's authority.
     pub async fn viewer(&self) -> Result<Viewer> {
         Viewer::connect(self.https()?, &self.authority.root).await
+    }
+
+    /// A connection from `address` to where viewers connect, for a test to speak over.
+    pub async fn stranger(&self, address: Ipv4Addr) -> Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((address, 0).into())?;
+        // Whoever does not read is soon noticed by whoever writes.
+        socket.set_recv_buffer_size(16 << 10)?;
+        Ok(socket.connect(self.https()?).await?)
+    }
+
+    /// The same after its handshake, in which `protocol` was agreed on.
+    pub async fn guest(&self, address: Ipv4Addr, protocol: &str) -> Result<TlsStream<TcpStream>> {
+        let tcp = self.stranger(address).await?;
+        secure(tcp, &self.authority.root, &[protocol]).await
     }
 
     /// Leaves out a distributor that a test has killed.

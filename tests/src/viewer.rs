@@ -71,7 +71,8 @@ impl Answer {
 impl Viewer {
     /// Connects with HTTP/2, as browsers do.
     pub async fn connect(address: SocketAddr, root_pem: &str) -> Result<Self> {
-        let stream = Self::handshake(address, root_pem, &["h2", "http/1.1"]).await?;
+        let tcp = TcpStream::connect(address).await?;
+        let stream = secure(tcp, root_pem, &["h2", "http/1.1"]).await?;
         ensure!(
             stream.get_ref().1.alpn_protocol() == Some(b"h2"),
             "HTTP/2 was not agreed on"
@@ -84,7 +85,8 @@ impl Viewer {
 
     /// Connects with HTTP/1.1.
     pub async fn connect_http1(address: SocketAddr, root_pem: &str) -> Result<Self> {
-        let stream = Self::handshake(address, root_pem, &["http/1.1"]).await?;
+        let tcp = TcpStream::connect(address).await?;
+        let stream = secure(tcp, root_pem, &["http/1.1"]).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         Ok(Self::new(
@@ -96,29 +98,6 @@ impl Viewer {
     fn new(address: SocketAddr, sender: Sender) -> Self {
         let host = format!("localhost:{}", address.port()).into();
         Self { host, sender }
-    }
-
-    async fn handshake(
-        address: SocketAddr,
-        root_pem: &str,
-        protocols: &[&str],
-    ) -> Result<TlsStream<TcpStream>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(root_pem.as_bytes())?)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = protocols
-            .iter()
-            .map(|name| name.as_bytes().to_vec())
-            .collect();
-        let tcp = TcpStream::connect(address).await?;
-        tcp.set_nodelay(true)?;
-        let name = ServerName::try_from("localhost")?;
-        let connector = TlsConnector::from(Arc::new(config));
-        Ok(connector.connect(name, tcp).await?)
     }
 
     /// GET.
@@ -205,4 +184,27 @@ impl Viewer {
         }
         Ok(answer)
     }
+}
+
+/// A TLS connection over `tcp` to `localhost`, by the first of `protocols` that the other side speaks too.
+pub(crate) async fn secure(
+    tcp: TcpStream,
+    root_pem: &str,
+    protocols: &[&str],
+) -> Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(root_pem.as_bytes())?)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
+    tcp.set_nodelay(true)?;
+    let name = ServerName::try_from("localhost")?;
+    let connector = TlsConnector::from(Arc::new(config));
+    Ok(connector.connect(name, tcp).await?)
 }

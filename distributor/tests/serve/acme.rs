@@ -402,3 +402,49 @@ async fn nothing_is_ordered_while_the_state_cannot_be_written() {
     edge.stop().await;
     fs::remove_dir_all(&state).unwrap();
 }
+
+#[tokio::test]
+async fn on_a_full_disk_the_old_certificate_goes_on_and_it_is_said_why_there_is_no_new_one() {
+    let mount = |arguments: &[&str]| {
+        let done = Command::new("mount").args(arguments).status();
+        done.is_ok_and(|status| status.success())
+    };
+    let name = format!("footlight-acme-full-{}", std::process::id());
+    let state = std::env::temp_dir().join(name);
+    fs::create_dir_all(&state).unwrap();
+    let disk = [
+        "-t",
+        "tmpfs",
+        "-o",
+        "size=64k",
+        "none",
+        state.to_str().unwrap(),
+    ];
+    let own = unshare(CloneFlags::CLONE_NEWNS).is_ok() && mount(&["--make-rprivate", "/"]);
+    if !own || !mount(&disk) {
+        #[expect(clippy::print_stderr, reason = "what is not tested is said")]
+        {
+            eprintln!("NOT TESTED: no disk can be mounted here: be root");
+        }
+        return;
+    }
+    let (old_one, root) = keep_an_old_one(&state);
+    let ballast = state.join("ballast");
+    fs::write(&ballast, vec![0; 1 << 20]).unwrap_err();
+    let config = config((0, 0), (&state, &root), (DIRECTORY, "http-01"), "");
+    let edge = Edge::start(config).await;
+    let problem = edge.failed(1).await;
+    assert!(problem.contains("No space left"), "{problem}");
+    assert!(edge.is_ready(), "an old certificate is one");
+    let concerns = edge.chassis.concerns();
+    assert!(concerns[0].contains("No space left"), "{concerns:?}");
+    let https = edge.chassis.address("https").unwrap();
+    connect(old_one, https.port()).await.unwrap();
+
+    fs::remove_file(&ballast).unwrap();
+    pass(120).await;
+    // There is no authority here; but now it would have been asked.
+    let problem = edge.failed(2).await;
+    assert!(problem.contains("cannot be reached"), "{problem}");
+    edge.stop().await;
+}

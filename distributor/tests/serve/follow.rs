@@ -432,3 +432,20 @@ async fn when_nothing_comes_viewers_are_let_go_after_three_target_durations() {
     let (reply, ()) = tokio::join!(viewer.get(&target), patience);
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
 }
+
+#[tokio::test]
+async fn after_a_day_in_which_the_machine_stood_still_everyone_has_what_is_new() {
+    let (at, origin) = origin(1000).await;
+    let stage = watched(&origin, At::new(100, 103, 1)).await;
+    let mut before = stage.viewer().await;
+    before.get(PLAYLIST).await;
+    let next = At::new(43_300, 43_303, 1);
+    at.send_replace(next);
+    pass(86_400).await;
+    let mut after = stage.viewer().await;
+    for object in ["media.m3u8", "43303.0.m4s", "43302.m4s"] {
+        let reply = after.get(&format!("/live/stage/source/{object}")).await;
+        assert_eq!(reply.status, StatusCode::OK, "{object}");
+    }
+    assert_eq!(after.get(PLAYLIST).await.body, next.playlist());
+}
