@@ -106,10 +106,14 @@ class Packages(unittest.TestCase):
     FILES = ["/p/footlight-mux_0.9.0-1_amd64.deb", "/p/footlight-mux_0.10.0-1_amd64.deb", "/p/footlight-transcoder_1.0.0_amd64.deb"]
 
     def test_the_newest_is_taken_or_the_one_that_is_named(self):
-        self.assertIn("0.10.0", footlight.package(self.FILES, "mux", ""))
-        self.assertIn("0.9.0", footlight.package(self.FILES, "mux", "0.9.0"))
-        self.assertEqual(footlight.package(self.FILES, "mux", "0.8.0"), "")
-        self.assertEqual(footlight.package(self.FILES, "distributor", ""), "")
+        self.assertIn("0.10.0", footlight.package_of("mux", self.FILES, ""))
+        self.assertIn("0.9.0", footlight.package_of("mux", self.FILES, "0.9.0"))
+        self.assertEqual(footlight.package_of("mux", self.FILES, "0.8.0"), "")
+        self.assertEqual(footlight.package_of("distributor", self.FILES, ""), "")
+
+    def test_of_each_package_the_two_that_came_last_are_kept(self):
+        found = [{"path": f"/k/footlight-{name}_{i}.0.0_amd64.deb", "ctime": i} for name in ("mux", "common") for i in (1, 3, 2)]
+        self.assertEqual(sorted(footlight.superfluous(found, 2)), ["/k/footlight-common_1.0.0_amd64.deb", "/k/footlight-mux_1.0.0_amd64.deb"])
 
 
 if __name__ == "__main__":

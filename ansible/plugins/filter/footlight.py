@@ -250,15 +250,31 @@ def inline(item):
     return json.dumps(str(item), ensure_ascii=False)
 
 
-def package(files, daemon, version):
-    """The path of one daemon's package among `files`: of that version, or else the newest."""
-    pattern = re.compile(r"footlight-%s_([^_]+)_[a-z0-9]+\.deb\Z" % re.escape(daemon))
-    there = []
-    for path in files:
-        match = pattern.search(str(path))
-        if match and (not version or match.group(1) in (version, version + "-1")):
-            there.append(([int(part) if part.isdigit() else -1 for part in re.split(r"[.~+-]", match.group(1))], str(path)))
+def package_of(daemon, files, version):
+    """The path of one package among `files`: of that version, or else the newest. Empty where there is none."""
+    there = [(parts, path) for name, parts, written, path in packages(files)
+             if name == daemon and (not version or written in (version, version + "-1"))]
     return max(there)[1] if there else ""
+
+
+def packages(files):
+    """Those of `files` that are packages: the daemon, the version to compare by, the version as written, the path."""
+    for path in files:
+        match = re.search(r"footlight-([a-z]+)_([^_]+)_[a-z0-9]+\.deb\Z", str(path))
+        if match:
+            parts = [int(part) if part.isdigit() else -1 for part in re.split(r"[.~+-]", match.group(2))]
+            yield match.group(1), parts, match.group(2), str(path)
+
+
+def superfluous(found, keep):
+    """Of files as the module `find` tells them, the paths of packages of which `keep` newer arrivals are there."""
+    paths = [one["path"] for one in sorted(found, key=lambda one: one["ctime"], reverse=True)]
+    seen, gone = {}, []
+    for name, _parts, _written, path in packages(paths):
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > keep:
+            gone.append(path)
+    return gone
 
 
 class FilterModule:
@@ -278,5 +294,6 @@ class FilterModule:
             "footlight_mux_streams": mux_streams,
             "footlight_push_keys": push_keys,
             "footlight_toml": to_toml,
-            "footlight_package": package,
+            "footlight_package_of": package_of,
+            "footlight_superfluous": superfluous,
         }
