@@ -115,23 +115,29 @@ def first_playlist(text, base):
     return urllib.parse.urljoin(base + "/index.m3u8", lines[0]) if lines else base + "/index.m3u8"
 
 
-def seconds(text):
-    """How much a media playlist has of the show, gaps left out."""
-    total, duration, gap = 0.0, 0.0, False
+def segments(text):
+    """The whole segments of a media playlist, gaps left out: how long each is, and its address."""
+    duration, gap = 0.0, False
     for line in text.splitlines():
         if line.startswith("#EXTINF:"):
             duration = float(line[8:].split(",")[0])
         elif line.startswith("#EXT-X-GAP"):
             gap = True
         elif line and not line.startswith("#"):
-            total, duration, gap = total + (0.0 if gap else duration), 0.0, False
-    return round(total, 1)
+            if not gap:
+                yield duration, line
+            gap = False
+
+
+def seconds(text):
+    """How much a media playlist has of the show."""
+    return round(sum(duration for duration, _address in segments(text)), 1)
 
 
 def newest_segment(text, url):
-    """The address of the last whole segment of a media playlist."""
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return urllib.parse.urljoin(url, lines[-1]) if lines else url
+    """The address of the newest of them."""
+    addresses = [address for _duration, address in segments(text)]
+    return urllib.parse.urljoin(url, addresses[-1]) if addresses else url
 
 
 class FilterModule:
