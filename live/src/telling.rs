@@ -7,6 +7,9 @@ use crate::playlist::{DateRange, DateRangeError};
 
 /// AMF0 name of the message.
 pub const ON_DATE_RANGE: &str = "onDateRange";
+/// CLASS of a range that covers a hold, while the encoded rungs show the slate. It lasts until the next of its class, which
+/// has no length and starts where the show goes on.
+pub const HOLD: &str = "org.footlight.hold";
 /// The layout that this build writes and understands, field `v`.
 const VERSION: f64 = 1.0;
 
@@ -15,7 +18,7 @@ const VERSION: f64 = 1.0;
 pub struct Telling {
     /// What is so.
     pub range: DateRange,
-    /// It was told before.
+    /// It was told before, or playlists are to tell it alone: it is not put into the media.
     pub again: bool,
 }
 

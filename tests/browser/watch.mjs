@@ -5,8 +5,8 @@
 //                       "certificate": "cert.pem", "key": "key.pem" }'
 //
 // With `states` it does not measure but stays for a whole evening: each time the page is in another state, it is
-// audited, and {"event": STATE, "title", "viewers", "audit"} is told; STATE is the page's own, or `held`. It ends with
-// the show. `embed` opens the page for frames.
+// audited, and {"event": STATE, "title", "viewers", "date", "audit"} is told; STATE is the page's own, or `held`, which is
+// told when the slate is shown and how many watch; `date` is that of the picture when the state changed. It ends with the show. `embed` opens the page for frames.
 //
 // Further keys: `own` (default false), `before` (the show is not on yet; expect the page to say so), `clock` (the picture
 // carries a clock; wait for one), `checks` (quality menu, keyboard, axe, sound; default true),
@@ -70,17 +70,27 @@ async function attend(page, address) {
   let before = 'connecting';
   while (before !== 'over') {
     const changed = await page.waitForFunction((known) => {
-      const { state, held } = window.footlight?.stats ?? {};
+      const { state, held, date } = window.footlight?.stats ?? {};
       const now = held && state !== 'over' ? 'held' : state;
-      return now && now !== known && now;
+      return now && now !== known && { now, date };
     }, before);
-    before = await changed.jsonValue();
+    const { now, date } = await changed.jsonValue();
+    before = now;
+    if (before === 'held') {
+      // The publisher's own picture has nothing but gaps then, so another is shown; on a busy machine the page may have
+      // come before there was any. How many watch is asked for now and then.
+      await page.waitForFunction(() => {
+        const { levels, level } = window.footlight.stats;
+        return levels.length === 1 || /^\d+p$/.test(levels[level]);
+      });
+      await page.waitForFunction(() => !document.getElementById('viewers').hidden);
+    }
     const shown = await page.evaluate(() => ({
       title: document.getElementById('title').textContent,
       viewers: document.getElementById('viewers').hidden ? null : document.getElementById('viewers-text').textContent,
     }));
     await shoot(page, before);
-    tell(before, { ...shown, audit: await audit(page) });
+    tell(before, { ...shown, date, audit: await audit(page) });
   }
   return { errors, strangers: [...strangers] };
 }

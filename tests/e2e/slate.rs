@@ -1,7 +1,11 @@
-//! While nobody publishes: the encoded rungs show the slate, the sound is silent, and then the show goes on.
+//! While nobody publishes: the encoded rungs show the slate, the sound is silent, playlists tell of the hold, and then the
+//! show goes on.
 
 use anyhow::{Context, Result, ensure};
-use live::playlist::MediaPlaylist;
+use live::{
+    playlist::{DateRange, MediaPlaylist},
+    telling::HOLD,
+};
 use serde_json::Value;
 use tests::{Clip, Picture, Plan, Recording, STAGE, decode};
 
@@ -14,6 +18,18 @@ fn rung(status: &Value) -> &Value {
     let renditions = status["streams"]["stage"]["renditions"].as_array();
     let rung = renditions.and_then(|all| all.iter().find(|one| one["name"] == "240p"));
     rung.unwrap_or(&Value::Null)
+}
+
+/// When holds begin and end in turn, as a playlist tells it: Unix milliseconds.
+pub(crate) fn holds(playlist: &MediaPlaylist) -> Result<Vec<u64>> {
+    let mut told = Vec::new();
+    for line in &playlist.date_ranges {
+        let range: DateRange = line.as_str().parse()?;
+        if range.class().is_some_and(|class| class.as_str() == HOLD) {
+            told.push(range.start().unix_millis());
+        }
+    }
+    Ok(told)
 }
 
 #[tokio::test]
@@ -57,6 +73,17 @@ async fn viewers_see_the_slate_until_a_new_publisher_comes() -> Result<()> {
     );
     ensure!(during(&sound, false) == HELD, "no silence: {sound:?}");
     ensure!(during(&source, true) == HELD, "no gap: {source:?}");
+    let resumed = source.numbered().find(|(msn, s)| msn.0 > first && !s.gap);
+    let held = source.numbered().find(|(msn, _)| msn.0 == first);
+    let dates = [held, resumed].into_iter().flatten();
+    let dates = dates.filter_map(|(_, segment)| segment.head.program_date_time);
+    let dates: Vec<u64> = dates
+        .map(live::playlist::ProgramDateTime::unix_millis)
+        .collect();
+    ensure!(dates.len() == 2, "{source:?}");
+    for playlist in [shown.last()?, &sound, &source] {
+        ensure!(holds(playlist)? == dates, "{dates:?}, {playlist:?}");
+    }
     for (msn, segment) in shown.last()?.numbered().filter(|(msn, _)| msn.0 >= first) {
         ensure!(!segment.head.discontinuity, "a discontinuity at {msn}");
     }
@@ -92,6 +119,7 @@ async fn a_transcoder_that_starts_in_a_hold_shows_the_slate_to_whoever_comes() -
     multivariant(&newcomer, STAGE, &["240p", "audio"]).await?;
     let shown = Recording::follow(&newcomer, &media(STAGE, "240p"), 2).await?;
     ensure!(admin.wait_until(held).is_ok(), "all of it in the hold");
+    ensure!(holds(shown.last()?)?.len() == 1, "{:?}", shown.last()?);
     let file = stage.directory().path().join("slate.mp4");
     std::fs::write(&file, shown.all()?)?;
     decode(&file)?;

@@ -1,13 +1,20 @@
 //! An evening on the watch page and in a frame of another page: soon, live, held, live again, thanks; how many watch; and
 //! nothing of it that keeps anybody out.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
+use live::playlist::MediaPlaylist;
 use serde_json::{Value, json};
 use tests::{Browser, Clip, Picture, Plan, STAGE};
 
-use crate::browser::{check_quiet, watch_page};
+use crate::{
+    browser::{check_quiet, watch_page},
+    media,
+    slate::holds,
+};
 
 const SEATS: usize = 2;
+/// From the slate's begin to the word that it is one, milliseconds of the show.
+const SAID_MS: u64 = 2_000;
 
 /// Returns when every page is in this state, which each says and shows without a fault of accessibility.
 fn all(pages: &mut [Browser; SEATS], state: &str, title: &str) -> Result<Vec<Value>> {
@@ -21,8 +28,8 @@ fn all(pages: &mut [Browser; SEATS], state: &str, title: &str) -> Result<Vec<Val
     Ok(told)
 }
 
-#[test]
-fn the_page_says_how_the_evening_stands_and_who_is_there() -> Result<()> {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_says_how_the_evening_stands_and_who_is_there() -> Result<()> {
     let mut stage = crate::start(Plan {
         rungs: vec![(240, "400k")],
         ..Plan::default()
@@ -46,8 +53,19 @@ fn the_page_says_how_the_evening_stands_and_who_is_there() -> Result<()> {
     stage.distributor.admin()?.wait_until(both)?;
 
     encoder.kill()?;
-    for told in all(&mut pages, "held", "A short pause")? {
+    let told = all(&mut pages, "held", "A short pause")?;
+    let source = stage.viewer().await?.fetch(&media(STAGE, "source")).await?;
+    let source = MediaPlaylist::parse(&source)?;
+    let [began] = holds(&source)?[..] else {
+        bail!("one hold: {source:?}");
+    };
+    for told in told {
         ensure!(told["viewers"] == "2 watching", "{told}");
+        let date = told["date"].as_u64();
+        ensure!(
+            date.is_some_and(|ms| ms.abs_diff(began) <= SAID_MS),
+            "{began}: {told}"
+        );
     }
     let _again = stage.publish(STAGE, &clip)?;
     all(&mut pages, "playing", "Playing live")?;

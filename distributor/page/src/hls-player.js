@@ -23,7 +23,7 @@ export function isSupported() {
   return Hls.isSupported();
 }
 
-/** Starts playing `source` in `video`. `emit` gets `lost` with a kind, `levels`, and `ended`. */
+/** Starts playing `source` in `video`. `emit` gets `lost` with a kind, `levels`, `ranges`, and `ended`. */
 export function open(video, source, emit) {
   const hls = new Hls(CONFIG);
   hls.on(Hls.Events.ERROR, (_, data) => {
@@ -38,6 +38,7 @@ export function open(video, source, emit) {
   let holding = false;
   hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => {
     ranges = Object.values(details.dateRanges).map(rangeOf);
+    emit({ type: 'ranges' });
   });
   hls.loadSource(source);
   hls.attachMedia(video);

@@ -1,8 +1,7 @@
-// What the page asks besides the show itself, while it is watched: how many watch, and whether the show is held.
-// Once in ten seconds at most, and not at the same moment as everybody else.
+// What the page asks besides the show itself, while it is watched: how many watch. Once in ten seconds at most, and not
+// at the same moment as everybody else.
 
-import { get, isHeld } from './probe.js';
-import { sourceOf } from './quality.js';
+import { get } from './probe.js';
 
 const EVERY_MS = 10_000;
 const JITTER_MS = 5_000;
@@ -20,10 +19,7 @@ export function viewersIn(body) {
 export class House {
   #given;
 
-  /**
-   * `isOpen()`: whether to ask at all; `levels()`: the player's; `held` is told whether a slate is shown, and
-   * `viewers` how many watch, or null.
-   */
+  /** `isOpen()`: whether to ask at all; `viewers` is told how many watch, or null. */
   constructor(given) {
     this.#given = given;
   }
@@ -33,15 +29,10 @@ export class House {
   }
 
   async #ask() {
-    const { address, isOpen, levels, held, viewers } = this.#given;
+    const { address, isOpen, viewers } = this.#given;
     if (isOpen()) {
       const count = await read(address.viewers);
-      const source = sourceOf(levels());
-      const playlist = source && (await read(source));
-      if (isOpen()) {
-        viewers(count && viewersIn(count));
-        if (playlist) held(isHeld(playlist));
-      }
+      if (isOpen()) viewers(count && viewersIn(count));
     }
     setTimeout(() => this.#ask(), EVERY_MS + Math.random() * JITTER_MS);
   }

@@ -5,7 +5,7 @@ import { parseAddress } from './address.js';
 import * as hlsPlayer from './hls-player.js';
 import { introduce } from './media-session.js';
 import * as nativePlayer from './native-player.js';
-import { nowPlaying } from './now-playing.js';
+import { isHeld, nowPlaying } from './now-playing.js';
 import { levelName, menu, slateOf } from './quality.js';
 import { House } from './house.js';
 import { draw, drawLatency, drawNow, drawQuality, drawViewers, frame, label } from './screen.js';
@@ -25,6 +25,7 @@ let session = null;
 
 function dispatch(event) {
   if (event.type === 'levels') return drawLevels();
+  if (event.type === 'ranges') return lookForHold();
   const before = state;
   state = next(state, event);
   if (state === before) return;
@@ -37,6 +38,14 @@ function dispatch(event) {
 function drawLevels() {
   const player = show?.player;
   if (player) drawQuality(menu(player.levels(), player.playing(), words.text), player.chosen());
+}
+
+function lookForHold() {
+  const player = show?.player;
+  if (!player) return;
+  const value = isHeld(player.ranges(), player.playingDateMs());
+  dispatch({ type: 'held', value });
+  player.hold(value ? slateOf(player.levels()) : -1);
 }
 
 function playing() {
@@ -52,6 +61,7 @@ function snapshot() {
     source: address?.source ?? null,
     state: state.phase,
     held: state.held,
+    date: player?.playingDateMs() ?? null,
     latency: show?.latency ?? null,
     edgeLatency: player?.edgeLatency() ?? null,
     targetLatency: player?.target() ?? null,
@@ -98,14 +108,10 @@ function wire() {
   new House({
     address,
     isOpen: () => ['playing', 'reconnecting'].includes(state.phase) && !document.hidden,
-    levels: () => show.player?.levels() ?? [],
-    held: (value) => {
-      dispatch({ type: 'held', value });
-      show.player?.hold(value ? slateOf(show.player.levels()) : -1);
-    },
     viewers: (count) => drawViewers(count, words.text),
   }).start();
   setInterval(() => {
+    lookForHold();
     drawLatency(show.latency, words.text);
     drawNow(playing());
     session.describe(playing());

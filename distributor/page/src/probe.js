@@ -4,8 +4,6 @@ import { clockOffset } from './latency.js';
 
 /** A distributor that has not answered by then is treated as unreachable. */
 const TIMEOUT_MS = 10_000;
-/** One gap alone is an encoder's late keyframe. */
-const HELD_SEGMENTS = 2;
 
 /** The first rendition a multivariant playlist names, as an absolute URL, or null. Pure. */
 export function firstRendition(playlist, base) {
@@ -18,18 +16,6 @@ export function firstRendition(playlist, base) {
 /** Whether a media playlist says that nothing more will come. Pure. */
 export function isFinished(playlist) {
   return /^#EXT-X-ENDLIST\s*$/m.test(playlist);
-}
-
-/** Whether a media playlist ends in nothing but gaps: nobody publishes, and the show is held. Pure. */
-export function isHeld(playlist) {
-  const lines = playlist.split('\n').map((line) => line.trim()).filter(Boolean);
-  const gaps = [false];
-  for (const line of lines) {
-    if (line === '#EXT-X-GAP') gaps[gaps.length - 1] = true;
-    else if (!line.startsWith('#')) gaps.push(false);
-  }
-  gaps.pop();
-  return gaps.length >= HELD_SEGMENTS && gaps.slice(-HELD_SEGMENTS).every(Boolean);
 }
 
 /** What refused `{ status, full, retryAfter }` means to who looks for the show. Pure. */

@@ -27,15 +27,6 @@ export function menu(levels, playing, text) {
   return [{ value: '-1', label: auto }, ...sorted.map(({ value, label }) => ({ value, label }))];
 }
 
-/** The address of the publisher's own picture, without the viewer's number: who looks at it does not watch it. Or null. */
-export function sourceOf(levels) {
-  const level = levels.find(({ url }) => renditionOf(url) === 'source');
-  if (!level) return null;
-  const url = new URL(level.url);
-  url.search = '';
-  return url.href;
-}
-
 /** The smallest level that shows the slate in a hold, or -1: `source` has nothing but gaps then. Pure. */
 export function slateOf(levels) {
   return levels.findIndex(({ url }) => renditionOf(url) !== 'source');

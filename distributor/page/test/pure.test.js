@@ -4,9 +4,9 @@ import { parseAddress } from '../src/address.js';
 import { fullDelay, pollDelay, retryDelay } from '../src/backoff.js';
 import { BEHIND_S, clockOffset, glassLatency, isBehind } from '../src/latency.js';
 import { viewersIn } from '../src/house.js';
-import { nowPlaying, titleLine } from '../src/now-playing.js';
-import { firstRendition, isFinished, isHeld, refusal } from '../src/probe.js';
-import { levelName, menu, slateOf, sourceOf } from '../src/quality.js';
+import { isHeld, nowPlaying, titleLine } from '../src/now-playing.js';
+import { firstRendition, isFinished, refusal } from '../src/probe.js';
+import { levelName, menu, slateOf } from '../src/quality.js';
 import { afterFatal, afterStuck, LAST_S, STUCK_JUMP_MS, STUCK_REBUILD_MS, STUCK_TELL_MS } from '../src/recovery.js';
 import { fill, tableFor, tables } from '../src/text.js';
 
@@ -48,23 +48,9 @@ test('what an answer without a playlist means', () => {
   assert.deepEqual(refusal({ status: 503, full: true, retryAfter: 20 }), { result: 'full', seconds: 20 });
 });
 
-test('a show is held when its picture ends in gaps', () => {
-  const playlist = (...gaps) => `#EXTM3U\n${gaps.map((gap, n) => `${gap ? '#EXT-X-GAP\n' : ''}#EXTINF:2,\n${n}.m4s\n`).join('')}#EXT-X-PART:URI="9.0.m4s"\n`;
-  assert.equal(isHeld(playlist(0, 1, 1)), true);
-  assert.equal(isHeld(playlist(1, 1, 0)), false);
-  assert.equal(isHeld(playlist(0, 0, 1)), false, 'one late keyframe');
-  assert.equal(isHeld('#EXTM3U\n'), false);
-});
-
 test('viewers: a number or nothing', () => {
   assert.equal(viewersIn('{"stream":"stage","viewers":12,"renditions":{}}'), 12);
   for (const other of ['', '{}', '{"viewers":"12"}', '{"viewers":-1}', '{"viewers":1.5}', 'null']) assert.equal(viewersIn(other), null, other);
-});
-
-test('the picture that is looked at for gaps has no viewer', () => {
-  const level = (rendition) => ({ url: `https://a/live/stage/${rendition}/media.m3u8?v=00000000000000ff` });
-  assert.equal(sourceOf([level('480p'), level('source')]), 'https://a/live/stage/source/media.m3u8');
-  assert.equal(sourceOf([level('480p')]), null);
 });
 
 test('the slate is on the smallest level that is no source', () => {
@@ -174,4 +160,11 @@ test('now playing: the newest title that has begun and is not over', () => {
   const at = (dateMs) => titleLine(nowPlaying(ranges, dateMs));
   assert.deepEqual([999, 1000, 1999, 2500, 3999, 4000, null].map(at), ['', 'first – B', 'first – B', 'second – B', 'short – B', '', '']);
   assert.equal(nowPlaying([range(0, '')], 1), null);
+});
+
+test('a show is held from just before its media end until they go on', () => {
+  const range = (startMs, endMs = null) => ({ class: 'org.footlight.hold', startMs, endMs });
+  const at = (dateMs) => isHeld([range(10_000), { ...range(0), class: 'org.footlight.now-playing' }, range(20_000, 20_000)], dateMs);
+  assert.deepEqual([8_900, 9_000, 15_000, 18_900, 19_000, 30_000, null].map(at), [false, true, true, true, false, false, false]);
+  assert.equal(isHeld([range(10_000)], 1e9), true, 'as long as nobody knows of an end');
 });

@@ -1,12 +1,15 @@
-//! [pure] What an operator says beside the media: its place on the timeline, and who hears it.
+//! [pure] What is said beside the media, by an operator or of a hold: its place on the timeline, and who hears it.
 //!
 //! Transcoders alone do: players and platforms are sent what the publisher sends. It stands in the ring like media, so
 //! that all transcoders hear it at the same place, and is told again every few segments while it lasts, for those that
 //! begin later.
 
 use live::{
-    playlist::{DateRange, DateRangeError, DateRanges, Unfit},
-    telling::{ON_DATE_RANGE, Telling},
+    playlist::{
+        DateRange, DateRangeError, DateRanges, Extent, ProgramDateTime, Seconds, Text, Unfit,
+    },
+    stamp::Stamp,
+    telling::{HOLD, ON_DATE_RANGE, Telling},
 };
 use rtmp::amf0::{self, Value};
 use serde::{Deserialize, Serialize};
@@ -56,6 +59,14 @@ pub(crate) enum AnnounceError {
 }
 
 impl Announced {
+    /// Whether transcoders were told of a hold, and not yet of its end.
+    pub(super) fn holds(&self) -> bool {
+        let is_hold =
+            |range: &&DateRange| range.class().is_some_and(|class| class.as_str() == HOLD);
+        let newest = self.ranges.iter().filter(is_hold).last();
+        newest.is_some_and(|range| range.extent() == Extent::UntilNext)
+    }
+
     pub(super) fn save(&self) -> SavedAnnounced {
         SavedAnnounced {
             ranges: self.ranges.iter().map(ToString::to_string).collect(),
@@ -111,10 +122,35 @@ impl Stream {
         Ok(range)
     }
 
-    /// Tells again of what lasts or is to come.
+    /// The hold that `stamp` begins lasts until the next range of its class, which starts with the show's media and has no
+    /// length: players know of it at the first reload in the hold, on `source` too.
+    pub(super) fn announce_hold(&mut self, stamp: &Stamp, now: u64) {
+        if !self.announced.holds() {
+            self.say_of_hold("hold", stamp, Extent::UntilNext, now);
+        }
+    }
+
+    fn say_of_hold(&mut self, word: &str, stamp: &Stamp, extent: Extent, now: u64) {
+        let id = Text::shown(&format!("{word}-{}", stamp.msn), usize::MAX);
+        let start = ProgramDateTime::from_unix_millis(stamp.pts.millis());
+        let range = DateRange::new(id, Some(Text::shown(HOLD, usize::MAX)), start, extent, None);
+        if let Ok(range) = range
+            && self.announced.ranges.add(range.clone()).is_ok()
+        {
+            // Whoever sees the slate needs no word of it in the media.
+            self.tell_transcoders(range, true, stamp.pts.millis(), now);
+        }
+    }
+
+    /// Tells of the end of a hold, and again of what lasts or is to come.
     pub(super) fn announce_again(&mut self, now: u64) {
         if !std::mem::take(&mut self.announced.due) {
             return;
+        }
+        if let Some(open) = self.cutter.open()
+            && self.announced.holds()
+        {
+            self.say_of_hold("show", &open, Extent::Lasts(Seconds::default()), now);
         }
         let place = self.timeline.at(now);
         self.announced.ranges.end_by(place);

@@ -119,7 +119,8 @@ impl Stream {
                     self.state = State::Live;
                     self.counters.segments += 1;
                     // After the keyframe, which stands right behind its stamp.
-                    self.announced.due |= stamp.msn.0.is_multiple_of(REPEAT);
+                    self.announced.due |=
+                        stamp.msn.0.is_multiple_of(REPEAT) || self.announced.holds();
                 }
                 StampKind::Hold => self.counters.holds += 1,
             }
@@ -128,6 +129,9 @@ impl Stream {
                 ..*stamp
             };
             self.push(Entry::Stamp(stamp), now, false);
+            if stamp.kind == StampKind::Hold && self.state == State::Held {
+                self.announce_hold(&stamp, now);
+            }
         }
         if !stamps.is_empty() {
             let numbers = self.cutter.last_numbers();

@@ -168,6 +168,7 @@ fn names(items: &[Item]) -> Vec<&'static str> {
             KEY => "key",
             INTER => "inter",
             SOUND => "sound",
+            other if other.starts_with(b"\x02\x00\x0bonDateRange") => "telling",
             _ => "onMetaData",
         },
     };

@@ -98,7 +98,7 @@ fn who_begins_later_hears_of_what_lasts_after_a_keyframe() {
     // In twelve seconds it is told once or twice.
     assert_eq!(
         said[..2],
-        [("key", "two", true), ("onMetaData", "later", false)]
+        [("key", "two", true), ("telling", "later", false)]
     );
     assert!(
         said.iter().all(|(_, id, _)| ["two", "later"].contains(id)),
@@ -125,4 +125,50 @@ fn what_does_not_go_together_is_refused_and_so_is_too_much() {
     stage.say(r#"{"title": "a second later"}"#).unwrap();
     stage.command(Command::End).unwrap();
     assert_eq!(stage.say("{}"), Err(AnnounceError::NoShow));
+}
+
+#[test]
+fn a_hold_is_told_where_it_begins_and_its_end_after_the_keyframe_that_ends_it() {
+    let mut stage = Stage::new();
+    stage.join(A, AVC);
+    stage.show(A, 0, 4_000, 2_000);
+    let mut cursor = Cursor::new(Audience::Transcoder);
+    let before = told(&stage.take(&mut cursor));
+    assert!(before.is_empty(), "{before:?}");
+    stage.leave(A);
+    stage.wait(10_000);
+    // Who begins in the hold begins with the show's last pictures, and hears it too.
+    let late = told(&stage.take(&mut Cursor::new(Audience::Transcoder)));
+    let held = stage.take(&mut cursor);
+    let first = stamps(&held)[0];
+    // A process that takes over knows that it was told.
+    stage.restart();
+    let mut cursor = Cursor::new(Audience::Transcoder);
+    stage.wait(3_000);
+    assert!(told(&stage.take(&mut cursor)).is_empty());
+    stage.join(B, AVC);
+    stage.show(B, 0, 12_000, 2_000);
+    let resumed = stage.take(&mut cursor);
+
+    let [(place, hold)] = &told(&held)[..] else {
+        panic!("{:?}", told(&held));
+    };
+    assert_eq!(*place, "hold");
+    assert_eq!(late, told(&held));
+    assert_eq!(hold.range.start().unix_millis(), first.pts.millis());
+    assert!(hold.again, "in playlists alone");
+    let mut told = told(&resumed).into_iter();
+    let (place, end) = told.next().unwrap();
+    assert_eq!(place, "key");
+    let media = stamps(&resumed);
+    let media = media.iter().find(|stamp| stamp.kind == StampKind::Segment);
+    assert_eq!(end.range.start().unix_millis(), media.unwrap().pts.millis());
+    assert_eq!(hold.range.class(), end.range.class());
+    let both = [hold.range.clone(), end.range];
+    let mut ranges = live::playlist::DateRanges::default();
+    for range in both {
+        assert_eq!(ranges.add(range), Ok(vec![]));
+    }
+    assert_eq!(ranges.end_by(media.unwrap().pts.millis()).len(), 2);
+    assert!(told.next().is_none(), "what is over is not told again");
 }

@@ -82,16 +82,19 @@ fn a_commanded_hold_lasts_until_it_is_resumed_and_shows_nothing_of_what_came_mea
     // Beyond the hold window, with media all along.
     stage.show(A, 3_000, 400_000, 2_000);
     assert_eq!(stage.stream.state(), State::Held);
-    assert!(
-        names(&stage.take(&mut cursor))
-            .iter()
-            .all(|name| *name == "hold")
-    );
+    let held = names(&stage.take(&mut cursor));
+    assert_eq!(held[..2], ["hold", "telling"]);
+    assert!(held[2..].iter().all(|name| *name == "hold"));
     assert_eq!(stage.command(Command::Resume), Ok(()));
     stage.show(A, 403_000, 2_000, 2_000);
     let items = stage.take(&mut cursor);
     let mut resumed = names(&items).into_iter().skip_while(|name| *name == "hold");
-    assert!(resumed.by_ref().take(3).eq(["segment", "key", "sound"]));
+    assert!(
+        resumed
+            .by_ref()
+            .take(4)
+            .eq(["segment", "key", "telling", "sound"])
+    );
     assert_eq!(stage.command(Command::Resume), Ok(()));
     assert_eq!(stage.stream.counters().sessions, 1);
     stage.leave(A);
