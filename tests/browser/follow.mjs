@@ -3,7 +3,7 @@
 //     node follow.mjs '{ "media": "https://localhost:8443/live/stage/index.m3u8", "player": "hls.js",
 //                        "certificate": "cert.pem", "key": "key.pem" }'
 //
-// Further key: `deadline` (s for everything, default 150). Standard output is one JSON object a line:
+// Further keys: `deadline` (s for everything, default 150), `page` (hls.js as the watch page steers it). Standard output is one JSON object a line:
 //
 //     {"event":"waiting"}                    the show is not on; it is asked for again and again
 //     {"event":"playing", "at", "foundAt"}   the first picture is on the screen (Unix ms); when the playlist was there
@@ -18,20 +18,23 @@
 // Orders on standard input, one a line: `report`, `fresh`, `seek SECONDS`, `reach SECONDS`, `change SECONDS` (of
 // hls.js: from then on the level is forced to be the next one, each so many seconds). It ends with standard input.
 
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 import { witness } from './checks.mjs';
 import { FLAGS, serveLibraries } from './libraries.mjs';
 import { exactness, READER, summarize } from './measure.mjs';
 
-const plan = { player: 'hls.js', deadline: 150, ...JSON.parse(process.argv[2]) };
+const plan = { player: 'hls.js', deadline: 150, page: false, ...JSON.parse(process.argv[2]) };
+
+const PATHWAY = new URL('../../distributor/page/src/pathway.js', import.meta.url);
 
 function tell(event, fields = {}) {
   process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
 }
 
 // All below run in the page.
-/* global document, window, performance, Hls, shaka, clockReader, nextLevelOfHls */
+/* global document, window, performance, Hls, shaka, clockReader, nextLevelOfHls, stayBuffered */
 
 /** Waits until the show is on. Whoever sits before a page that says "not yet" wants to see it begin. */
 async function appears(media) {
@@ -49,6 +52,7 @@ function playHls(media) {
   // A twentieth faster is not heard, and takes back what a slow start has cost.
   const hls = new Hls({ lowLatencyMode: true, maxLiveSyncPlaybackRate: 1.05 });
   window.change = () => nextLevelOfHls(hls);
+  if (typeof stayBuffered === 'function') stayBuffered(hls, document.getElementById('video'));
   hls.on(Hls.Events.ERROR, (_, { details, fatal, frag, part, response, error }) => {
     const place = frag ? ` ${frag.level}:${frag.sn}${part ? `.${part.index}` : ''}` : '';
     const reason = `${details}${place} ${response?.code ?? ''} ${error?.message ?? ''}`.trim();
@@ -164,6 +168,7 @@ async function main() {
   const orders = (async () => {
     await page.goto(origin);
     await page.addScriptTag({ url: `${origin}/${plan.player}` });
+    if (plan.page) await page.addScriptTag({ content: (await readFile(PATHWAY, 'utf8')).replaceAll(/^export /gm, '') });
     await page.evaluate(`(() => { window.stats = { frames: [], fatal: [], errors: [], waits: 0, changes: 0, fresh: Infinity, reach: null }; ${READER}; (${observe})(); })()`);
     await page.evaluate(appears, plan.media);
     await page.evaluate(plan.player === 'shaka' ? playShaka : playHls, plan.media);

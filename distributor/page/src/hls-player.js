@@ -2,6 +2,7 @@
 // Same shape as native-player.js; policy is elsewhere.
 
 import Hls from 'hls.js';
+import { stayBuffered } from './pathway.js';
 
 const CONFIG = {
   lowLatencyMode: true,
@@ -34,6 +35,7 @@ export function open(video, source, emit) {
   }
   // The browser may not say so, or the last of the sound may be a moment shorter than the picture.
   hls.on(Hls.Events.MEDIA_ENDED, () => emit({ type: 'ended' }));
+  stayBuffered(hls, video);
   let ranges = [];
   let holding = false;
   hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => {

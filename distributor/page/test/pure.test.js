@@ -5,6 +5,7 @@ import { fullDelay, pollDelay, retryDelay } from '../src/backoff.js';
 import { BEHIND_S, clockOffset, glassLatency, isBehind } from '../src/latency.js';
 import { viewersIn } from '../src/house.js';
 import { isHeld, nowPlaying, titleLine } from '../src/now-playing.js';
+import { markBuffered } from '../src/pathway.js';
 import { firstRendition, isFinished, refusal } from '../src/probe.js';
 import { levelName, menu, slateOf } from '../src/quality.js';
 import { afterFatal, afterStuck, LAST_S, STUCK_JUMP_MS, STUCK_REBUILD_MS, STUCK_TELL_MS } from '../src/recovery.js';
@@ -46,6 +47,21 @@ test('what an answer without a playlist means', () => {
   assert.deepEqual(refusal({ status: 404, full: false }), { result: 'absent' });
   assert.deepEqual(refusal({ status: 503, full: false, retryAfter: 1 }), { result: 'unreachable' });
   assert.deepEqual(refusal({ status: 503, full: true, retryAfter: 20 }), { result: 'full', seconds: 20 });
+});
+
+test('whole segments that are in the buffer are known to be there', () => {
+  const parts = (sn, start, type) => [0, 1].map((index) => ({
+    fragment: { sn, start, end: start + 2, type }, start: start + index, end: start + index + 1, loaded: false, elementaryStreams: {},
+  }));
+  const marked = (type) => {
+    const partList = [...parts(1, 0, type), ...parts(2, 2, type), ...parts(3, 4, type), ...parts(4, 6, type)];
+    markBuffered({ endSN: 3, partList }, [[1, 4], [3.95, 7.99]]);
+    return partList.map(({ elementaryStreams }) => Object.keys(elementaryStreams).join());
+  };
+  // The first begins before the buffer, and the last is not whole.
+  assert.deepEqual(marked('main'), ['', '', 'video', 'video', 'video', 'video', '', '']);
+  assert.deepEqual(marked('audio')[2], 'audio');
+  markBuffered({ endSN: 3, partList: null }, [[0, 1]]);
 });
 
 test('viewers: a number or nothing', () => {
