@@ -35,10 +35,11 @@ pub(crate) async fn run(plan: &Plan, dir: &Path) -> Result<Vec<Row>> {
     servers::certificate(dir)?;
     // Hitch speaks HTTP/1.1 for Varnish; HAProxy would ask the origin for each who waits.
     let h1 = Kind::installed(&Kind::ALL);
-    let h2 = [Kind::Nginx, Kind::Footlight];
+    let speaks_h2 = |kind: &Kind| matches!(kind, Kind::Nginx | Kind::Footlight);
+    let h2: Vec<Kind> = h1.iter().copied().filter(speaks_h2).collect();
     let mut rows = Vec::new();
-    for (protocol, kinds) in [(Protocol::H1, h1.as_slice()), (Protocol::H2, &h2)] {
-        for &kind in kinds {
+    for (protocol, kinds) in [(Protocol::H1, h1), (Protocol::H2, h2)] {
+        for kind in kinds {
             rows.extend(one(plan, dir, kind, protocol).await?);
         }
     }

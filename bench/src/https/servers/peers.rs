@@ -10,7 +10,7 @@ use crate::{Plan, server::Server};
 /// Files that each may have open: two for each of the largest crowd's connections.
 const FILES: u32 = 16_384;
 
-/// As facts about it say it is fastest over TLS, with the lock that lets one request through to the origin.
+/// With the buffers that make it fastest over TLS, and the lock that lets one request through to the origin.
 pub(super) async fn nginx(plan: &Plan, dir: &Path, origin: u16) -> Result<Server> {
     let at = dir.display();
     let config = dir.join("nginx-https.conf");
