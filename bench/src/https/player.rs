@@ -1,4 +1,4 @@
-//! [pure] A player's buffer: parts arrive, are played one after the other in real time, and whoever has none left stalls.
+//! A player's buffer: parts arrive, are played one after the other in real time, and whoever has none left stalls.
 
 use std::time::Duration;
 
