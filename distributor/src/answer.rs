@@ -7,6 +7,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
     header::{ACCEPT_ENCODING, CACHE_CONTROL},
     request::Parts,
+    uri::Authority,
 };
 use live::{Object, gzip};
 
@@ -18,6 +19,7 @@ use crate::{
     fill::Found,
     follow::{Come, Followers},
     freshness::Class,
+    hosts::Hosts,
     metrics::{Metrics, Outcome},
     now, page,
     page::Framing,
@@ -40,6 +42,7 @@ type Got = (Result<Answer, Failure>, Found);
 /// Everything an answer may need. Shared by all connections.
 pub(crate) struct Answers {
     followers: Arc<Followers>,
+    hosts: Hosts,
     cors: Cors,
     viewers: ViewerIds,
     attendance: Attendance,
@@ -50,16 +53,17 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// Answers from what `followers` hold or fetch, readable by the pages that `cors` allows.
+    /// Answers for `hosts` from what `followers` hold or fetch, readable by the pages that `cors` allows.
     pub(crate) fn new(
         followers: Arc<Followers>,
-        cors: Cors,
+        (hosts, cors): (Hosts, Cors),
         attendance: Attendance,
         (door, routing): (Door, Option<Arc<Routing>>),
         metrics: Metrics,
     ) -> Self {
         Self {
             followers,
+            hosts,
             cors,
             viewers: ViewerIds::default(),
             attendance,
@@ -69,16 +73,23 @@ impl Answers {
         }
     }
 
-    /// Answers one request of the connection with this `usage`, that `guest` opened. It carries a body, or not.
+    /// Answers one request of the connection with this `usage`, that `guest` opened. It has this `Host`, and carries a
+    /// body, or not.
     pub(crate) async fn answer(
         &self,
-        parts: &Parts,
+        (parts, host): (&Parts, Option<&str>),
         carries: bool,
         usage: &Arc<Usage>,
         guest: &Guest,
     ) -> Response<Body> {
+        let authority = parts.uri.authority().map(Authority::as_str).or(host);
         let (mut response, outcome) = if !guest.may_ask() {
             (response::busy().map(|()| Body::empty()), Outcome::Refused)
+        } else if !self.hosts.know(authority) {
+            (
+                response::bare(StatusCode::MISDIRECTED_REQUEST).map(|()| Body::empty()),
+                Outcome::Refused,
+            )
         } else if !carries {
             self.dispatch(parts, usage, guest).await
         } else {

@@ -15,6 +15,8 @@ use live::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::hosts::Hosts;
+
 pub(crate) use acme::{Acme, NAMES_MAX};
 pub use acme::{AcmeSection, Challenge};
 pub use https::HttpsSection;
@@ -177,6 +179,7 @@ pub struct Origin {
 pub struct Config {
     pub(crate) settings: Settings,
     pub(crate) https: Listen,
+    pub(crate) hosts: Hosts,
     pub(crate) http: Listen,
     pub(crate) identity: Identity,
     pub(crate) token: Token,
@@ -215,9 +218,14 @@ impl Config {
                 .filter_map(|url| HeaderValue::from_str(url).ok());
             cors.extend(own);
         }
+        let names = raw.acme.iter().flat_map(|acme| &acme.names);
+        let urls = peering.iter().flat_map(Peering::urls);
+        let others = names.map(String::as_str).chain(urls.filter_map(host_of));
+        let hosts = raw.https.hosts(others, problems);
         Some(Self {
             settings,
             https: raw.https.listen.clone(),
+            hosts,
             http: raw.http.listen.clone(),
             identity: identity?,
             token: token?,
@@ -241,6 +249,7 @@ impl Config {
             && tls(&self.upstream) == tls(&other.upstream)
             && (
                 &self.https,
+                &self.hosts,
                 &self.http,
                 &self.origins,
                 &self.limits,
@@ -249,6 +258,7 @@ impl Config {
                 self.memory,
             ) == (
                 &other.https,
+                &other.hosts,
                 &other.http,
                 &other.origins,
                 &other.limits,
@@ -257,6 +267,17 @@ impl Config {
                 other.memory,
             )
     }
+}
+
+/// The host of a URL, without its port.
+fn host_of(url: &str) -> Option<&str> {
+    let authority = url.split_once("://")?.1;
+    Some(match authority.strip_prefix('[') {
+        Some(address) => address.split_once(']')?.0,
+        None => authority
+            .split_once(':')
+            .map_or(authority, |(host, _port)| host),
+    })
 }
 
 fn token(cluster: &ClusterSection, problems: &mut Problems<'_>) -> Option<Token> {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, header::HOST};
 use hyper::{
     body::{Body as _, Incoming},
     server::conn::http2,
@@ -178,8 +178,10 @@ impl Server {
                 let _open = OpenRequest::begin(&usage);
                 let carries = !request.body().is_end_stream();
                 let (parts, _unread) = request.into_parts();
-                let answer = answers.answer(&parts, carries, &usage, &guest).await;
-                untouched(answer)
+                // HTTP/2 has it in `:authority`, and may have it here instead (RFC 9113 §8.3.1).
+                let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+                let answer = answers.answer((&parts, host), carries, &usage, &guest);
+                untouched(answer.await)
             }
         });
         let connection =

@@ -29,6 +29,8 @@ const KEPT: [HeaderName; 5] = [ACCEPT_ENCODING, IF_NONE_MATCH, IF_RANGE, ORIGIN,
 pub(crate) struct Asked {
     /// With those of its headers that answers depend on.
     pub(crate) parts: request::Parts,
+    /// Whom it is for, if it says so other than in its target.
+    pub(crate) host: Option<HeaderValue>,
     /// Something follows the head that nobody reads.
     pub(crate) carries: bool,
     /// Another request may follow the answer.
@@ -94,6 +96,7 @@ fn read(head: &httparse::Request<'_, '_>) -> Option<Asked> {
     }
     let carries = carries(&headers)?;
     let keep = version == Version::HTTP_11 && !carries && !says_close(&headers);
+    let host = headers.remove(HOST);
     let kept = KEPT.map(|name| headers.remove(&name).map(|value| (name, value)));
     let (mut parts, ()) = Request::new(()).into_parts();
     (parts.method, parts.uri, parts.version) = (method, target, version);
@@ -102,6 +105,7 @@ fn read(head: &httparse::Request<'_, '_>) -> Option<Asked> {
     parts.headers.extend(kept.into_iter().flatten());
     Some(Asked {
         parts,
+        host,
         carries,
         keep,
     })

@@ -42,6 +42,7 @@ mod entry;
 mod fill;
 mod follow;
 mod freshness;
+mod hosts;
 mod http1;
 mod ladder;
 mod listeners;
@@ -186,7 +187,7 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
     let door = door(&config, &metrics, chassis);
     let answers = Answers::new(
         followers.clone(),
-        Cors::new(config.cors.clone()),
+        (config.hosts.clone(), Cors::new(config.cors.clone())),
         attendance.clone(),
         (door.clone(), routing.clone()),
         metrics.clone(),
@@ -210,7 +211,8 @@ fn start(config: Config, chassis: &Chassis) -> Result<Distributor, StartError> {
         chassis: chassis.clone(),
     });
     let proofs = Proofs::new(challenges, routing.as_ref(), &upstream);
-    listeners.serve(&server, (&door, &proofs), private.as_ref());
+    let known = (&door, &proofs, &config.hosts);
+    listeners.serve(&server, known, private.as_ref());
     let report = Report {
         origins: config.origins.clone(),
         objects,

@@ -7,8 +7,8 @@ use live::daemon::{Chassis, ConnectionLimit, StartError};
 use tokio::net::TcpListener;
 
 use crate::{
-    acme::Proofs, config::Config, connection::Server, door::Door, plain::Plain, private::Private,
-    routing::Connections,
+    acme::Proofs, config::Config, connection::Server, door::Door, hosts::Hosts, plain::Plain,
+    private::Private, routing::Connections,
 };
 
 /// Viewers' connections at once. 25,000 viewers with two each are what a box with 100 Gb/s can feed; they take about
@@ -56,7 +56,7 @@ impl Listeners {
     pub(crate) fn serve(
         self,
         server: &Arc<Server>,
-        (door, proofs): (&Door, &Proofs),
+        (door, proofs, hosts): (&Door, &Proofs, &Hosts),
         private: Option<&Private>,
     ) {
         let chassis = &server.chassis;
@@ -77,6 +77,7 @@ impl Listeners {
         for (listener, https) in self.http.into_iter().zip(https.into_iter().cycle()) {
             let plain = Plain {
                 https,
+                hosts: hosts.clone(),
                 proofs: proofs.clone(),
                 metrics: server.metrics.clone(),
                 chassis: chassis.clone(),

@@ -21,6 +21,7 @@ use tracing::debug;
 use crate::{
     acme::Proofs,
     connection::GOODBYE,
+    hosts::Hosts,
     metrics::{Broken, Metrics},
     redirect::location,
     response,
@@ -36,6 +37,7 @@ const HEAD_MAX: usize = 8 << 10;
 pub(crate) struct Plain {
     /// Where HTTPS is served.
     pub(crate) https: SocketAddr,
+    pub(crate) hosts: Hosts,
     pub(crate) proofs: Proofs,
     pub(crate) metrics: Metrics,
     pub(crate) chassis: Chassis,
@@ -84,8 +86,28 @@ impl Plain {
         };
         match proof {
             Some(proof) => text(proof),
-            None => redirect(request, self.https.port()).map(|()| Full::default()),
+            None => self.redirect(request).map(|()| Full::default()),
         }
+    }
+
+    fn redirect(&self, request: &Request<Incoming>) -> Response<()> {
+        if *request.method() != Method::GET && *request.method() != Method::HEAD {
+            return response::bare(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        let host = request.headers().get(HOST);
+        let host = host.and_then(|host| host.to_str().ok());
+        if !self.hosts.know(host) {
+            return response::bare(StatusCode::MISDIRECTED_REQUEST);
+        }
+        let target = request.uri().path_and_query();
+        let target = target.map_or("/", |target| target.as_str());
+        let location = host.and_then(|host| location(host, target, self.https.port()));
+        let Some(location) = location.and_then(|to| HeaderValue::from_str(&to).ok()) else {
+            return response::bare(StatusCode::BAD_REQUEST);
+        };
+        let mut response = response::bare(StatusCode::PERMANENT_REDIRECT);
+        response.headers_mut().insert(LOCATION, location);
+        response
     }
 }
 
@@ -97,25 +119,4 @@ fn text(proof: String) -> Response<Full<Bytes>> {
     let kind = HeaderValue::from_static("application/octet-stream");
     headers.insert(CONTENT_TYPE, kind);
     answer.map(|()| Full::from(proof))
-}
-
-fn redirect(request: &Request<Incoming>, port: u16) -> Response<()> {
-    if *request.method() != Method::GET && *request.method() != Method::HEAD {
-        return response::bare(StatusCode::METHOD_NOT_ALLOWED);
-    }
-    let host = request
-        .headers()
-        .get(HOST)
-        .and_then(|host| host.to_str().ok());
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |target| target.as_str());
-    let location = host.and_then(|host| location(host, target, port));
-    let Some(location) = location.and_then(|to| HeaderValue::from_str(&to).ok()) else {
-        return response::bare(StatusCode::BAD_REQUEST);
-    };
-    let mut response = response::bare(StatusCode::PERMANENT_REDIRECT);
-    response.headers_mut().insert(LOCATION, location);
-    response
 }

@@ -141,7 +141,7 @@ impl AcmeSection {
 }
 
 /// Whether `name` can stand in a certificate that is got in this way, or why not.
-fn host(name: &str) -> Result<(), &'static str> {
+pub(super) fn host(name: &str) -> Result<(), &'static str> {
     if name.starts_with("*.") {
         return Err(
             "is a wildcard, which can only be proven through DNS: list each name, or give certificate and key in [https]",

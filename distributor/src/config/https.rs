@@ -1,7 +1,7 @@
 //! [pure] `[https]`: where viewers come in, and what the daemon shows of itself there: a certificate from files, or one
 //! that it gets itself.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 use live::daemon::{
     config::{Listen, Problems},
@@ -9,7 +9,8 @@ use live::daemon::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Acme, AcmeSection};
+use super::{Acme, AcmeSection, acme::host};
+use crate::hosts::Hosts;
 
 /// What may be written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +25,13 @@ pub struct HttpsSection {
     /// PEM file with its private key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
+    /// Up to 100 hosts that viewers may ask for, beside those of `[acme]` and `[peer]`. None means whichever leads here.
+    #[serde(default)]
+    pub hosts: Vec<String>,
 }
+
+/// Names that one box has; a longer list is meant to be "all".
+const HOSTS_MAX: usize = 100;
 
 /// Where the certificate comes from.
 #[derive(Debug, Clone)]
@@ -51,6 +58,33 @@ fn listen() -> Listen {
 }
 
 impl HttpsSection {
+    /// The hosts that viewers may ask for: `others` are among them.
+    pub(super) fn hosts<'a>(
+        &self,
+        others: impl Iterator<Item = &'a str>,
+        problems: &mut Problems<'_>,
+    ) -> Hosts {
+        if self.hosts.len() > HOSTS_MAX {
+            let why = format_args!("at most {HOSTS_MAX} hosts; an empty list allows every one");
+            problems.refuse("https.hosts", why);
+        }
+        for (index, name) in self.hosts.iter().enumerate() {
+            if name.parse::<IpAddr>().is_ok() {
+                continue;
+            }
+            if let Err(why) = host(name) {
+                problems.refuse(
+                    format!("https.hosts[{index}]"),
+                    format_args!("{name:?} {why}"),
+                );
+            }
+        }
+        if self.hosts.is_empty() {
+            return Hosts::default();
+        }
+        Hosts::only(others.map(str::to_owned).chain(self.hosts.iter().cloned()))
+    }
+
     pub(super) fn resolve(
         &self,
         acme: Option<&AcmeSection>,

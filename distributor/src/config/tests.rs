@@ -104,6 +104,11 @@ fn each_mistake_is_told_by_its_key() {
         "cluster.secret: /nowhere cannot be read",
     );
     refused("certificate = ", "# ", "https.certificate: is missing");
+    refused(
+        "hosts = []",
+        "hosts = [\"live.example\", \"10.0.0.1\", \"https://live.example\"]",
+        "https.hosts[2]: \"https://live.example\" is no DNS name",
+    );
     let twice = "[[transcoder]]\nname = \"transcoder-1\"\naddress = \"b:1\"\n[cors]";
     refused(
         "[cors]",

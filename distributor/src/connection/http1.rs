@@ -149,7 +149,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     async fn ask(&mut self, asked: &Asked) -> Option<Response<Body>> {
         let (answers, usage, guest) = (self.answers, self.usage, self.guest);
         let _open = OpenRequest::begin(usage);
-        let answer = answers.answer(&asked.parts, asked.carries, usage, guest);
+        let host = asked.host.as_ref().and_then(|host| host.to_str().ok());
+        let answer = answers.answer((&asked.parts, host), asked.carries, usage, guest);
         let mut answer = std::pin::pin!(answer);
         std::future::poll_fn(|cx| {
             if let Poll::Ready(response) = answer.as_mut().poll(cx) {

@@ -96,7 +96,7 @@ fn files(
 ) -> [(PathBuf, String); 4] {
     let [d, c, k, s] = ["d", "c", "k", "s"].map(|name| directory.join(name));
     let mut text = format!(
-        "https = {{ listen = \"127.0.0.1:0\", certificate = {c:?}, key = {k:?} }}\n\
+        "https.listen = \"127.0.0.1:0\"\nhttps.certificate = {c:?}\nhttps.key = {k:?}\n\
         http.listen = \"127.0.0.1:0\"\ncluster.secret = {{ file = {s:?} }}\n"
     );
     text.push_str(more);

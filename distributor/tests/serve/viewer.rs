@@ -1,7 +1,7 @@
 //! What one viewer's player and browser see.
 
-use http::{HeaderValue, StatusCode};
-use http_body_util::BodyExt;
+use http::{HeaderValue, Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
 use live::daemon::Daemon as _;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -325,4 +325,40 @@ async fn a_playlist_is_compressed_for_those_who_take_it() {
         .await
         .unwrap();
     assert_eq!(media.header("content-encoding"), "");
+}
+
+#[tokio::test]
+async fn who_asks_for_a_host_that_is_not_ours_is_told_so() {
+    let origin = Origin::start(|_| async { media() }).await;
+    let hosts = "https.hosts = [\"live.example\", \"127.0.0.1\"]\n";
+    let stage = Stage::with(&[&origin], hosts).await;
+    for (host, expected) in [
+        ("live.example", StatusCode::OK),
+        ("LIVE.example:8443", StatusCode::OK),
+        ("127.0.0.1", StatusCode::OK),
+        ("evil.example", StatusCode::MISDIRECTED_REQUEST),
+    ] {
+        let by_field = Request::get(MEDIA).header("host", host);
+        let by_target = Request::get(format!("https://{host}{MEDIA}"));
+        for (mut viewer, request) in [
+            (stage.viewer().await, by_field),
+            (stage.viewer_h2().await, by_target),
+        ] {
+            let request = request.body(Empty::new()).unwrap();
+            assert_eq!(
+                viewer.send(request).await.unwrap().status,
+                expected,
+                "{host}"
+            );
+        }
+    }
+    let plain = stage.chassis.address("http").unwrap();
+    for (host, expected) in [("live.example", "308"), ("evil.example", "421")] {
+        let mut stream = TcpStream::connect(plain).await.unwrap();
+        let request = format!("GET /watch/stage HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some(expected), "{host}");
+    }
 }
