@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps test-deps build page run test check unit explore e2e conformance rehearse cable bench fuzz advisories lab-deps lab-up lab-down ansible-check
+.PHONY: help deps test-deps build page run test check unit explore e2e conformance rehearse cable bench fuzz advisories lab-deps lab-up lab-down ansible-check packages test-packages packages-twice
 
 # Where Rust's installer puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -19,6 +19,8 @@ DEBIAN_BENCH := nginx libnginx-mod-rtmp haproxy varnish hitch
 DEBIAN_LAB := systemd-container mmdebstrap dpkg-dev nftables openssh-client python3 iproute2 caddy
 NEXTEST := 0.9.143
 DENY := 0.20.2
+DEB := 3.8.0
+CYCLONEDX := 0.5.9
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -126,6 +128,20 @@ rehearse: deps build ## a show under the systemd units, on a systemd of its own 
 
 cable: deps build ## a publisher's cable is pulled: mux must notice within 8 s (as root)
 	@tests/cable/pull target/release
+
+packages: deps page ## the Debian packages, their contents as CycloneDX and their sums: target/packages
+	@$(call install,dpkg-dev)
+	@cargo deb --version 2>/dev/null | grep -qF $(DEB) || cargo install --locked cargo-deb@$(DEB)
+	@cargo cyclonedx --version 2>/dev/null | grep -qF $(CYCLONEDX) || cargo install --locked cargo-cyclonedx@$(CYCLONEDX)
+	@packaging/build target/packages
+	@packaging/examine target/packages
+
+packages-twice: packages ## and once more from nothing, in another place: the same bytes
+	@rm -rf target/packages-again && packaging/build target/packages-again
+	@diff target/packages/SHA256SUMS target/packages-again/SHA256SUMS && echo "ok: the same bytes twice"
+
+test-packages: packages lab-deps ## installed, upgraded, removed and purged on a machine of the lab (as root)
+	@packaging/rehearse target/packages
 
 lab-deps:
 	@$(call install,$(DEBIAN_LAB))

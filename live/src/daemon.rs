@@ -123,6 +123,7 @@ mod telemetry;
 pub mod terminal;
 #[cfg(feature = "tls")]
 pub mod tls;
+pub mod usage;
 
 pub use accept::ConnectionLimit;
 pub use chassis::Chassis;
@@ -250,7 +251,7 @@ where
     I: IntoIterator<Item: Into<OsString>>,
 {
     match arguments::parse(D::NAME, D::COMMANDS, arguments) {
-        Ok(Command::Help) => answer(&arguments::help(D::NAME, D::ABOUT, D::COMMANDS)),
+        Ok(Command::Help) => answer(&usage::help(D::NAME, D::ABOUT, D::COMMANDS)),
         Ok(Command::Own(name, line)) => D::command(name, &line),
         Ok(Command::Version) => answer(&format!("footlight-{} {}\n", D::NAME, D::VERSION)),
         Ok(Command::Run(options)) if options.check => check::<D>(&options),

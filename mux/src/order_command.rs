@@ -14,11 +14,11 @@ use crate::{config::ADMIN_PORT, daemon::Mux};
 pub(crate) const HELP: CommandHelp = CommandHelp {
     name: "order",
     usage: &[
-        "STREAM kick              close the publisher on the air; it may come again",
-        "STREAM switch            put the other publisher on the air, at its next keyframe",
-        "STREAM hold | resume     viewers wait although media comes; go on",
-        "STREAM end               end the show: viewers are told that it is over",
-        "STREAM start|stop OUTPUT push to a target or no more, without touching the show",
+        "STREAM kick               close the publisher on the air; it may come again",
+        "STREAM switch             put the other publisher on the air, at its next keyframe",
+        "STREAM hold | resume      viewers wait although media comes; go on",
+        "STREAM end                end the show: viewers are told that it is over",
+        "STREAM start|stop OUTPUT  push to a target or no more, without touching the show",
     ],
     about: "Have a running mux do something; [--admin IP:PORT] as for status",
 };

@@ -8,6 +8,7 @@ use super::{
     command::{CommandHelp, CommandLine},
     config::nearest,
     telemetry,
+    usage::OPTIONS,
 };
 
 /// What the operator asked for.
@@ -31,8 +32,6 @@ pub(super) struct Options {
     /// Wins over the configuration's `[log] level`.
     pub(super) log_level: Option<telemetry::Level>,
 }
-
-const LONG: [&str; 6] = ["check", "config", "help", "log", "log-level", "version"];
 
 /// `arguments`: without the program's name. The error is one line for the operator.
 pub(super) fn parse<I>(
@@ -116,7 +115,10 @@ where
 
 fn refuse(unknown: &Arg<'_>) -> String {
     let (shown, meant) = match unknown {
-        Arg::Long(long) => (format!("--{long}"), nearest(long, LONG)),
+        Arg::Long(long) => (
+            format!("--{long}"),
+            nearest(long, OPTIONS.iter().map(|option| option.long)),
+        ),
         Arg::Short(short) => (format!("-{short}"), None),
         Arg::Value(_) => (String::new(), None),
     };
@@ -124,47 +126,6 @@ fn refuse(unknown: &Arg<'_>) -> String {
         Some(meant) => format!("{shown} is no option; did you mean --{meant}?"),
         None => format!("{shown} is no option; see --help"),
     }
-}
-
-/// How one command is used; a line that begins with a blank goes on with the one before.
-pub(super) fn usage(name: &str, command: &CommandHelp) -> String {
-    let lead = format!("footlight-{name} {}", command.name);
-    let line = |(index, way): (usize, &&str)| {
-        let goes_on = index > 0 && way.starts_with(' ');
-        let lead = if goes_on {
-            " ".repeat(lead.len())
-        } else {
-            lead.clone()
-        };
-        format!("  {lead} {way}\n")
-    };
-    command.usage.iter().enumerate().map(line).collect()
-}
-
-/// What `--help` prints.
-pub(super) fn help(name: &str, about: &str, commands: &[CommandHelp]) -> String {
-    let own = |command: &CommandHelp| format!("\n{}:\n{}", command.about, usage(name, command));
-    let own: String = commands.iter().map(own).collect();
-    format!(
-        "\
-{about}
-
-Usage: footlight-{name} [OPTION]...
-
-  -c, --config FILE   read the configuration from FILE [/etc/footlight/{name}.toml]
-      --check         read the configuration, print what is in effect, start nothing;
-                      exit 0 when it is good, 64 when it is not
-      --log STYLE     auto, journal, pretty or json [auto: journal under systemd, else pretty]
-      --log-level LEVEL
-                      error, warn, info, debug or trace; wins over [log] level [info]
-  -V, --version       print the version
-  -h, --help          print this
-{own}
-Signals: TERM or INT drains and stops, a second one stops at once; HUP reads the configuration again.
-Exit codes: 0 stopped as asked, 64 bad option or configuration, 69 address not available,
-70 a bug, 71 the system refused a resource, 77 not permitted.
-"
-    )
 }
 
 #[cfg(test)]

@@ -18,8 +18,9 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Daemon, Exit, Process, arguments,
+    Daemon, Exit, Process,
     config::{self, AdminSection, Sources},
+    usage,
 };
 
 /// One command, as `--help` names it.
@@ -77,9 +78,9 @@ impl CommandLine {
 
     /// Tells the operator that the line makes no sense.
     pub fn refuse<D: Daemon>(&self, command: &str, what: impl std::fmt::Display) -> Exit {
-        let usage = D::COMMANDS.iter().find(|help| help.name == command);
-        let usage = usage.map_or_else(String::new, |help| arguments::usage(D::NAME, help));
-        complain(&format!("footlight-{}: {what}\n{usage}", D::NAME));
+        let ways = D::COMMANDS.iter().find(|help| help.name == command);
+        let ways = ways.map_or_else(String::new, |help| usage::usage(D::NAME, help));
+        complain(&format!("footlight-{}: {what}\n{ways}", D::NAME));
         Exit::Usage
     }
 }

@@ -87,9 +87,9 @@ fn what_is_mistyped_is_told_its_likely_spelling() {
 
 #[test]
 fn help_names_every_option() {
-    let help = help("mux", "One stream in, many out.", COMMANDS);
-    for option in LONG {
-        assert!(help.contains(&format!("--{option}")), "{option}");
+    let help = super::super::usage::help("mux", "One stream in, many out.", COMMANDS);
+    for option in OPTIONS {
+        assert!(help.contains(&option.typed()), "{option:?}");
     }
     assert!(help.contains("Stream keys:\n  footlight-mux keys list [--json]\n"));
     assert!(help.lines().all(|line| line.len() <= 110));
