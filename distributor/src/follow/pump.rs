@@ -13,6 +13,7 @@ use std::{
 use http::StatusCode;
 use live::{Msn, Object, PartIndex, Rendition, Skip, StreamName, daemon::Chassis};
 use tokio::{sync::watch, time::timeout};
+use tracing::info;
 
 use super::{Following, version::Version};
 use crate::{
@@ -291,10 +292,16 @@ impl Listed {
         let (objects, metrics) = (&followers.objects, &followers.metrics);
         let _counted = metrics.following();
         let mut following = Following::new(followed.stream.clone(), followed.rendition);
-        let mut key = first;
+        let (stream, rendition) = (&followed.stream, followed.rendition);
+        let (mut key, mut known) = (first, false);
         while let Some(heard) = self.unless_stopped(self.hear(&key)).await {
             match heard {
                 Ok(version) => {
+                    // Not before: anybody may ask for names that are made up.
+                    if !known {
+                        known = true;
+                        info!(%stream, %rendition, "viewers have come: it is fetched as it is made");
+                    }
                     let changes = following.heard(version.window.clone(), now());
                     for key in &changes.fetch {
                         objects.keep(key);
@@ -338,6 +345,9 @@ impl Listed {
                 break;
             }
             key = next;
+        }
+        if known {
+            info!(%stream, %rendition, "it is fetched no more: the show is over, or nobody watches");
         }
         following
             .holding()
