@@ -50,7 +50,7 @@ mod paced;
 mod sealed;
 mod usage;
 
-pub(crate) use leaving::GOODBYE;
+pub(crate) use leaving::GREETING;
 pub(crate) use usage::{BodyUsage, Usage};
 
 use cork::Cork;
@@ -126,7 +126,7 @@ impl Server {
         let handshake = tokio::select! {
             handshake = timeout(HANDSHAKE, self.tls.accept(corked)) => handshake,
             // It has reached us, and cannot know that we stop.
-            () = self.stops_for(GOODBYE) => return None,
+            () = self.stops_for(GREETING) => return None,
         };
         let greeted = match handshake {
             Ok(greeted) => greeted.and_then(secured),

@@ -20,7 +20,7 @@ use tracing::debug;
 
 use crate::{
     acme::Proofs,
-    connection::GOODBYE,
+    connection::GREETING,
     hosts::Hosts,
     metrics::{Broken, Metrics},
     redirect::location,
@@ -76,7 +76,7 @@ impl Plain {
     /// The daemon stops, and who has connected has had a moment to ask.
     async fn stops(&self) {
         self.chassis.shutdown().triggered().await;
-        sleep(GOODBYE).await;
+        sleep(GREETING).await;
     }
 
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {

@@ -18,11 +18,12 @@ use super::Usage;
 
 /// How often a connection is looked at.
 const LOOK: Duration = Duration::from_millis(100);
-/// Looks at rest, one after the other, until it is ended.
+/// Looks at rest, one after the other, until it is ended: two round trips of a phone for a good end.
 const LOOKS: u32 = 4;
-/// How long what is at rest may take to end in good order, and a viewer who has connected to ask: two round trips of a
-/// phone.
-pub(crate) const GOODBYE: Duration = LOOK.saturating_mul(LOOKS);
+/// The same for one that has asked for nothing yet, as long as [`GREETING`].
+const LOOKS_UNUSED: u32 = 10;
+/// How long a viewer who has just connected may take to ask, in all: his handshake may have been waited for before.
+pub(crate) const GREETING: Duration = LOOK.saturating_mul(LOOKS_UNUSED);
 
 /// Lets `connection` end, once `finish` has told it to; the drain's deadline is another's.
 pub(super) async fn leave<C, E>(
@@ -51,7 +52,7 @@ where
             ended = &mut ended => return ended,
             _ = looks.tick() => {
                 rests = if usage.is_at_rest() { rests + 1 } else { 0 };
-                if rests > LOOKS {
+                if rests > if usage.is_unused() { LOOKS_UNUSED } else { LOOKS } {
                     return Ok(());
                 }
             }
@@ -86,6 +87,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_at_rest_has_a_moment_and_an_answer_as_long_as_it_takes() {
         let usage = Arc::new(Usage::default());
+        let moment = waited(&usage).await.unwrap();
+        assert!(
+            (LOOKS_UNUSED..LOOKS_UNUSED + 2).contains(&moment),
+            "{moment}"
+        );
+        drop(OpenRequest::begin(&usage));
         let moment = waited(&usage).await.unwrap();
         assert!((LOOKS..LOOKS + 2).contains(&moment), "{moment}");
         let asked = OpenRequest::begin(&usage);

@@ -11,6 +11,7 @@ mod crowd;
 mod failover;
 mod follow;
 mod hostile;
+mod leaving;
 mod memory;
 mod peers;
 mod records;
