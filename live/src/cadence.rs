@@ -1,10 +1,10 @@
-//! [pure] How far apart a session's pictures are, as its first segment shows.
+//! [pure] How far apart a session's pictures are.
 //!
-//! Parts have to fit the pictures that they hold (RFC 8216bis §4.4.4.9), and PART-TARGET never changes while a playlist
-//! lives. So the cadence is one for a session: mux measures the first segment, and every stamp after the first says the
-//! same, whatever comes later. Transcoders that join at different times find the same parts.
+//! Parts have to fit the pictures that they hold (RFC 8216bis §4.4.4.9). So mux measures the first segment, and every
+//! stamp after the first tells what it found, whatever comes for a while; another cadence is told only when parts have
+//! not fitted for long, or could be much shorter for longer. Transcoders that join at different times find the same parts.
 
-use crate::{MediaTime, stamp::StampError};
+use crate::{MediaTime, part_target::PartTarget, stamp::StampError};
 
 /// Distances of two pictures in decoding order, in ticks of 90 kHz, what is out of the ordinary left aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +32,14 @@ impl Cadence {
     /// The longest distance, ticks of 90 kHz.
     pub const fn longest(self) -> u64 {
         self.longest
+    }
+
+    /// What holds the pictures of both.
+    fn and(self, other: Self) -> Self {
+        Self {
+            shortest: self.shortest.min(other.shortest),
+            longest: self.longest.max(other.longest),
+        }
     }
 
     /// The stamp's fields that carry it.
@@ -83,6 +91,105 @@ impl CadenceMeter {
     }
 }
 
+/// What stamps tell of a session's cadence.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SessionCadence {
+    told: Option<Cadence>,
+    /// The first segment is over.
+    begun: bool,
+    /// The open segment's.
+    meter: CadenceMeter,
+    other: Option<Other>,
+}
+
+/// Segments in a row that want another cadence told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Other {
+    wish: Wish,
+    segments: u32,
+    /// That of all but the first of them, in which it may have changed.
+    cadence: Option<Cadence>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+enum Wish {
+    /// Parts do not fit the pictures.
+    Fitting,
+    /// They could be much shorter.
+    Shorter,
+}
+
+impl Wish {
+    /// What a publisher stumbles over, or shows for a moment, is over by then: ten seconds at the usual K, a minute.
+    const fn patience(self) -> u32 {
+        match self {
+            Self::Fitting => 5,
+            Self::Shorter => 30,
+        }
+    }
+}
+
+impl SessionCadence {
+    /// A picture comes so many ticks after the one before.
+    pub fn distance(&mut self, ticks: u64) {
+        self.meter.distance(ticks);
+    }
+
+    /// A segment ends: what the next stamp tells. `target_duration` in seconds.
+    pub fn segment_ends(&mut self, target_duration: u32) -> Option<Cadence> {
+        let measured = std::mem::take(&mut self.meter).cadence();
+        let first = !std::mem::replace(&mut self.begun, true);
+        match measured {
+            Some(measured) if !first => self.compare(measured, target_duration),
+            Some(_) => self.told = measured,
+            // A hold, a still picture: that says nothing.
+            None => {}
+        }
+        self.told
+    }
+
+    fn compare(&mut self, measured: Cadence, target_duration: u32) {
+        let Some(wish) = self.wish(measured, target_duration) else {
+            self.other = None;
+            return;
+        };
+        let before = self.other.filter(|other| other.wish == wish);
+        let other = before.map_or(
+            Other {
+                wish,
+                segments: 1,
+                cadence: None,
+            },
+            |before| Other {
+                segments: before.segments + 1,
+                cadence: Some(before.cadence.map_or(measured, |all| all.and(measured))),
+                ..before
+            },
+        );
+        self.other = Some(other);
+        if other.segments >= wish.patience() {
+            self.told = other.cadence;
+            self.other = None;
+        }
+    }
+
+    fn wish(&self, measured: Cadence, target_duration: u32) -> Option<Wish> {
+        let fitting = |cadence| PartTarget::USUAL.fitting(cadence, target_duration);
+        let parts = self.told.map_or(PartTarget::USUAL, fitting);
+        let wished = fitting(measured);
+        if !parts.fits(measured) && wished != parts {
+            Some(Wish::Fitting)
+        } else if wished.millis() * 3 <= parts.millis() * 2 {
+            Some(Wish::Shorter)
+        } else {
+            None
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +220,77 @@ mod tests {
         let mut long = vec![3000; 64];
         long.extend([90_000; 1000]);
         assert_eq!(measured(&long), Some((3000, 3000)));
+    }
+
+    /// A show at these rates, so many segments of two seconds each: where another cadence is told, and what.
+    fn told(show: &[(u64, u64)]) -> Vec<(u64, Option<u64>)> {
+        let mut session = SessionCadence::default();
+        let mut changes = Vec::new();
+        let mut before = None;
+        let mut number = 0;
+        for (rate, segments) in show {
+            for _ in 0..*segments {
+                for _ in 0..rate * 2 {
+                    session.distance(90_000 / rate);
+                }
+                number += 1;
+                let told = session.segment_ends(3).map(Cadence::longest);
+                if told != before {
+                    changes.push((number, told));
+                }
+                before = told;
+            }
+        }
+        changes
+    }
+
+    #[test]
+    fn a_rate_that_falls_for_long_is_told_and_a_hiccup_is_not() {
+        let at = |rate: u64| Some(90_000 / rate);
+        assert_eq!(told(&[(30, 9), (5, 9)]), [(1, at(30)), (14, at(5))]);
+        assert_eq!(told(&[(30, 9), (1, 9)]), [(1, at(30)), (14, at(1))]);
+        assert_eq!(told(&[(30, 9), (5, 4), (30, 9)]), [(1, at(30))]);
+        // All that fit in the same parts.
+        assert_eq!(told(&[(30, 9), (15, 9), (10, 9), (60, 9)]), [(1, at(30))]);
+        assert_eq!(told(&[(5, 9), (30, 90)]), [(1, at(5))]);
+        // Back to half the latency, but not at once.
+        assert_eq!(told(&[(1, 9), (30, 29)]), [(1, at(1))]);
+        assert_eq!(told(&[(1, 9), (30, 30)]), [(1, at(1)), (39, at(30))]);
+    }
+
+    #[test]
+    fn a_still_picture_says_nothing() {
+        let at = |rate: u64| Some(90_000 / rate);
+        let mut session = SessionCadence::default();
+        for _ in 0..60 {
+            session.distance(3000);
+        }
+        assert_eq!(session.segment_ends(3).map(Cadence::longest), at(30));
+        for _ in 0..9 {
+            assert_eq!(session.segment_ends(3).map(Cadence::longest), at(30));
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever comes, what is told changes no more often than every five segments, and lasts then: the pictures
+        /// of the same kind fit.
+        #[test]
+        fn it_never_flaps(segments in proptest::collection::vec(
+            proptest::collection::vec(1u64..300_000, 0..70), 1..80,
+        )) {
+            let mut session = SessionCadence::default();
+            let (mut before, mut changed) = (None, 0);
+            for (number, distances) in (0..).zip(&segments) {
+                for ticks in distances {
+                    session.distance(*ticks);
+                }
+                let told = session.segment_ends(3);
+                if told != before && before.is_some() {
+                    proptest::prop_assert!(number >= changed + 5, "{changed}, then {number}");
+                    changed = number;
+                }
+                before = told;
+            }
+        }
     }
 }

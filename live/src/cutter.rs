@@ -7,7 +7,7 @@
 
 use crate::{
     Dsn, MediaTime, Msn, SessionId,
-    cadence::{Cadence, CadenceMeter},
+    cadence::SessionCadence,
     stamp::{Stamp, StampKind},
 };
 
@@ -136,37 +136,7 @@ struct Run {
     first_audio: Option<MediaTime>,
     /// Newest believable distance of two video frames.
     frame: u64,
-    cadence: Measured,
-}
-
-/// What is known of the session's cadence.
-#[derive(Debug, Clone)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-enum Measured {
-    /// The first segment is open.
-    Meter(CadenceMeter),
-    /// It is over.
-    Known(Option<Cadence>),
-}
-
-impl Measured {
-    fn distance(&mut self, ticks: u64) {
-        if let Self::Meter(meter) = self {
-            meter.distance(ticks);
-        }
-    }
-
-    /// A segment ends.
-    fn known(&mut self) -> Option<Cadence> {
-        match self {
-            Self::Meter(meter) => {
-                let cadence = std::mem::take(meter).cadence();
-                *self = Self::Known(cadence);
-                cadence
-            }
-            Self::Known(cadence) => *cadence,
-        }
-    }
+    cadence: SessionCadence,
 }
 
 impl Cutter {
@@ -205,7 +175,7 @@ impl Cutter {
             video: None,
             first_audio: None,
             frame: 0,
-            cadence: Measured::Meter(CadenceMeter::default()),
+            cadence: SessionCadence::default(),
         });
     }
 
@@ -332,7 +302,8 @@ impl Cutter {
             Some(open) => open.msn.next(),
             None => Msn::first_of_session(self.last.map(|last| last.msn), utc_ms / 1000),
         };
-        let cadence = run.open.and_then(|_| run.cadence.known());
+        let td = self.target.target_duration();
+        let cadence = run.open.and_then(|_| run.cadence.segment_ends(td));
         let stamp = Stamp {
             kind,
             session: run.session,
@@ -341,7 +312,7 @@ impl Cutter {
             pts,
             utc_ms,
             k_ms: self.target.millis(),
-            td: self.target.target_duration(),
+            td,
             sound: None,
             cadence,
         };

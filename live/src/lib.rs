@@ -13,6 +13,7 @@ pub mod gzip;
 mod media_time;
 mod name;
 mod object;
+pub mod part_target;
 pub mod placement;
 pub mod playlist;
 mod range;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use live::{Dsn, MediaTime, Msn, sound_grid::SoundPlace};
+use live::{Dsn, MediaTime, Msn, part_target::PartTarget, sound_grid::SoundPlace};
 
 /// "Segment `msn` starts at `start`, and the one before it ends there."
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Boundary {
     pub held: bool,
     /// Where the newest frame of sound lies that came before its stamp, as mux has it.
     pub sound: Option<SoundPlace>,
+    /// PART-TARGET from this segment on, as far as that is told.
+    pub parts: Option<PartTarget>,
 }
 
 /// The newest boundaries of a session, for a rendition that comes later than others: the playlist that it begins with
@@ -69,6 +71,7 @@ pub fn missed(open: Boundary, end: MediaTime, next: &Boundary, most: u64) -> Vec
                 gap: true,
                 held: false,
                 sound: None,
+                parts: None,
             }
         })
         .collect()
@@ -87,6 +90,7 @@ mod tests {
             gap: false,
             held: false,
             sound: None,
+            parts: None,
         };
         let missed = missed(
             at(7, 10_000),

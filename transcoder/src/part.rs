@@ -9,11 +9,12 @@ use live::{Msn, PartIndex};
 
 use crate::fmp4::{Entry, Fragment, MediaKind, ReferenceTime, sequence_number};
 
+mod lengths;
 mod segment;
-mod target;
 
+pub use lengths::Lengths;
+pub use live::part_target::PartTarget;
 pub use segment::SegmentCutter;
-pub use target::{Lengths, PartTarget, PartTargetError};
 
 /// One complete part.
 #[derive(Debug, Clone, PartialEq, Eq)]

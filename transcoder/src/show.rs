@@ -67,6 +67,8 @@ pub(crate) struct Show {
     pub(crate) rate: (u64, u64),
     /// Each picture comes later than that by up to so much, milliseconds.
     pub(crate) uneven_ms: u64,
+    /// From so many milliseconds on, only one picture in so many comes.
+    pub(crate) thinned: Option<(u64, u64)>,
     /// Frames of each GOP, over and over.
     pub(crate) gops: Vec<u64>,
     /// Two B-frames between references.
@@ -88,6 +90,7 @@ impl Default for Show {
         Self {
             rate: (30, 1),
             uneven_ms: 0,
+            thinned: None,
             gops: vec![60],
             b_frames: true,
             audio_rate: Some(48_000),
@@ -272,6 +275,9 @@ impl Show {
                 number: first + n,
             }));
             first += length;
+        }
+        if let Some((from, every)) = self.thinned {
+            made.retain(|made| made.dts < from || made.number.is_multiple_of(every));
         }
         made
     }

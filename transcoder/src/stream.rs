@@ -293,6 +293,9 @@ impl Stream {
             gap: stamp.kind == StampKind::Hold,
             held: stamp.kind == StampKind::Hold,
             sound: stamp.sound,
+            parts: stamp
+                .cadence
+                .map(|cadence| self.settings.parts.fitting(cadence, stamp.td)),
         };
         let room = (self.metadata.frame_rate, self.allowance);
         let same = |run: &Run| {
@@ -305,7 +308,7 @@ impl Stream {
                     self.counts.stamps += u64::from(run.open != boundary);
                     return;
                 }
-                run.decide_parts(stamp.cadence);
+                run.decide_parts(boundary.parts);
                 run.use_room(&boundary, room);
                 run.start_encoder(&mut self.generation, room, actions);
                 run.stamp(boundary, actions);
@@ -319,8 +322,8 @@ impl Stream {
                 };
                 let tracks = (self.video.clone(), self.audio.clone());
                 let mut run = Run::new(stamp.session, boundary, limits, tracks, &self.settings);
-                if stamp.cadence.is_some() {
-                    run.decide_parts(stamp.cadence);
+                if boundary.parts.is_some() {
+                    run.decide_parts(boundary.parts);
                 }
                 actions.extend([Action::Stop, Action::StopSound]);
                 run.start_encoder(&mut self.generation, room, actions);

@@ -37,7 +37,7 @@ pub use text::{Text, Written};
 pub struct Limits {
     /// How long the playlist is, milliseconds.
     pub length_ms: u64,
-    /// How long parts are; changed once at most, before the first.
+    /// How long parts are.
     pub parts: PartTarget,
     /// EXT-X-TARGETDURATION, seconds.
     pub target_duration: u32,
@@ -138,7 +138,7 @@ impl Window {
         window
     }
 
-    /// How long parts are, once for all: there must be none yet.
+    /// How long parts are from now on.
     pub fn decide_parts(&mut self, parts: PartTarget) {
         self.limits.parts = parts;
         self.playlist.part_target = Some(parts.seconds());
@@ -160,6 +160,9 @@ impl Window {
     pub fn begin(&mut self, boundary: Boundary) {
         if self.objects.is_empty() {
             self.before.push(boundary);
+        }
+        if let Some(parts) = boundary.parts {
+            self.decide_parts(parts);
         }
         self.open = Some(boundary);
         self.touch();

@@ -27,7 +27,7 @@ const PLACE: u64 = 32 << 20;
 const LOG: u64 = 128 << 20;
 
 /// Goes up with every change of any type that is part of a stream, or of where things are.
-pub(super) const FORMAT: u64 = 6;
+pub(super) const FORMAT: u64 = 7;
 
 /// See the module.
 #[derive(Debug)]

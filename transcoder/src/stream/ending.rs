@@ -41,6 +41,7 @@ impl Run {
             gap: true,
             held: true,
             sound: None,
+            parts: None,
             ..self.open
         };
         let mut fed = Fed::default();

@@ -1,12 +1,13 @@
-//! [pure] A session's PART-TARGET: decided once, before its first part.
+//! [pure] A session's PART-TARGET: decided before its first part, and again when mux tells of another cadence.
 //!
-//! Mux tells how far apart the pictures of the first segment are with the second stamp, and with every stamp after that
-//! (DESIGN §4), so that whoever joins later decides the same. Until then samples wait: there is no playlist for players
-//! before the second stamp anyway.
-
-use live::cadence::Cadence;
+//! Mux tells how far apart the pictures are with the second stamp, and with every stamp after that (DESIGN §4), so that
+//! whoever joins later decides the same. Until then samples wait: there is no playlist for players before the second
+//! stamp anyway. Where the cadence is another from some stamp on, so is PART-TARGET from that segment on, in the same
+//! playlist: the draft has no such change (§6.2.1), but parts that do not fit their pictures break it for hours, and
+//! players that are at it go on without a pause, which they do not at a playlist that begins anew.
 
 use super::run::Run;
+use crate::part::PartTarget;
 
 /// What a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +27,13 @@ impl Waits {
 
 impl Run {
     /// A stamp tells, or says nothing.
-    pub(super) fn decide_parts(&mut self, cadence: Option<Cadence>) {
-        if self.waits == Waits::Nothing {
+    pub(super) fn decide_parts(&mut self, told: Option<PartTarget>) {
+        let parts = told.unwrap_or(self.limits.parts);
+        self.limits.parts = parts;
+        if std::mem::replace(&mut self.waits, Waits::Nothing) == Waits::Nothing {
+            // The tracks learn of it with the boundary.
             return;
         }
-        self.waits = Waits::Nothing;
-        if let Some(cadence) = cadence {
-            let limits = &mut self.limits;
-            limits.parts = limits.parts.fitting(cadence, limits.target_duration);
-        }
-        let parts = self.limits.parts;
         if let Some(source) = &mut self.source {
             source.decide_parts(parts);
         }
@@ -58,7 +56,7 @@ impl Run {
     }
 
     /// PART-TARGET for a track that comes now.
-    pub(super) fn parts(&self) -> Option<crate::part::PartTarget> {
+    pub(super) fn parts(&self) -> Option<PartTarget> {
         (self.waits == Waits::Nothing).then_some(self.limits.parts)
     }
 }

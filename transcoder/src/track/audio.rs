@@ -275,6 +275,7 @@ impl AudioTrack {
     fn begin(&mut self, boundary: Boundary, place: Option<u64>) {
         let latest = self.latest(&boundary);
         let rate = self.codec.sample_rate();
+        self.parts = boundary.parts.or(self.parts);
         let lengths = self.parts.map(|parts| Lengths::new(parts, rate));
         let mut segment = Segment::new(boundary, &self.codec, lengths, (self.floor, latest));
         let gap = segment.is_gap();

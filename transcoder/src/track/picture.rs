@@ -111,6 +111,9 @@ impl Picture {
         if let Some(init) = self.next_init.take() {
             self.window.configure(init, VIDEO_TIMESCALE);
         }
+        if let Some(parts) = boundary.parts {
+            self.lengths = Some(Lengths::new(parts, VIDEO_TIMESCALE));
+        }
         self.window.begin(boundary);
         self.open = Some(Open {
             boundary,

@@ -62,6 +62,7 @@ impl Dvr {
             gap: false,
             held: false,
             sound: None,
+            parts: None,
         });
         (0..4).for_each(|index| self.part(index));
         self.window.close(180_000);

@@ -34,6 +34,98 @@ fn part_targets(stream: &mut Stream) -> Vec<(Rendition, Option<live::playlist::S
     renditions.into_iter().filter_map(target).collect()
 }
 
+/// Thirty pictures a second, and from some moment on far fewer.
+fn thinning_shows() -> impl Strategy<Value = Show> {
+    let every = prop::sample::select(vec![2, 3, 4, 5, 6, 10, 15, 30]);
+    let sound = prop::sample::select(vec![None, Some(48_000), Some(44_100)]);
+    (5_000_u64..9_000, every, sound).prop_map(|(from, every, audio_rate)| Show {
+        thinned: Some((from, every)),
+        b_frames: false,
+        audio_rate,
+        seconds: 36,
+        ..Show::default()
+    })
+}
+
+/// PART-TARGET of the source, each time it is another.
+fn targets_of(stage: &mut Stage, messages: &[Message]) -> Vec<live::playlist::Seconds> {
+    let mut targets = Vec::new();
+    for message in messages {
+        stage.feed_one(message.clone());
+        if matches!(message, Message::Stamp(_)) {
+            let list = playlist(&mut stage.stream, Rendition::Source);
+            targets.extend(list.and_then(|list| list.part_target));
+        }
+    }
+    targets.dedup();
+    targets
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn when_pictures_become_few_parts_come_to_fit_them(
+        show in thinning_shows(),
+        nominal in prop::sample::select(vec![200, 500, 1000]),
+    ) {
+        let parts = PartTarget::from_millis(nominal).unwrap();
+        let mut stage = Stage::new(Settings { parts, ..settings() });
+        stage.feed(&show.headers());
+        let (from, every) = show.thinned.unwrap();
+        // Five segments, and as many in which what was before leaves the playlist.
+        let settled = from + 22_000;
+        let messages = show.session(START_MS, None);
+        let (settling, rest) = messages.split_at(
+            messages
+                .iter()
+                .position(|message| matches!(message, Message::Stamp(s) if s.pts.millis() > START_MS + settled))
+                .unwrap(),
+        );
+        let targets = targets_of(&mut stage, settling);
+        prop_assert!(targets.len() <= 2, "{targets:?}");
+        let mut before = Vec::new();
+        // At 200 ms mux, which judges by the usual parts, does not see that 15 or 7.5 a second are too few.
+        let judged = nominal >= 500 || every >= 5;
+        for message in rest {
+            stage.feed_one(message.clone());
+            if judged {
+                assert_playlists_but(&mut stage.stream, &mut before, &[]);
+            }
+        }
+        for rendition in [Rendition::Source, RUNG] {
+            assert_continuous(&mut stage.stream, rendition);
+        }
+        prop_assert!(!judged || crate::lint::tests::broken_by(&mut stage.stream).is_empty());
+    }
+
+    #[test]
+    fn who_comes_after_pictures_became_few_makes_the_same_parts(
+        show in thinning_shows(),
+        late in 0_usize..14,
+    ) {
+        let messages = show.session(START_MS, None);
+        let (from, joined) = stamps(&messages)[late];
+        let mut first = Stage::new(settings());
+        first.feed(&show.headers());
+        first.feed(&messages);
+        let mut joiner = Stage::new(settings());
+        joiner.feed(&show.headers());
+        joiner.feed(&messages[from..]);
+        prop_assert_eq!(part_targets(&mut first.stream), part_targets(&mut joiner.stream));
+        for rendition in [Rendition::Source, Rendition::Audio] {
+            for (msn, _) in segments(&mut joiner.stream, rendition) {
+                if msn >= joined.msn {
+                    prop_assert_eq!(
+                        parts(&first.stream, rendition, msn),
+                        parts(&joiner.stream, rendition, msn)
+                    );
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

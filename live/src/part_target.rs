@@ -1,11 +1,11 @@
-//! [pure] PART-TARGET, and what it means for a track.
+//! [pure] PART-TARGET.
 //!
 //! A part lasts at most PART-TARGET and, but for some, at least 85 % of it (RFC 8216bis §4.4.4.9). Pictures that are far
 //! apart cannot be cut into such parts whatever the target is: at three a second a part of half a second is one picture
 //! too short or one too long. So a session's target is the smallest, from the operator's wish on, that its pictures fit.
-//! PART-TARGET never changes while a playlist lives (§6.2.1).
+//! Mux judges by [`PartTarget::USUAL`] whether a session's pictures still do; transcoders cut by what they are told.
 
-use live::{MediaTime, cadence::Cadence, playlist::Seconds, sound_grid::SoundGrid};
+use crate::{MediaTime, cadence::Cadence, playlist::Seconds, sound_grid::SoundGrid};
 
 /// How long parts are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub struct PartTarget {
 pub struct PartTargetError;
 
 impl PartTarget {
+    /// What a transcoder has when its operator wishes nothing else: 500 ms.
+    pub const USUAL: Self = Self::of(500, u32::MAX);
     /// A part is never shorter than this, in hundredths of PART-TARGET.
-    const LEAST: u64 = 85;
+    pub const LEAST: u64 = 85;
     /// Sample rates at which frames are so long that not every part fits them.
     const LONG_SOUND: [u32; 5] = [7_350, 8_000, 11_025, 12_000, 16_000];
     /// Distances that differ by no more than this are one distance, told in whole milliseconds. Ticks.
@@ -40,11 +42,10 @@ impl PartTarget {
 
     /// 7 % above nominal, so that a cut at the nearest frame, told in whole milliseconds, neither exceeds it nor falls
     /// below 85 % of it; `most` at most.
-    fn of(nominal_ms: u32, most: u32) -> Self {
-        Self {
-            nominal_ms,
-            millis: ((nominal_ms * 107 + 50) / 100).min(most),
-        }
+    const fn of(nominal_ms: u32, most: u32) -> Self {
+        let above = (nominal_ms * 107 + 50) / 100;
+        let millis = if above < most { above } else { most };
+        Self { nominal_ms, millis }
     }
 
     /// The smallest target that is no shorter than this one and fits a session's pictures; where none does, that of
@@ -62,7 +63,7 @@ impl PartTarget {
     }
 
     /// Whether a part can be made of any pictures of the session. The margins are for clocks that are not quite even.
-    fn fits(self, cadence: Cadence) -> bool {
+    pub fn fits(self, cadence: Cadence) -> bool {
         let (mut shortest, mut longest) = (cadence.shortest(), cadence.longest());
         if longest - shortest <= Self::ROUNDING {
             shortest = shortest.midpoint(longest);
@@ -107,34 +108,6 @@ impl PartTarget {
     /// PART-TARGET as a playlist writes it.
     pub fn seconds(self) -> Seconds {
         Seconds::from_millis(self.millis.into())
-    }
-}
-
-/// A [`PartTarget`] in the units of one track.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lengths {
-    pub(super) timescale: u32,
-    pub(super) nominal: u64,
-    pub(super) longest: u64,
-    pub(super) shortest: u64,
-}
-
-impl Lengths {
-    /// `timescale` units make a second.
-    pub fn new(target: PartTarget, timescale: u32) -> Self {
-        let units = |ms: u32| u64::from(ms) * u64::from(timescale) / 1000;
-        let longest = units(target.millis());
-        Self {
-            timescale,
-            nominal: units(target.nominal_ms()).max(1),
-            longest,
-            shortest: (longest * PartTarget::LEAST).div_ceil(100),
-        }
-    }
-
-    /// PART-TARGET.
-    pub const fn longest(&self) -> u64 {
-        self.longest
     }
 }
 
