@@ -58,6 +58,8 @@ pub struct Closed {
     pub discontinuity: bool,
     /// EXT-X-GAP: there is no media, and never will be.
     pub gap: bool,
+    /// Nobody published: what is in it is repeated.
+    pub held: bool,
     /// The initialization section that it needs; none when no configuration was known yet.
     pub init: Option<(InitHash, Bytes)>,
     /// Its media, one piece after the other; none in a GAP.

@@ -266,6 +266,7 @@ impl Window {
             duration: segment.duration,
             discontinuity: segment.head.discontinuity,
             gap: segment.gap,
+            held: open.held,
             init: self.objects.init().cloned(),
             parts,
             date_ranges: self.ranges.fresh(),

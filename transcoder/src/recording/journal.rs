@@ -1,10 +1,11 @@
 //! [pure] The media playlist of one recorded rendition while its show runs: text that only grows.
 //!
 //! Each segment is one group of lines, its URI last, so that whatever a crash leaves is a whole playlist and at most a
-//! torn group at the end ([`intact`]). Numbers have no holes: what was not kept, or never came, is an EXT-X-GAP. Once
-//! the show is over the playlist is written anew (see `vod`).
+//! torn group at the end ([`intact`]). Numbers have no holes: what was not kept, or never came, is an EXT-X-GAP. A segment
+//! of a hold says so in a comment, so that a hold in which the show ended can be cut off ([`held`]). Once the show is over
+//! the playlist is written anew (see `vod`).
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use live::{
     Dsn, MediaTime, Msn, Object, Rendition,
@@ -23,6 +24,8 @@ const MAX_RANGES: usize = 5_000;
 pub(super) const VERSION_AT: u64 = 23;
 const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:";
 const END: &[u8] = b"#EXT-X-ENDLIST\n";
+/// Stands before the URI of a held segment. Players pass over it (RFC 8216bis §4.1).
+const HELD: &str = "# held\n";
 
 /// EXT-X-PLAYLIST-TYPE (RFC 8216bis §4.4.3.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +117,18 @@ impl Journal {
             gaps,
             ranges: playlist.date_ranges.len(),
         };
-        let text = write(&playlist, if gaps { 8 } else { 6 }, Kind::Event);
+        let written = write(&playlist, if gaps { 8 } else { 6 }, Kind::Event);
+        let held: BTreeSet<&str> = held_lines(text).collect();
+        let text = written
+            .split_inclusive('\n')
+            .fold(String::new(), |all, line| {
+                let mark = if held.contains(line.trim_end()) {
+                    HELD
+                } else {
+                    ""
+                };
+                all + mark + line
+            });
         Ok((journal, text))
     }
 
@@ -148,7 +162,7 @@ impl Journal {
                 duration: Seconds::from_ticks(each),
                 uri: Uri::beside(Object::Segment(self.rendition, Msn(self.next.0 + n))),
             };
-            group(&mut text, &segment, &mut next.map);
+            group(&mut text, &segment, false, &mut next.map);
         }
         for range in &closed.date_ranges {
             if next.ranges < MAX_RANGES {
@@ -171,7 +185,7 @@ impl Journal {
             duration: closed.duration,
             uri: Uri::beside(Object::Segment(self.rendition, closed.msn)),
         };
-        group(&mut text, &segment, &mut next.map);
+        group(&mut text, &segment, closed.held, &mut next.map);
         next.gaps |= segment.gap || missing > 0;
         next.next = closed.msn.next();
         next.dsn = closed.dsn;
@@ -188,7 +202,7 @@ impl Journal {
 }
 
 /// One segment's lines, as [`MediaPlaylist::write`] has them. A String takes every write.
-fn group(out: &mut String, segment: &Segment, map: &mut Option<Uri>) {
+fn group(out: &mut String, segment: &Segment, held: bool, map: &mut Option<Uri>) {
     let SegmentHead {
         discontinuity,
         map: needed,
@@ -209,7 +223,9 @@ fn group(out: &mut String, segment: &Segment, map: &mut Option<Uri>) {
     if segment.gap {
         out.push_str("#EXT-X-GAP\n");
     }
-    let _infallible = writeln!(out, "#EXTINF:{},\n{}", segment.duration, segment.uri);
+    let mark = if held { HELD } else { "" };
+    let (duration, uri) = (segment.duration, &segment.uri);
+    let _infallible = writeln!(out, "#EXTINF:{duration},\n{mark}{uri}");
 }
 
 /// The playlist as text, of that version and kind.
@@ -226,6 +242,25 @@ pub(super) fn write(playlist: &MediaPlaylist, version: u32, kind: Kind) -> Strin
         "{HEAD}{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-PLAYLIST-TYPE:{kind}\n#EXT-X-TARGETDURATION{}",
         rest.unwrap_or_default()
     )
+}
+
+/// The segments of a playlist in which nobody published.
+pub(super) fn held(rendition: Rendition, text: &[u8]) -> impl Iterator<Item = Msn> {
+    held_lines(text).filter_map(move |line| {
+        let object = format!("{rendition}/{line}").parse();
+        match object {
+            Ok(Object::Segment(_, msn)) => Some(msn),
+            _ => None,
+        }
+    })
+}
+
+fn held_lines(text: &[u8]) -> impl Iterator<Item = &str> {
+    let text = std::str::from_utf8(intact(text)).unwrap_or_default();
+    let lines = text.split_inclusive('\n');
+    let after = lines.clone().skip(1);
+    let marked = lines.zip(after).filter(|(line, _)| *line == HELD);
+    marked.map(|(_, uri)| uri.trim_end())
 }
 
 /// Whether nothing will be added.

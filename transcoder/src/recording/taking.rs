@@ -18,7 +18,7 @@ use live::{
 use super::{
     album::{self, Album},
     film,
-    journal::{Addition, Journal, JournalError, VERSION_AT, intact},
+    journal::{Addition, Journal, JournalError, VERSION_AT, held, intact},
     pictures,
     shelf::{append, is_temporary, names, overwrite, remove, write_whole},
     state::{ENDED, UPLOADED, playlists},
@@ -194,16 +194,18 @@ impl Playlist {
 /// A show of which nothing was kept is removed. Doing it twice does no harm.
 pub(super) fn finish(directory: &Path) -> io::Result<Vec<Recorded>> {
     let mut found = BTreeMap::new();
+    let mut waited = BTreeSet::new();
     let mut kept = false;
     for (rendition, path) in playlists(directory)? {
         let text = fs::read(&path)?;
         let sizes = sizes(directory, rendition)?;
         kept |= sizes.values().any(|size| *size > 0);
         if let Ok(playlist) = MediaPlaylist::parse(intact(&text)) {
+            waited.extend(held(rendition, &text));
             found.insert(rendition, (playlist, sizes));
         }
     }
-    let recorded = vod::align(found);
+    let recorded = vod::align(found, &waited);
     if recorded.is_empty() {
         // Media that no playlist names are for a person to look at.
         if !kept && directory.exists() {
@@ -220,6 +222,12 @@ pub(super) fn finish(directory: &Path) -> io::Result<Vec<Recorded>> {
             let path = directory.join(ShowObject::IFrames(one.rendition).to_string());
             write_whole(&path, &[text.into()])?;
             winding.insert(one.rendition, rates);
+        }
+    }
+    // What was cut off is named by nothing any more.
+    for one in &recorded {
+        for msn in waited.range(one.playlist.open_msn()..) {
+            remove(&directory.join(ShowObject::Segment(one.rendition, *msn).to_string()))?;
         }
     }
     album::finish(directory, &recorded)?;

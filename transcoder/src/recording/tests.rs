@@ -217,6 +217,32 @@ fn a_show_is_recorded_as_it_was_published() {
     }
     let lengths: Vec<usize> = playlists.iter().map(|p| p.segments.len()).collect();
     assert_eq!(lengths, [lengths[0]; 3]);
+    // Nobody came back: the show ends with the last that was published, in all renditions at the same moment.
+    assert!(
+        playlists
+            .iter()
+            .all(|p| p.segments.iter().all(|segment| !segment.gap))
+    );
+    let ends: Vec<u64> = playlists
+        .iter()
+        .map(|p| {
+            p.segments
+                .iter()
+                .map(|segment| segment.duration.units())
+                .sum()
+        })
+        .collect();
+    let frame = live::playlist::Seconds::from_millis(22).units();
+    assert!(
+        ends.iter().all(|end| end.abs_diff(ends[0]) <= frame),
+        "{ends:?}"
+    );
+    for rendition in [Rendition::Source, RUNG, Rendition::Audio] {
+        let files = fs::read_dir(show.join(rendition.to_string())).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let media = names.filter(|name| name.ends_with(".m4s")).count();
+        assert_eq!(media, lengths[0], "{rendition}");
+    }
     let firsts: Vec<Msn> = playlists.iter().map(|p| p.media_sequence).collect();
     assert_eq!(firsts, [firsts[0]; 3]);
     let mut uris = index(&show);
@@ -422,6 +448,7 @@ fn what_the_queue_cannot_take_is_dropped_and_counted() {
             duration: live::playlist::Seconds::from_secs(2),
             discontinuity: false,
             gap: false,
+            held: false,
             init: None,
             parts: vec![vec![0; bytes].into()],
             date_ranges: Vec::new(),

@@ -1,7 +1,8 @@
 //! [pure] A recorded show once it is over: playlists that start and end together, and an index with measured rates.
 //!
 //! A rung that came later or went earlier gets EXT-X-GAP where the others have media, so that players find the same
-//! moment at the same place in all playlists. Where no rendition has anything, at either end, the show is cut.
+//! moment at the same place in all playlists. Where no rendition has anything, at either end, the show is cut; so is a hold
+//! that nobody came back from, with its silence and its slate: the show ends with the last that was published.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,8 +37,12 @@ struct Slot {
     media: bool,
 }
 
-/// Marks what was lost, and fills and cuts all to the same segments. Renditions without any media are left out.
-pub(super) fn align(mut renditions: BTreeMap<Rendition, (MediaPlaylist, Sizes)>) -> Vec<Recorded> {
+/// Marks what was lost, and fills and cuts all to the same segments. Renditions without any media are left out. In the
+/// segments of `held` nobody published.
+pub(super) fn align(
+    mut renditions: BTreeMap<Rendition, (MediaPlaylist, Sizes)>,
+    held: &BTreeSet<Msn>,
+) -> Vec<Recorded> {
     let mut slots: BTreeMap<Msn, Slot> = BTreeMap::new();
     for (playlist, sizes) in renditions.values_mut() {
         let first = playlist.media_sequence;
@@ -56,15 +61,14 @@ pub(super) fn align(mut renditions: BTreeMap<Rendition, (MediaPlaylist, Sizes)>)
             }
         }
     }
-    let mut media = slots
-        .iter()
-        .filter(|(_, slot)| slot.media)
-        .map(|(msn, _)| *msn);
+    let media = slots.iter().filter(|(_, slot)| slot.media);
+    let mut media = media.map(|(msn, _)| *msn);
     let Some(first) = media.next() else {
         return Vec::new();
     };
+    let published = media.rfind(|msn| !held.contains(msn));
+    let last = published.unwrap_or(first);
     let ranges = date_ranges(renditions.values().map(|(playlist, _)| playlist));
-    let last = media.next_back().unwrap_or(first);
     let crossed = |playlist: &MediaPlaylist| {
         let before = slots.range(playlist.media_sequence..=first).skip(1);
         let crossed = before.filter(|(_, slot)| slot.discontinuity).count();

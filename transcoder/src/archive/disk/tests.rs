@@ -41,6 +41,7 @@ fn closed() -> Closed {
         duration: Seconds::from_secs(2),
         discontinuity: false,
         gap: false,
+        held: false,
         init: Some((InitHash::of(&init), init)),
         parts: vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")],
         date_ranges: Vec::new(),

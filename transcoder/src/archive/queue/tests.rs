@@ -15,6 +15,7 @@ fn closed(msn: u64) -> Closed {
         duration: Seconds::from_secs(2),
         discontinuity: false,
         gap: false,
+        held: false,
         init: None,
         parts: vec![Bytes::from_static(b"media")],
         date_ranges: Vec::new(),

@@ -61,7 +61,7 @@ fn all_renditions_start_and_end_together() {
     // The power failed before it was on the disk.
     let (_, sizes) = show.get_mut(&Rendition::Source).unwrap();
     sizes.insert(Msn(FIRST + 4), 0);
-    let recorded = align(show);
+    let recorded = align(show, &BTreeSet::new());
     let plans: Vec<(Rendition, String)> = recorded.iter().map(|r| (r.rendition, plan(r))).collect();
     let expected = [
         (Rendition::Source, "##|#..#"),
@@ -97,7 +97,7 @@ fn what_was_told_beside_one_rendition_is_told_beside_all() {
     for (told, (_, (playlist, _))) in ranges.iter().rev().zip(&mut show) {
         playlist.date_ranges = vec![told.clone(), ranges[0].clone()];
     }
-    for recorded in align(show) {
+    for recorded in align(show, &BTreeSet::new()) {
         assert_eq!(recorded.playlist.date_ranges, ranges);
         let text = recorded.write();
         let read = MediaPlaylist::parse(text.as_bytes()).unwrap();
@@ -106,17 +106,46 @@ fn what_was_told_beside_one_rendition_is_told_beside_all() {
 }
 
 #[test]
+fn a_hold_that_nobody_came_back_from_is_cut_off_and_one_that_was_survived_is_not() {
+    let show = || {
+        BTreeMap::from([
+            playlist(Rendition::Source, FIRST, "##..##..."),
+            playlist(Rendition::Encoded(480), FIRST, "#########"),
+            playlist(Rendition::Audio, FIRST, "#########"),
+        ])
+    };
+    let held = |all: &[u64]| all.iter().map(|n| Msn(FIRST + n)).collect();
+    for recorded in align(show(), &held(&[2, 3, 6, 7, 8])) {
+        let expected = match recorded.rendition {
+            Rendition::Source => "##..##",
+            Rendition::Encoded(_) | Rendition::Audio => "######",
+        };
+        assert_eq!(plan(&recorded), expected, "{}", recorded.rendition);
+        let text = recorded.write();
+        let read = MediaPlaylist::parse(text.as_bytes()).unwrap();
+        assert_eq!(check::media(&read), [], "{text}");
+    }
+    // An overdue keyframe is no hold.
+    for recorded in align(show(), &held(&[2, 3])) {
+        assert_eq!(plan(&recorded).len(), 9, "{}", recorded.rendition);
+    }
+}
+
+#[test]
 fn a_show_without_media_is_none() {
     let show = BTreeMap::from([playlist(Rendition::Source, FIRST, "...")]);
-    assert_eq!(align(show), []);
+    assert_eq!(align(show, &BTreeSet::new()), []);
 }
 
 #[test]
 fn the_index_says_what_was_measured() {
-    let recorded = align(BTreeMap::from([
-        playlist(Rendition::Source, FIRST, "###"),
-        playlist(Rendition::Audio, FIRST, "###"),
-    ]));
+    let recorded = align(
+        BTreeMap::from([
+            playlist(Rendition::Source, FIRST, "###"),
+            playlist(Rendition::Audio, FIRST, "###"),
+        ]),
+        &BTreeSet::new(),
+    );
     let text = final_index(None, &recorded, &BTreeMap::new()).unwrap();
     let index = Multivariant::parse(text.as_bytes()).unwrap();
     assert_eq!(index.renditions.len(), 1);
