@@ -36,6 +36,7 @@ fn it_is_ready_when_bound_reloads_on_hup_and_stops_on_term() {
     let mut echo = Running::start("life", CONFIG);
     let ready = echo.notified();
     assert_eq!(ready, "READY=1\nSTATUS=running");
+    assert_eq!(echo.kept, ["listener.admin", "listener.echo"]);
     assert_eq!(echo.get("/ready"), (200, "ready\n".to_owned()));
 
     echo.signal(Signal::SIGHUP);
@@ -299,6 +300,7 @@ struct Running {
     log: BufReader<ChildStderr>,
     addresses: Vec<(String, SocketAddr)>,
     notify: UnixDatagram,
+    kept: Vec<String>,
     directory: Directory,
 }
 
@@ -329,6 +331,7 @@ impl Running {
             child,
             log,
             addresses,
+            kept: Vec::new(),
             notify,
             directory,
         };
@@ -344,11 +347,17 @@ impl Running {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
 
-    /// The next thing that systemd is told.
+    /// The next thing that systemd is told; notes the names of what it is given to keep before that.
     fn notified(&mut self) -> String {
-        let mut message = [0; 4096];
-        let length = self.notify.recv(&mut message).unwrap();
-        text(&message[..length]).trim_end().to_owned()
+        loop {
+            let mut message = [0; 4096];
+            let length = self.notify.recv(&mut message).unwrap();
+            let said = text(&message[..length]).trim_end();
+            match said.strip_prefix("FDSTORE=1\nFDNAME=") {
+                Some(name) => self.kept.push(name.to_owned()),
+                None => return said.to_owned(),
+            }
+        }
     }
 
     /// The next line of the log that contains `part`; notes the addresses that the lines before it tell.
