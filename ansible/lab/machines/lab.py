@@ -83,7 +83,8 @@ class Lab:
         boxes = self.boxes()
         serving = [name for name in boxes if name.startswith("distributor")] or list(boxes)
         names = {f"acme.{DOMAIN}": [f"{PUBLIC}.1"], f"packages.{DOMAIN}": [f"{PUBLIC}.1"]}
-        names |= {f"{name}.{DOMAIN}": [self.public(box)] for name, box in boxes.items()}
+        for name, box in boxes.items():
+            names |= dict.fromkeys((f"{name}.{DOMAIN}", f"{name}.live.{DOMAIN}"), [self.public(box)])
         names[f"live.{DOMAIN}"] = [self.public(boxes[name]) for name in serving]
         return names
 
@@ -153,5 +154,7 @@ class Lab:
     def inside(self, command):
         """The command, so that it runs in the namespace and resolves the lab's names. The rest is this machine's."""
         names = "mount --bind \"$0/hosts\" /etc/hosts; mount --bind /dev/null /etc/resolv.conf"
+        # Every lab has the same addresses: a connection that Ansible keeps open would lead to another lab's boxes.
+        names += "; export ANSIBLE_SSH_CONTROL_PATH_DIR=\"$0/ssh\""
         return ["nsenter", f"--net=/run/netns/{self.namespace}", "unshare", "--mount", "sh", "-ec",
                 f'{names}; exec "$@"', self.place, *[str(word) for word in command]]
