@@ -167,6 +167,16 @@ class Box:
         return subprocess.run(["ip", "-n", self.lab.namespace, "link", "show", port], check=False,
                               capture_output=True).returncode == 0
 
+    def replace(self):
+        """Another machine in its place: what was on its disk is lost. It is off."""
+        if self.init() is not None:
+            self.cut()
+        host.unmount_below(self.root)
+        shutil.rmtree(self.place)
+        known = self.lab.place / "known_hosts"
+        known.write_text("".join(line for line in known.read_text().splitlines(True) if not line.startswith(f"{self.name},")))
+        self.make()
+
     def freeze(self, frozen):
         """It hangs, or goes on."""
         if self.state() == "off":
