@@ -21,8 +21,9 @@ pub(crate) const HEAD_MAX: usize = 16 << 10;
 /// Headers of a request: a browser sends about 20.
 pub(crate) const HEADERS_MAX: usize = 64;
 
+const KEPT_COUNT: usize = 5;
 /// Headers that answers depend on. The others are not kept: many wait, and for long.
-const KEPT: [HeaderName; 5] = [ACCEPT_ENCODING, IF_NONE_MATCH, IF_RANGE, ORIGIN, RANGE];
+const KEPT: [HeaderName; KEPT_COUNT] = [ACCEPT_ENCODING, IF_NONE_MATCH, IF_RANGE, ORIGIN, RANGE];
 
 /// A request, and what becomes of its connection.
 #[derive(Debug)]
@@ -76,6 +77,65 @@ pub(crate) fn take(received: &mut Bytes) -> Result<Option<Asked>, Malformed> {
     Ok(Some(asked))
 }
 
+/// What a request's headers say of it.
+#[derive(Default)]
+struct Fields<'a> {
+    kept: [Option<&'a [u8]>; KEPT_COUNT],
+    host: Option<&'a [u8]>,
+    length: Option<&'a [u8]>,
+    coded: bool,
+    close: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// None when they are ambiguous.
+    fn read(fields: &[httparse::Header<'a>]) -> Option<Self> {
+        let mut all = Self::default();
+        for field in fields {
+            let value = field.value;
+            let is = |name: &HeaderName| name.as_str().eq_ignore_ascii_case(field.name);
+            if is(&HOST) {
+                // No more than one (RFC 9112 §3.2).
+                if all.host.replace(value).is_some() {
+                    return None;
+                }
+            } else if is(&CONTENT_LENGTH) {
+                let clear = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+                if !clear || all.length.is_some_and(|before| before != value) {
+                    return None;
+                }
+                all.length = Some(value);
+            } else if is(&TRANSFER_ENCODING) {
+                all.coded = true;
+            } else if is(&CONNECTION) {
+                all.close |= says_close(value);
+            } else if let Some(kept) = KEPT.iter().position(is) {
+                // The first counts.
+                all.kept.get_mut(kept)?.get_or_insert(value);
+            }
+        }
+        // Both: it is not clear where a body ends (RFC 9112 §6.3).
+        (!all.coded || all.length.is_none()).then_some(all)
+    }
+
+    /// Whether a body follows.
+    fn carry(&self) -> bool {
+        let long = |length: &[u8]| length.iter().any(|digit| *digit != b'0');
+        self.coded || self.length.is_some_and(long)
+    }
+
+    /// Those that are kept, in a map no larger than it must be.
+    fn kept(&self) -> Option<HeaderMap> {
+        let mut headers = HeaderMap::with_capacity(self.kept.iter().flatten().count());
+        for (name, value) in KEPT.iter().zip(self.kept) {
+            if let Some(value) = value {
+                headers.insert(name, HeaderValue::from_bytes(value).ok()?);
+            }
+        }
+        Some(headers)
+    }
+}
+
 fn read(head: &httparse::Request<'_, '_>) -> Option<Asked> {
     let method = Method::from_bytes(head.method?.as_bytes()).ok()?;
     let target: Uri = head.path?.parse().ok()?;
@@ -83,58 +143,27 @@ fn read(head: &httparse::Request<'_, '_>) -> Option<Asked> {
         0 => Version::HTTP_10,
         _ => Version::HTTP_11,
     };
-    let mut headers = HeaderMap::with_capacity(head.headers.len());
-    for field in head.headers.iter() {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
-        headers.append(name, HeaderValue::from_bytes(field.value).ok()?);
-    }
+    let fields = Fields::read(head.headers)?;
     // Exactly one (RFC 9112 §3.2), unless the target itself names the host.
-    let hosts = headers.get_all(HOST).iter().count();
-    let named = version == Version::HTTP_10 || target.authority().is_some();
-    if hosts > 1 || (hosts == 0 && !named) {
+    if fields.host.is_none() && version != Version::HTTP_10 && target.authority().is_none() {
         return None;
     }
-    let carries = carries(&headers)?;
-    let keep = version == Version::HTTP_11 && !carries && !says_close(&headers);
-    let host = headers.remove(HOST);
-    let kept = KEPT.map(|name| headers.remove(&name).map(|value| (name, value)));
+    let carries = fields.carry();
     let (mut parts, ()) = Request::new(()).into_parts();
     (parts.method, parts.uri, parts.version) = (method, target, version);
-    // No larger than it must be.
-    parts.headers = HeaderMap::with_capacity(kept.iter().flatten().count());
-    parts.headers.extend(kept.into_iter().flatten());
+    parts.headers = fields.kept()?;
+    let host = fields.host.map(HeaderValue::from_bytes);
     Some(Asked {
         parts,
-        host,
+        host: host.transpose().ok()?,
         carries,
-        keep,
+        keep: version == Version::HTTP_11 && !carries && !fields.close,
     })
 }
 
-/// Whether a body follows. None when that is not clear (RFC 9112 §6.3).
-fn carries(headers: &HeaderMap) -> Option<bool> {
-    let mut length: Option<&HeaderValue> = None;
-    for value in headers.get_all(CONTENT_LENGTH) {
-        let digits = value.as_bytes();
-        let clear = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-        if !clear || length.is_some_and(|before| before != value) {
-            return None;
-        }
-        length = Some(value);
-    }
-    let coded = headers.contains_key(TRANSFER_ENCODING);
-    if coded && length.is_some() {
-        return None;
-    }
-    let long = length.is_some_and(|length| length.as_bytes().iter().any(|digit| *digit != b'0'));
-    Some(coded || long)
-}
-
-fn says_close(headers: &HeaderMap) -> bool {
-    headers.get_all(CONNECTION).iter().any(|value| {
-        let mut words = value.as_bytes().split(|byte| *byte == b',');
-        words.any(|word| word.trim_ascii().eq_ignore_ascii_case(b"close"))
-    })
+fn says_close(connection: &[u8]) -> bool {
+    let mut words = connection.split(|byte| *byte == b',');
+    words.any(|word| word.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 /// How an answer's body ends.

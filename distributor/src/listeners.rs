@@ -62,7 +62,7 @@ impl Listeners {
         let chassis = &server.chassis;
         for listener in self.https {
             let (server, door) = (server.clone(), door.clone());
-            chassis.serve("https", listener, &self.viewers, move |stream, peer| {
+            chassis.serve_audience("https", listener, &self.viewers, move |stream, peer| {
                 let entered = door.enter(peer.ip());
                 let served = entered.map(|guest| Box::pin(server.clone().serve(stream, guest)));
                 async move {
@@ -83,7 +83,7 @@ impl Listeners {
                 chassis: chassis.clone(),
             };
             let door = door.clone();
-            chassis.serve("http", listener, &limit, move |stream, peer| {
+            chassis.serve_audience("http", listener, &limit, move |stream, peer| {
                 let entered = door.enter(peer.ip()).map(|guest| (plain.clone(), guest));
                 async move {
                     if let Some((plain, _guest)) = entered {

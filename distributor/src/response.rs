@@ -33,6 +33,9 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+/// Headers of most answers, at most.
+const HEADERS: usize = 18;
+
 /// The conditions of a request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Conditions {
@@ -106,6 +109,8 @@ impl Conditions {
         let mut response = Response::new(());
         *response.status_mut() = stored.status;
         let headers = response.headers_mut();
+        // With what CORS adds; else the map would be made anew twice.
+        headers.reserve(HEADERS);
         insert(headers, CACHE_CONTROL, &stored.cache_control);
         insert(headers, AGE, &stored.age.as_secs().to_string());
         headers.insert(CACHE_STATUS, HeaderValue::from_static(stored.cache_status));

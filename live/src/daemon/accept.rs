@@ -18,7 +18,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep},
 };
-use tracing::{Instrument, debug, error, info, info_span, warn};
+use tracing::{Span, debug, debug_span, error, info, info_span, warn};
 
 use super::{Shutdown, Tasks, event};
 
@@ -77,7 +77,21 @@ pub(super) struct Acceptor<H> {
     pub(super) shutdown: Shutdown,
     pub(super) tasks: Tasks,
     pub(super) counts: Counts,
+    pub(super) span: Named,
     pub(super) handler: H,
+}
+
+/// How a connection is called in the log.
+pub(super) type Named = fn(&'static str, SocketAddr) -> Span;
+
+/// By its peer's address.
+pub(super) fn by_address(listener: &'static str, peer: SocketAddr) -> Span {
+    info_span!("connection", listener, %peer)
+}
+
+/// By its peer's address in a log of every detail, and not at all else.
+pub(super) fn unnamed(listener: &'static str, peer: SocketAddr) -> Span {
+    debug_span!("connection", listener, %peer)
 }
 
 impl<H, F> Acceptor<H>
@@ -141,27 +155,21 @@ where
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         self.counts.accepted.inc();
         let future = (self.handler)(stream, peer);
-        spawn(
-            &self.tasks,
-            self.name,
-            peer,
-            &self.counts,
-            Some(permit),
-            future,
-        );
+        let span = (self.span)(self.name, peer);
+        let name = format!("{} {peer}", self.name);
+        spawn(&self.tasks, name, span, &self.counts, Some(permit), future);
     }
 }
 
-/// Runs a connection in a task of its own, inside a span with the peer's address; it counts as open meanwhile.
+/// Runs a connection in a task of its own called `name`, inside `span`; it counts as open meanwhile.
 pub(super) fn spawn(
     tasks: &Tasks,
-    listener: &'static str,
-    peer: SocketAddr,
+    name: String,
+    span: Span,
     counts: &Counts,
     permit: Option<OwnedSemaphorePermit>,
     future: impl Future<Output = ()> + Send + 'static,
 ) {
-    let span = info_span!("connection", listener, %peer);
     let open = Open::new(counts.open.clone(), permit);
     // Boxed: each layer around it would take its size once more.
     let future = Box::pin(future);
@@ -169,7 +177,7 @@ pub(super) fn spawn(
         let _open = open;
         future.await;
     };
-    span.in_scope(|| tasks.spawn(format!("{listener} {peer}"), serve.in_current_span()));
+    span.in_scope(|| tasks.spawn(name, serve));
 }
 
 /// While descriptors or memory are out: how long the loop pauses, and whether the log says that it does.

@@ -37,7 +37,10 @@ pub use route::Method;
 
 pub(super) use route::Routes;
 
-use super::{Chassis, ConnectionLimit, Shutdown, Tasks, accept::Acceptor};
+use super::{
+    Chassis, ConnectionLimit, Shutdown, Tasks,
+    accept::{self, Acceptor},
+};
 use events::EventBody;
 use origin::{Foreign, Source};
 use route::Found;
@@ -124,6 +127,7 @@ pub(super) fn serve(chassis: &Chassis, listeners: Vec<TcpListener>, names: &[Str
             shutdown: Shutdown::default(),
             tasks: Tasks::new(Shutdown::default()),
             counts: chassis.metrics().listener("admin"),
+            span: accept::by_address,
             handler: move |stream, _peer| connection(server.clone(), stream),
         };
         tokio::spawn(acceptor.run());

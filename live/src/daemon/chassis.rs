@@ -28,7 +28,7 @@ use tracing::{info, warn};
 
 use super::{
     BindError, ConnectionLimit, Inherited, Latch, Metrics, Notify, Readiness, Shutdown, Tasks,
-    accept::{self, Acceptor},
+    accept::{self, Acceptor, Named},
     admin::{self, Call, Feed, Handler, Method, Refusal, Reply, Routes},
     listen::{self, kept},
     process,
@@ -141,6 +141,35 @@ impl Chassis {
         H: FnMut(TcpStream, SocketAddr) -> F + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
+        self.accept(name, listener, limit, accept::by_address, handler);
+    }
+
+    /// As [`Chassis::serve`], for an audience: the log names its addresses only when it tells every detail. They are
+    /// nobody's business, and a span for each of thousands costs memory and time.
+    pub fn serve_audience<H, F>(
+        &self,
+        name: &'static str,
+        listener: TcpListener,
+        limit: &ConnectionLimit,
+        handler: H,
+    ) where
+        H: FnMut(TcpStream, SocketAddr) -> F + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.accept(name, listener, limit, accept::unnamed, handler);
+    }
+
+    fn accept<H, F>(
+        &self,
+        name: &'static str,
+        listener: TcpListener,
+        limit: &ConnectionLimit,
+        span: Named,
+        handler: H,
+    ) where
+        H: FnMut(TcpStream, SocketAddr) -> F + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
         let acceptor = Acceptor {
             name,
             listener,
@@ -148,6 +177,7 @@ impl Chassis {
             shutdown: self.0.shutdown.clone(),
             tasks: self.0.tasks.clone(),
             counts: self.0.metrics.listener(name),
+            span,
             handler,
         };
         self.spawn_essential(format!("{name} accept loop"), acceptor.run());
@@ -167,8 +197,8 @@ impl Chassis {
         let counts = self.0.metrics.listener(name);
         accept::spawn(
             &self.0.tasks,
-            name,
-            peer,
+            format!("{name} {peer}"),
+            accept::by_address(name, peer),
             &counts,
             limit.try_place(),
             future,
