@@ -94,9 +94,9 @@ class Traps(unittest.TestCase):
         self.assertTrue(start and all("virtualization_type" in str(task["when"]) for task in start))
 
     def test_4_the_firewall_is_looked_at_before_it_is_written_and_knows_protocols(self):
-        rules = (HERE / "roles/common/tasks/firewall.yml").read_text()
-        self.assertIn("nft -c -f %s", rules)
-        self.assertIn("netbase", rules)
+        todo = tasks(HERE / "roles/common/tasks/firewall.yml")
+        self.assertIn("netbase", next(task["ansible.builtin.apt"]["name"] for task in todo if "ansible.builtin.apt" in task))
+        self.assertIn("nft -c -f %s", str([task.get("ansible.builtin.template") for task in todo]))
 
     def test_5_python_apt_comes_before_everything(self):
         plays = load(HERE / "playbooks/site.yml")
@@ -104,10 +104,14 @@ class Traps(unittest.TestCase):
         facts = [i for i, play in enumerate(plays) if "ansible.builtin.setup" in str(play)]
         self.assertTrue(raw and raw[0] <= facts[0])
         self.assertTrue(all(play.get("gather_facts") is False for play in plays), "a play gathers facts by itself")
-        self.assertIn("python3-apt", text("footlight", "tasks", "bootstrap.yml"))
+        self.assertRegex(text("footlight", "tasks", "bootstrap.yml"), r"(?m)^ +apt-get install .*python3-apt$")
 
     def test_6_a_new_machine_has_its_lists_read_whatever_their_age(self):
         self.assertIn("else 0", text("footlight", "tasks", "lists.yml"))
+
+    def test_7_the_group_is_made_by_the_name_that_is_installed(self):
+        made = re.search(r"systemd-sysusers (\S+)", (HERE.parent / "packaging/scripts/common/postinst").read_text()).group(1)
+        self.assertRegex((HERE.parent / "packaging/Cargo.toml").read_text(), rf'"[^"]*/{re.escape(made)}", "usr/lib/sysusers\.d/"')
 
     def test_8_and_12_nothing_stops_a_daemon_or_restarts_a_socket(self):
         for path in files():
@@ -126,10 +130,20 @@ class Traps(unittest.TestCase):
         plays = [play for play in load(HERE / "playbooks/site.yml") if "transcoder" in str(play.get("roles"))]
         self.assertEqual([role["role"] for role in plays[0]["roles"]], ["gpu", "transcoder"])
 
+    def test_10_what_the_sandbox_refuses_is_an_error_and_no_death(self):
+        for daemon in ("mux", "transcoder", "distributor"):
+            unit = (HERE.parent / f"systemd/footlight-{daemon}.service").read_text()
+            self.assertIn("SystemCallFilter=~@privileged @resources", unit)
+            self.assertRegex(unit, r"(?m)^SystemCallErrorNumber=EPERM$")
+
     def test_13_no_unit_gives_up_starting(self):
         for daemon in ("mux", "transcoder", "distributor"):
             self.assertIn("StartLimitIntervalSec=0", (HERE.parent / f"systemd/footlight-{daemon}.service").read_text())
         self.assertIn("node_systemd_service_restart_total", text("monitoring", "files", "footlight.rules.yml"))
+
+    def test_14_no_two_boxes_of_the_lab_have_one_key(self):
+        self.assertRegex((HERE / "lab/machines/images.py").read_text(), r"for key in .*ssh_host_\*.*:\n\s+key\.unlink")
+        self.assertIn('"ssh-keygen"', (HERE / "lab/machines/box.py").read_text())
 
 
 class Manners(unittest.TestCase):

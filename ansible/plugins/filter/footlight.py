@@ -154,6 +154,7 @@ def inventory_faults(groups, hostvars, found, streams):
     for group in GROUPS[:3]:
         if not groups.get(group):
             told.append(f"the group {group} has no box: a show needs at least one of each of {', '.join(GROUPS[:3])}")
+    told += unfilled(hostvars, found)
     told += clashes(found, "name", "are the same to the daemons: rename one")
     if len(found) > 1:
         told += clashes(found, "tunnel", "would have the same address in the tunnel: give one a footlight_tunnel_address")
@@ -166,6 +167,13 @@ def inventory_faults(groups, hostvars, found, streams):
     for stream in streams:
         told += stream_faults(stream, groups)
     return told
+
+
+def unfilled(hostvars, found):
+    """A sentence for each thing that an example leaves to its reader and that was left."""
+    written = {str(hostvars[host].get(name) or "") for host in found for name in ("ansible_host", "footlight_address", "footlight_domain", "footlight_acme_mail")}
+    return [f"{value} is to be replaced: what is in capitals in an example is yours to fill in"
+            for value in sorted(written) if re.match(r"ADDRESS(-[A-Z0-9]+)*\Z|[A-Z@.]+\.EXAMPLE\Z", value)]
 
 
 def clashes(found, key, remedy):

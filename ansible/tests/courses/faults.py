@@ -14,7 +14,7 @@ from .season import refused
 from .venue import THREE, Venue
 
 TAKEN = "systemd-run --quiet --unit=apache python3 -m http.server 443"
-FULL = "mkdir /run/var; mount -t tmpfs -o size=300m none /run/var; cp -a /var/. /run/var; mount --move /run/var /var; fallocate -l 1G /var/full || true"
+FULL = "mkdir /run/var; mount -t tmpfs -o size=300m none /run/var; cp -a /var/. /run/var; mount --move /run/var /var; dd if=/dev/zero of=/var/full bs=1M status=none || true"
 LATE = "printf '#!/bin/sh\\nexec /usr/bin/date -d \"5 minutes ago\" \"$@\"\\n' >/usr/local/bin/date; chmod +x /usr/local/bin/date"
 
 
