@@ -98,6 +98,7 @@ class Box:
             pass
 
     def run_once(self):
+        self.unplug()
         ports = self.lab.ports(self.name)
         command = ["nsenter", f"--net=/run/netns/{self.lab.namespace}", "systemd-nspawn", "--quiet", "--register=no",
                    "--keep-unit", "--boot", f"--machine={self.lab.name}-{self.name}", f"--hostname={self.name}",
@@ -158,9 +159,15 @@ class Box:
 
     def cut(self):
         """The power is gone: nothing is told, nothing is flushed."""
+        # What is still to be sent never is: no machine says goodbye when its power goes.
+        self.unplug()
         host.kill_group(self.group)
-        # The keeper notices by itself; the cables are gone when the kernel has cleared the box's network away.
+
+    def unplug(self):
+        """Takes its cables away. The kernel keeps the network of a box that is off for minutes, while what was sent last is not
+        acknowledged, and the next boot brings cables of the same names."""
         for port in self.lab.ports(self.name).values():
+            subprocess.run(["ip", "-n", self.lab.namespace, "link", "delete", port], stderr=subprocess.DEVNULL, check=False)
             host.wait_until(f"{port} to be gone", lambda port=port: not self.has_port(port))
 
     def has_port(self, port):

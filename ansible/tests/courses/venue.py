@@ -80,11 +80,11 @@ class Venue:
         with steps.machine("only what must be open is") as notes:
             notes.append(f"{doors.look(self.boxes, self.groups)} ports tried on both networks of each box")
         if len(self.boxes.names) > 1:
-            self.private(steps)
+            self.private(steps, show)
 
-    def private(self, steps):
+    def private(self, steps, show):
         """What is between the boxes is nobody else's."""
-        with steps.machine("no clear text between the boxes") as notes:
+        with steps.machine("no clear text between the boxes") as notes, show.watched():
             for group, pattern in tunnels.SAID.items():
                 notes.append(f"{tunnels.clear_text(self.boxes, self.of(group)[0], pattern, 'pub')} packets of WireGuard, {pattern} in none")
         with steps.machine("every tunnel shook hands") as notes:

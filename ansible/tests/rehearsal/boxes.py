@@ -10,7 +10,7 @@ LAB = HERE / "lab/lab"
 # What the lab ends with where no machine can be booted.
 SKIPPED = 77
 # Longer than anything that is asked of a box takes, in seconds.
-PATIENCE = 120
+PATIENCE = 300
 
 
 class Wrong(Exception):
@@ -95,7 +95,11 @@ class Boxes:
 
 def said(command):
     """What a command printed that must succeed."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    what = " ".join(command[3:])[:300]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise Wrong(f"{what}: not done in {PATIENCE} s") from None
     if done.returncode != 0:
-        raise Wrong(f"{' '.join(command[3:])[:300]}: exit {done.returncode}: {(done.stderr or done.stdout).strip()[-1500:]}")
+        raise Wrong(f"{what}: exit {done.returncode}: {(done.stderr or done.stdout).strip()[-1500:]}")
     return done.stdout

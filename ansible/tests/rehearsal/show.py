@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 from .boxes import HERE, Wrong
@@ -53,6 +54,16 @@ class Show:
         """Waits for two new segments, and plays them."""
         self.number(after=self.number() + 1)
         self.plays()
+
+    @contextmanager
+    def watched(self):
+        """Somebody watches for as long as the block lasts: what nobody watches is fetched from nowhere."""
+        player = self.boxes.start("ffmpeg", "-hide_banner", "-loglevel", "error", "-i", self.address, "-c", "copy", "-f", "null", "-")
+        try:
+            yield
+        finally:
+            os.killpg(player.pid, signal.SIGTERM)
+            player.wait()
 
     def plays(self, seconds=3):
         """ffmpeg, as a player, decodes so much of it without an error."""
