@@ -26,7 +26,7 @@ use tracing::{error, info, warn};
 use crate::{config::Acme, metrics::Metrics};
 use authority::{Authority, OrderError};
 use order::{Failure, Next, Now, Schedule, Window};
-use store::Store;
+pub(crate) use store::Store;
 
 pub(crate) use challenge::{Challenges, Entrance, PROTOCOL};
 pub(crate) use proofs::Proofs;

@@ -32,6 +32,7 @@ mod acme;
 mod https;
 mod limits;
 mod peer;
+mod plan;
 mod upstream;
 
 /// What may be written in `/etc/footlight/distributor.toml`.
@@ -270,7 +271,7 @@ impl Config {
 }
 
 /// The host of a URL, without its port.
-fn host_of(url: &str) -> Option<&str> {
+pub(crate) fn host_of(url: &str) -> Option<&str> {
     let authority = url.split_once("://")?.1;
     Some(match authority.strip_prefix('[') {
         Some(address) => address.split_once(']')?.0,

@@ -37,6 +37,7 @@ mod cache;
 mod capacity;
 mod capacity_command;
 mod connection;
+mod doctor;
 mod door;
 mod entry;
 mod fill;
@@ -119,6 +120,7 @@ impl Daemon for Distributor {
         status_command::HELP,
         capacity_command::HELP,
         order_command::HELP,
+        live::doctor::HELP,
     ];
     type Raw = Raw;
     type Config = Config;
@@ -128,6 +130,7 @@ impl Daemon for Distributor {
             "status" => status_command::run::<Screen>(line),
             "capacity" => capacity_command::run(line),
             "order" => order_command::run(line),
+            "doctor" => live::doctor::run::<Self>(line),
             _ => line.refuse::<Self>(name, "there is no such command"),
         }
     }

@@ -10,7 +10,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{
     HeaderMap, Method, Request, Response, StatusCode,
-    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, SERVER},
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -35,6 +35,10 @@ pub(crate) const STATE: &str = "/peer/state";
 const HEAD: Duration = Duration::from_secs(30);
 /// Bytes of a request's head; a peer sends a line and four headers.
 const HEAD_MAX: usize = 16 << 10;
+
+/// What we call ourselves.
+const OURSELVES: HeaderValue =
+    HeaderValue::from_static(concat!("footlight-distributor/", env!("CARGO_PKG_VERSION")));
 
 /// Serves peers.
 #[derive(Clone)]
@@ -108,7 +112,9 @@ impl Private {
     fn state(&self) -> Response<Body> {
         let viewers = self.attendance.by_stream(told::STREAMS_MAX);
         let state = told::write(self.routing.state(), &viewers);
-        told("application/json", state.into())
+        let mut response = told("application/json", state.into());
+        response.headers_mut().insert(SERVER, OURSELVES);
+        response
     }
 
     fn knows(&self, headers: &HeaderMap) -> bool {

@@ -5,12 +5,14 @@
 //! What an origin may say is narrow: a status, a length, an ETag and bytes as they are. All else it sends (CORS,
 //! cookies, its name) ends here.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri,
-    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, TRANSFER_ENCODING},
+    header::{
+        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, DATE, ETAG, SERVER, TRANSFER_ENCODING,
+    },
     uri::{InvalidUri, Scheme},
 };
 use http_body_util::{BodyExt, Empty, Limited};
@@ -77,6 +79,15 @@ pub(crate) struct Object {
     /// As sent.
     pub(crate) etag: Option<HeaderValue>,
     body: Incoming,
+}
+
+/// What an answer's head says of whoever sent it.
+#[derive(Debug)]
+pub(crate) struct Sign {
+    /// Its name and version.
+    pub(crate) server: Option<String>,
+    /// Its clock, to the second.
+    pub(crate) date: Option<SystemTime>,
 }
 
 /// Why there is no object to read, or no more of it.
@@ -200,6 +211,25 @@ impl Upstream {
         };
         let told = timeout(deadline, told).await;
         told.unwrap_or(Err(UpstreamError::Late(deadline)))
+    }
+
+    /// What `source` says of itself beside its answer to `target`, whatever that answer is, within `deadline`.
+    pub(crate) async fn knock(
+        &self,
+        source: usize,
+        target: &str,
+        deadline: Duration,
+    ) -> Result<Sign, UpstreamError> {
+        let response = timeout(deadline, self.send(source, target)).await;
+        let response = response.map_err(|_| UpstreamError::Late(deadline))??;
+        if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&response.status()) {
+            return Err(UpstreamError::Unauthorized);
+        }
+        let text = |name| response.headers().get(name)?.to_str().ok();
+        Ok(Sign {
+            server: text(SERVER).map(str::to_owned),
+            date: text(DATE).and_then(|date| httpdate::parse_http_date(date).ok()),
+        })
     }
 
     async fn open(

@@ -25,6 +25,8 @@ pub mod telling;
 
 #[cfg(feature = "daemon")]
 pub mod daemon;
+#[cfg(feature = "tls")]
+pub mod doctor;
 
 pub use media_time::MediaTime;
 pub use name::{StreamName, StreamNameError};

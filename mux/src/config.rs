@@ -28,6 +28,7 @@ use crate::{
 mod hooks;
 mod key;
 mod memory;
+mod plan;
 mod players;
 mod push;
 mod rtmp;

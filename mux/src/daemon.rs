@@ -11,6 +11,7 @@ use live::{
         status_command,
         tls::{self, Shown},
     },
+    doctor,
     placement::{self, Member},
 };
 use rtmp::{Secret, login::LoginConfig};
@@ -59,6 +60,7 @@ impl Daemon for Mux {
         status_command::HELP,
         order_command::HELP,
         keys_command::HELP,
+        doctor::HELP,
     ];
     type Raw = Raw;
     type Config = Config;
@@ -68,6 +70,7 @@ impl Daemon for Mux {
             "keys" => keys_command::run(line),
             "order" => order_command::run(line),
             "status" => status_command::run::<Screen>(line),
+            "doctor" => doctor::run::<Self>(line),
             _ => line.refuse::<Self>(name, "there is no such command"),
         }
     }

@@ -16,6 +16,7 @@ mod control;
 mod cursor;
 mod daemon;
 mod dial;
+mod doctor;
 mod election;
 mod events;
 mod guess;

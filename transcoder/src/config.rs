@@ -24,6 +24,7 @@ pub(crate) mod encoder;
 mod ladder;
 mod origin;
 mod pictures;
+mod plan;
 mod recording;
 mod slate;
 mod stream;

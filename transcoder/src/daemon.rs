@@ -37,13 +37,18 @@ impl Daemon for Transcoder {
     const NAME: &'static str = "transcoder";
     const ABOUT: &'static str = "Takes mux's feed of each stream, makes its renditions, and serves them to the distributors.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const COMMANDS: &'static [CommandHelp] =
-        &[status_command::HELP, lint::HELP, probe_command::HELP];
+    const COMMANDS: &'static [CommandHelp] = &[
+        status_command::HELP,
+        lint::HELP,
+        probe_command::HELP,
+        live::doctor::HELP,
+    ];
     type Raw = Raw;
     type Config = Config;
 
     fn command(name: &str, line: &CommandLine) -> Exit {
         match name {
+            "doctor" => live::doctor::run::<Self>(line),
             "lint" => lint::run(line),
             "probe" => probe_command::run(line),
             "status" => status_command::run::<Screen>(line),

@@ -254,7 +254,12 @@ impl Connection<'_> {
                 }
                 ServerAction::PublishRequested(request) => self.publish(&request).await?,
                 ServerAction::PlayRequested(request) => {
-                    self.refuse(&request, Refusal::NotFound).await?;
+                    // There is nothing to play; whom we know is told that, and others no more than that.
+                    let refusal = match self.ingest.admit(&request) {
+                        Some(_) => Refusal::NotFound,
+                        None => Refusal::Denied,
+                    };
+                    self.refuse(&request, refusal).await?;
                     return Err(End::Refused);
                 }
                 ServerAction::Media(message) => {

@@ -11,6 +11,7 @@ pub mod codec;
 pub mod config;
 pub mod cue;
 mod daemon;
+mod doctor;
 pub mod encoder;
 pub mod exam;
 pub mod fault;

@@ -52,6 +52,10 @@ const MAX_HEAD: usize = 16 << 10;
 /// A connection that has not sent a whole head for so long is closed, kept-alive ones too.
 const HEAD_DEADLINE: Duration = Duration::from_secs(60);
 
+/// What we call ourselves.
+const SERVER: header::HeaderValue =
+    header::HeaderValue::from_static(concat!("footlight-transcoder/", env!("CARGO_PKG_VERSION")));
+
 /// What all connections share.
 #[derive(Debug)]
 pub struct Origin {
@@ -146,7 +150,12 @@ impl Origin {
     async fn answer(&self, asked: Asked) -> Response<Body> {
         let kind = asked.kind();
         let head = asked.head;
-        let response = self.respond(asked).await;
+        let mut response = self.respond(asked).await;
+        if response.status() == StatusCode::NOT_FOUND {
+            // Of those who have the token, whoever wants to know our version asks for what there is not.
+            let headers = response.headers_mut();
+            headers.insert(header::SERVER, SERVER);
+        }
         let labels = [
             ("object", kind.to_owned()),
             ("status", response.status().as_str().to_owned()),

@@ -52,12 +52,17 @@ impl Store {
     /// Makes the directory where it is missing.
     pub(crate) fn open(config: &Acme) -> io::Result<Self> {
         fs::create_dir_all(&config.state_directory)?;
+        Ok(Self::at(config))
+    }
+
+    /// The same, to read what is there.
+    pub(crate) fn at(config: &Acme) -> Self {
         let names = config.names.join(" ");
-        Ok(Self {
+        Self {
             directory: config.state_directory.clone(),
             authority: config.directory.clone(),
             ordered: format!("Ordered from {} for {names}", config.directory),
-        })
+        }
     }
 
     /// The account at the configured authority; none when there is none, or no longer one that can be read.

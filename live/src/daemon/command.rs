@@ -86,7 +86,7 @@ impl CommandLine {
 }
 
 /// The first address; one that means all of the machine's is reached over loopback.
-fn reached(admin: &AdminSection) -> Option<SocketAddr> {
+pub(crate) fn reached(admin: &AdminSection) -> Option<SocketAddr> {
     let mut at = *admin.listen.addresses().first()?;
     if at.ip().is_unspecified() {
         at.set_ip(match at.ip() {

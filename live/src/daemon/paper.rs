@@ -58,6 +58,12 @@ impl Line {
         self
     }
 
+    /// With all of another one behind it.
+    pub fn followed_by(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// With blanks up to a column.
     fn padded(self, column: usize) -> Self {
         let missing = column.saturating_sub(self.width());

@@ -124,6 +124,12 @@ impl Certificate {
         self.validity
     }
 
+    /// Nobody but its owner vouches for it.
+    pub fn is_self_issued(&self) -> bool {
+        self.end_entity()
+            .is_some_and(|own| expiry::is_self_issued(own))
+    }
+
     /// The server's own certificate, which the rest of the chain vouches for.
     pub fn end_entity(&self) -> Option<&CertificateDer<'static>> {
         self.key.cert.first()

@@ -112,6 +112,15 @@ pub(super) fn resolve(
 }
 
 impl RawPush {
+    /// Where its secrets are kept.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &SecretSource> {
+        let url = match &self.url {
+            RawUrl::Written(_) => None,
+            RawUrl::Kept(source) => Some(source),
+        };
+        url.into_iter().chain(&self.key)
+    }
+
     fn resolve(&self, at: &str, problems: &mut Problems<'_>) -> Option<Target> {
         problems.within(
             format!("{at}.chunk_size"),

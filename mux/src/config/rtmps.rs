@@ -44,6 +44,11 @@ impl RawRtmps {
             .map(std::net::SocketAddr::port)
     }
 
+    /// Where its private key is.
+    pub(super) const fn key_file(&self) -> Option<&PathBuf> {
+        self.key.as_ref()
+    }
+
     /// Nothing where no certificate is given, or after noting what is wrong.
     pub(super) fn resolve(&self, problems: &mut Problems<'_>) -> Option<Rtmps> {
         let (certificate, key) = match (self.certificate.clone(), self.key.clone()) {

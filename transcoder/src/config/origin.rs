@@ -48,6 +48,11 @@ pub struct Tls {
 }
 
 impl RawOrigin {
+    /// Where its private key is.
+    pub(super) const fn key_file(&self) -> Option<&PathBuf> {
+        self.key.as_ref()
+    }
+
     /// After noting what is wrong, what is right.
     pub(super) fn resolve(&self, problems: &mut Problems<'_>) -> Origin {
         Origin {

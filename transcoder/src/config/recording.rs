@@ -89,6 +89,12 @@ impl Default for RawRecording {
 }
 
 impl RawRecording {
+    /// Where the bucket's secrets are kept.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretSource> {
+        let upload = self.upload.iter();
+        upload.flat_map(|upload| [&upload.access_key, &upload.secret_key])
+    }
+
     /// `None` when a secret of the bucket's cannot be read.
     pub(super) fn resolve(&self, problems: &mut Problems<'_>) -> Option<Terms> {
         problems.within(

@@ -51,6 +51,12 @@ impl SettingsByName {
         self.named.get(name).unwrap_or(&self.others)
     }
 
+    /// Whether any stream may be recorded.
+    pub fn record(&self) -> bool {
+        let mut all = self.named.values().chain([&self.others]);
+        all.any(|settings| settings.record)
+    }
+
     /// Those of a stream that is not named.
     pub const fn others(&self) -> &Arc<Settings> {
         &self.others

@@ -44,23 +44,41 @@ impl Validity {
     }
 }
 
-/// The validity of `certificate`.
-pub(super) fn validity(certificate: &[u8]) -> Option<Validity> {
+/// The fields of `certificate` behind serial number and signature algorithm: issuer, validity, subject and more.
+fn after_algorithm(certificate: &[u8]) -> Option<&[u8]> {
     let (_, certificate, _) = element(certificate, SEQUENCE)?;
     let (_, mut fields, _) = element(certificate, SEQUENCE)?;
     if let Some((_, _, rest)) = element(fields, VERSION) {
         fields = rest;
     }
-    // Serial number, signature algorithm, issuer; then the validity.
-    for tag in [INTEGER, SEQUENCE, SEQUENCE] {
+    for tag in [INTEGER, SEQUENCE] {
         (_, _, fields) = element(fields, tag)?;
     }
+    Some(fields)
+}
+
+/// The validity of `certificate`.
+pub(super) fn validity(certificate: &[u8]) -> Option<Validity> {
+    let (_, _issuer, fields) = element(after_algorithm(certificate)?, SEQUENCE)?;
     let (_, validity, _) = element(fields, SEQUENCE)?;
     let (tag, text, rest) = time_element(validity)?;
     let from = unix_seconds(tag, text)?;
     let (tag, text, _) = time_element(rest)?;
     let until = unix_seconds(tag, text)?;
     Some(Validity { from, until })
+}
+
+/// Whether who issued `certificate` calls himself as it does: nobody else vouches for it then.
+pub(super) fn is_self_issued(certificate: &[u8]) -> bool {
+    names(certificate).is_some_and(|(issuer, subject)| issuer == subject)
+}
+
+/// Issuer and subject of `certificate`.
+fn names(certificate: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_, issuer, rest) = element(after_algorithm(certificate)?, SEQUENCE)?;
+    let (_, _validity, rest) = element(rest, SEQUENCE)?;
+    let (_, subject, _) = element(rest, SEQUENCE)?;
+    Some((issuer, subject))
 }
 
 /// Tag, content and what follows of the element at the front of `der`, if it has `expected` as its tag.
@@ -178,6 +196,7 @@ mod tests {
             until: 1_933_113_600,
         };
         assert_eq!(validity(certificate.der()), Some(expected));
+        assert!(is_self_issued(certificate.der()));
         for cut in 0..certificate.der().len().min(200) {
             assert_eq!(
                 validity(certificate.der().get(..cut).unwrap_or_default()),
@@ -212,6 +231,7 @@ mod tests {
         #[test]
         fn garbage_is_malformed_and_nothing_worse(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             validity(&bytes);
+            is_self_issued(&bytes);
         }
     }
 }
