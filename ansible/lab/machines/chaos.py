@@ -5,7 +5,7 @@ There is no delay and no jitter: this kernel may lack netem.
 
 import subprocess
 
-from .box import Box
+from .emulated import machine
 from .host import Trouble, run
 
 SIDES = ("pub", "priv")
@@ -61,7 +61,7 @@ def lose(lab, options):
 
 def limit(lab, options):
     """Down at the bridge's port, up at the box's own end."""
-    box = Box(lab, options.box)
+    box = machine(lab, options.box)
     ends = ((in_namespace(lab), lab.ports(options.box)[options.side]),
             (["nsenter", f"--target={box.init()}", "--net"], "host0" if options.side == "pub" else "priv0"))
     for place, device in ends:

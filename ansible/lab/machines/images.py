@@ -1,4 +1,4 @@
-"""What boxes are made of, kept between labs: two root file systems, and a flat repository of Debian packages.
+"""What boxes are made of, kept between labs: root file systems in layers, and a flat repository of Debian packages.
 
 The plain image is less than what any hosting company sells as Debian 12: systemd, ssh, Python and nothing that a role
 ought to install itself (no netbase, no python3-apt). The transcoder's is a layer above it with GStreamer, which would
@@ -22,6 +22,9 @@ PLAIN = (
     "systemd,systemd-sysv,dbus,libpam-systemd,iproute2,openssh-server,ca-certificates,sudo,python3,procps,apt-utils"
 )
 
+# What a machine needs that a container does not.
+KERNEL = ("linux-image-cloud-amd64", "initramfs-tools", "udev", "kmod")
+
 # Changed when how images are made changes.
 VERSION = "1"
 
@@ -42,12 +45,12 @@ def repository():
 
 def layers(image):
     """The directories of an image, the uppermost first."""
-    plain = CACHE / "plain"
-    return [CACHE / "transcoder", plain] if image == "transcoder" else [plain]
+    above = {"plain": [], "transcoder": ["transcoder"], "emulated": ["kernel", "transcoder"]}
+    return [CACHE / name for name in [*above[image], "plain"]]
 
 
-def prepare(say):
-    """Makes what is missing or out of date. Two labs that come at once wait for one another."""
+def prepare(images, say):
+    """Makes what is missing or out of date for boxes of these images. Two labs that come at once wait for one another."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -57,6 +60,9 @@ def prepare(say):
         make("plain", plain, make_plain, say)
         make("repository", debs, make_repository, say)
         make("transcoder", debs, make_transcoder, say)
+        if "emulated" in images:
+            make("kernel", digest(debs, *KERNEL), make_kernel, say)
+            make("qemu", digest(VERSION), make_qemu, say)
 
 
 def digest(*parts):
@@ -131,6 +137,27 @@ def make_transcoder(place):
         (root / "mnt/repository").rmdir()
         shutil.rmtree(root / "var/lib/apt/lists")
         (root / "etc/apt/sources.list").write_text("")
+
+
+def make_kernel(place):
+    """Debian's kernel for machines in clouds, which has WireGuard and virtio and little else."""
+    with overlay(place, layers("transcoder")) as root:
+        (root / "etc/apt/sources.list").write_text("\n".join(mirrors()) + "\n")
+        names = root / "etc/resolv.conf"
+        kept = names.read_text() if names.exists() else ""
+        shutil.copy("/etc/resolv.conf", names)
+        in_chroot(root, "apt-get", "update", "--quiet")
+        in_chroot(root, "apt-get", "install", "--quiet", "--yes", "--no-install-recommends", *KERNEL)
+        in_chroot(root, "apt-get", "clean")
+        shutil.rmtree(root / "var/lib/apt/lists")
+        (root / "etc/apt/sources.list").write_text("")
+        names.write_text(kept)
+
+
+def make_qemu(place):
+    """The emulator, in an image of its own: this machine's packages may not let it in."""
+    run("mmdebstrap", "--quiet", "--variant=minbase", "--include=qemu-system-x86", "--format=directory", "bookworm",
+        place, *mirrors())
 
 
 def in_chroot(root, *command):

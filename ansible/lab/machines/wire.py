@@ -13,7 +13,7 @@ import sys
 import threading
 import uuid
 
-from .box import Box
+from .emulated import machine
 from .chaos import SIDES
 from .host import Trouble
 from .lab import PRIVATE, PUBLIC
@@ -34,7 +34,7 @@ def add(word):
 
 def sniff(lab, options):
     """Prints what it saw as JSON; exit 1 when it is blind, else the command's exit code."""
-    box = Box(lab, options.box)
+    box = machine(lab, options.box)
     ear = Ear(lab, lab.ports(options.box)[options.side], options.pattern.encode())
     listening = threading.Thread(target=ear.listen, daemon=True)
     listening.start()
