@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps test-deps build page run test check unit explore e2e conformance rehearse cable bench fuzz advisories lab-deps lab-up lab-down ansible-check test-lab packages test-packages packages-twice
+.PHONY: help deps test-deps build page run test check unit explore e2e conformance rehearse cable bench fuzz advisories lab-deps lab-up lab-down ansible-check test-lab packages test-packages packages-twice test-vm
 
 # Where Rust's installer puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -151,6 +151,9 @@ lab-up: lab-deps ## boots Debian machines to put the appliance on, BOXES=3 (as r
 
 test-lab: lab-deps ## the lab keeps what it promises, and leaves nothing behind (as root)
 	@ansible/lab/test
+
+test-vm: packages lab-deps target/ansible/pinned/.installed ## what only a kernel of its own can show, on an emulated machine (as root)
+	@ansible/tests/appliance kernel
 
 lab-down: ## clears the machines away, also what a killed run has left
 	@ansible/lab/lab down

@@ -76,10 +76,10 @@ class Boxes:
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | options
         return subprocess.Popen(self.command("run", *command), start_new_session=True, text=True, **options)
 
-    def reboot(self, box):
+    def reboot(self, box, patience=PATIENCE):
         """Reboots a box, and waits until all is started again."""
         self.on(box, "touch /run/before; systemctl --no-block reboot")
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience
         while time.monotonic() < end:
             up = subprocess.run(self.command("inside", box, "sh", "-c", "test ! -e /run/before && systemctl is-system-running --wait"),
                                 capture_output=True, text=True, check=False)
