@@ -11,7 +11,7 @@ from .venue import THREE, Venue
 # On a box: all that has to do with us. What apt and dpkg keep books of, the journal, and what the lab wrote are not ours to clear.
 LEFT = """
 find / -xdev -iname '*footlight*' ! -path '/proc/*' ! -path '/var/lib/dpkg/*' ! -path '/var/lib/apt/*' ! -path '/var/cache/apt/*' ! -path '/var/log/*'
-grep -rIl -i footlight /etc /usr/local /root --exclude=hosts --exclude=ssh_host_* || true
+grep -rIl -i footlight /etc /usr/local /root --exclude=hosts --exclude=ssh_host_* --exclude=*- || true
 getent passwd | grep -i footlight || true
 getent group | grep -i footlight || true
 nft list ruleset | grep -i footlight || true
