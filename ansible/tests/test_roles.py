@@ -176,6 +176,16 @@ class Manners(unittest.TestCase):
                 if re.search(r"footlight_secret\b|push_keys|cluster-secret'", body):
                     self.assertTrue(task.get("no_log"), f"{path}: {task['name']}")
 
+    def test_a_changed_configuration_is_reloaded_and_a_restart_is_what_the_daemon_asks_for(self):
+        for daemon in ("mux", "transcoder", "distributor"):
+            again = f"{daemon.capitalize()} reads its configuration again"
+            written = [task for task in tasks(HERE / f"roles/{daemon}/tasks/configure.yml") if task["name"] == "Write the configuration"]
+            self.assertEqual([task["notify"] for task in written], [again])
+            heard = [task for task in tasks(HERE / f"roles/{daemon}/handlers/main.yml") if task.get("listen") == again]
+            states = [task["ansible.builtin.systemd_service"].get("state") for task in heard]
+            self.assertEqual(states, ["reloaded", None, "restarted"], daemon)
+            self.assertIn("'refused' in", str(heard[2]["when"]))
+
     def test_every_alert_says_what_to_do(self):
         rules = load(HERE / "roles/monitoring/files/footlight.rules.yml")["groups"][0]["rules"]
         for rule in rules:

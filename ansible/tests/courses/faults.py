@@ -14,7 +14,7 @@ from .season import refused
 from .venue import THREE, Venue
 
 TAKEN = "systemd-run --quiet --unit=apache python3 -m http.server 443"
-FULL = "mkdir /run/var; mount -t tmpfs -o size=300m none /run/var; cp -a /var/. /run/var; mount --move /run/var /var; dd if=/dev/zero of=/var/full bs=1M status=none || true"
+FULL = "mkdir /run/var; mount -t tmpfs -o size=300m none /run/var; cp -a /var/. /run/var; mount --bind /run/var /var; dd if=/dev/zero of=/var/full bs=1M status=none || true"
 LATE = "printf '#!/bin/sh\\nexec /usr/bin/date -d \"5 minutes ago\" \"$@\"\\n' >/usr/local/bin/date; chmod +x /usr/local/bin/date"
 
 
@@ -47,7 +47,7 @@ def before_anything(steps, venue):
         if told.changes() and any("bootstrap" not in change and "Bring what" not in change for change in told.changes()):
             raise Wrong(f"something was changed nevertheless: {told.changes()}")
     boxes.on("distributor1", "systemctl stop apache")
-    boxes.on("mux1", "umount --lazy /var")
+    boxes.on("mux1", "umount --lazy /var /run/var")
     boxes.on("transcoder1", "rm /usr/local/bin/date")
 
 

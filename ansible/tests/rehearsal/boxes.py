@@ -39,7 +39,8 @@ class Boxes:
 
     def up(self):
         """Boots them. Raises Skipped where that cannot be."""
-        self.word("down")
+        if self.place.exists():
+            self.word("down")
         booted = subprocess.run(self.command("up", *self.names), stdout=subprocess.DEVNULL, check=False)
         if booted.returncode == SKIPPED:
             raise Skipped
