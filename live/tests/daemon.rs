@@ -68,6 +68,21 @@ fn a_bad_configuration_is_refused_at_a_reload_and_the_daemon_goes_on() {
 }
 
 #[test]
+fn what_the_chassis_cannot_take_over_is_named() {
+    let mut echo = Running::start("admin", CONFIG);
+    echo.notified();
+    echo.write_config(&format!("{CONFIG}drain.deadline = \"1s\"\n"));
+    echo.signal(Signal::SIGHUP);
+    echo.notified();
+    let status = "READY=1\nSTATUS=running; the new configuration was refused";
+    assert_eq!(echo.notified(), status);
+    let line = echo.log_line("ERROR");
+    let said = "a change of [drain] takes effect at the next restart";
+    assert!(line.contains(said), "{line}");
+    echo.talk();
+}
+
+#[test]
 fn the_watchdog_is_fed_by_the_runtime_that_serves() {
     let mut echo = Running::with("watchdog", CONFIG, |command| {
         command.env("WATCHDOG_USEC", "100000");

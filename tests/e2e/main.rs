@@ -26,6 +26,7 @@ mod reconnect;
 mod recorded;
 mod redundancy;
 mod relay;
+mod reload;
 mod requests;
 mod restart;
 mod rtmps;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-
+use nix::sys::signal::Signal;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 
@@ -139,6 +139,18 @@ impl Stage {
             &addresses,
             &self.directory,
         )
+    }
+
+    /// Has every transcoder read a configuration again in which `from` is `to`.
+    pub fn reload_transcoders(&self, from: &str, to: &str) -> Result<()> {
+        for (index, daemon) in self.transcoders.iter().enumerate() {
+            let name = format!("transcoder-{}.toml", index + 1);
+            let config = fs::read_to_string(self.directory.path().join(&name))?;
+            ensure!(config.contains(from), "{name} has no {from}");
+            self.directory.write(&name, config.replacen(from, to, 1))?;
+            daemon.signal(Signal::SIGHUP)?;
+        }
+        Ok(())
     }
 
     /// Kills mux, and starts it again where it was, without anything that it knew but its configuration.

@@ -138,6 +138,11 @@ impl Capacity {
         }
     }
 
+    /// The box has so many thousandths of a processor from now on. What is encoded stays.
+    pub const fn resize(&mut self, processors: u64) {
+        self.processors = processors;
+    }
+
     /// What a stream may take, itself left out of what is taken.
     pub fn allowance(&self, newcomer: &StreamName) -> Allowance {
         let correction = self.correction();

@@ -26,6 +26,7 @@ mod origin;
 mod pictures;
 mod plan;
 mod recording;
+mod restart;
 mod slate;
 mod stream;
 mod window;

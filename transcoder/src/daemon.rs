@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     admission::Capacity,
     archive::Archive,
-    config::{Config, Raw, Tls},
+    config::{Admission, Config, Raw, Tls},
     encoder::Encoders,
     exam::{self, Standing},
     ingest::{self, Ingest},
@@ -31,7 +31,12 @@ use crate::{
 
 /// The transcoder.
 #[derive(Debug)]
-pub struct Transcoder(());
+pub struct Transcoder {
+    store: Arc<Store>,
+    shown: Option<Shown>,
+    /// What it was started with.
+    config: Config,
+}
 
 impl Daemon for Transcoder {
     const NAME: &'static str = "transcoder";
@@ -65,6 +70,7 @@ impl Daemon for Transcoder {
     }
 
     async fn start(config: Config, chassis: &Chassis) -> Result<Self, StartError> {
+        let kept = config.clone();
         let archive = Archive::new(config.archive.clone());
         let preset = config.encoder.preset;
         let (standing, verdicts) = exam::start(chassis, config.encoder);
@@ -72,11 +78,7 @@ impl Daemon for Transcoder {
         let shelf = Shelf::new(config.recordings.place.directory.clone());
         let recorder = Recorder::start(config.recordings, chassis);
         let recordings = recorder.figures().clone();
-        // As far as the daemon's affinity and its share of time (cgroup) go.
-        let millicores = config.admission.millicores.unwrap_or_else(|| {
-            thread::available_parallelism().map_or(1000, |n| n.get() as u64 * 1000)
-        });
-        let capacity = Capacity::new(millicores);
+        let capacity = Capacity::new(processors(config.admission));
         let store = Store::new(config.streams.clone(), encoders)
             .with_archive(archive.clone())
             .with_recorder(recorder)
@@ -85,7 +87,7 @@ impl Daemon for Transcoder {
         let rtmp = chassis.bind("rtmp", config.rtmp.addresses())?;
         let http = chassis.bind("origin", config.origin.listen.addresses())?;
         let origin = Origin::new(store.clone(), &config.secret, chassis);
-        let tls = encryption(config.origin.tls, chassis)?;
+        let (shown, tls) = encryption(config.origin.tls, chassis)?.unzip();
         let origin = Arc::new(origin.with_recordings(shelf).under_tls(tls));
         let ingest = Arc::new(Ingest::new(store.clone(), config.secret, chassis));
         chassis.register(|registry| {
@@ -95,6 +97,11 @@ impl Daemon for Transcoder {
             recordings.register(registry);
             registry.register_collector(Box::new(StreamMetrics(store.clone())));
         });
+        let transcoder = Self {
+            store: store.clone(),
+            shown,
+            config: kept,
+        };
         let limit = ConnectionLimit::new(ingest::MAX_CONNECTIONS);
         for listener in rtmp {
             let ingest = ingest.clone();
@@ -120,19 +127,41 @@ impl Daemon for Transcoder {
             status["recording"] = json!(recordings.now());
             status
         });
-        Ok(Self(()))
+        Ok(transcoder)
     }
 
-    async fn reload(&mut self, _config: Config) -> Result<(), String> {
-        Err("the transcoder takes a changed configuration over when it is restarted".to_owned())
+    /// Settings of streams hold from each one's next show on, places and certificates at once.
+    async fn reload(&mut self, config: Config) -> Result<(), String> {
+        let changed = self.config.changed_for_good(&config);
+        if let (Some(shown), Some(tls)) = (&self.shown, config.origin.tls) {
+            shown.replace(tls.certificate);
+        }
+        let admission = config.admission;
+        self.store
+            .reconfigure(config.streams, admission.max_streams, processors(admission));
+        if changed.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "a change of {} takes effect at the next restart; whatever else is new was taken over",
+            changed.join(", ")
+        ))
     }
 }
 
-/// How the origin's connections are encrypted; the certificate is watched.
+/// Thousandths of a processor for encoders: as configured, else as far as the daemon's affinity and its share of time
+/// (cgroup) go.
+fn processors(admission: Admission) -> u64 {
+    admission
+        .millicores
+        .unwrap_or_else(|| thread::available_parallelism().map_or(1000, |n| n.get() as u64 * 1000))
+}
+
+/// How the origin's connections are encrypted, and the certificate that is shown, which is watched.
 fn encryption(
     tls: Option<Tls>,
     chassis: &Chassis,
-) -> Result<Option<Arc<ServerConfig>>, StartError> {
+) -> Result<Option<(Shown, Arc<ServerConfig>)>, StartError> {
     let Some(Tls {
         certificate,
         clients,
@@ -146,8 +175,8 @@ fn encryption(
         "certificate",
         shown.clone().keep(Process, chassis.shutdown().clone()),
     );
-    tls::server_config_for(shown, &origin::PROTOCOLS, clients)
-        .map(Some)
+    tls::server_config_for(shown.clone(), &origin::PROTOCOLS, clients)
+        .map(|config| Some((shown, config)))
         .map_err(|error| StartError::System(format!("TLS cannot be set up: {error}")))
 }
 

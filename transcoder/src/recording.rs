@@ -241,7 +241,8 @@ impl Tape {
 
     /// What players are offered now, and the newest picture.
     pub fn offer(&mut self, stream: &Stream) {
-        let Some(session) = stream.session() else {
+        let session = stream.session();
+        let Some(session) = session.filter(|it| stream.is_recorded(*it)) else {
             return;
         };
         if let Some(text) = stream.multivariant()

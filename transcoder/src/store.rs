@@ -4,7 +4,7 @@
 //! up. Who waits for a playlist waits on a channel, never on the lock. Bounded: streams by `max_streams`, those who
 //! wait for one stream by [`MAX_WAITING`], media by the stream itself.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicUsize};
 
 use live::StreamName;
 use tokio::sync::{Semaphore, watch};
@@ -14,6 +14,7 @@ mod encoding;
 mod lines;
 mod place;
 mod publisher;
+mod reconfigure;
 mod slate;
 mod sound;
 mod staying;
@@ -40,11 +41,12 @@ pub const MAX_WAITING: usize = 16_384;
 /// All streams.
 #[derive(Debug)]
 pub struct Store {
-    settings: SettingsByName,
+    /// Locked for less than a stream is, and last.
+    settings: Mutex<SettingsByName>,
     encoders: Encoders,
     archive: Archive,
     recorder: Option<Recorder>,
-    max_streams: usize,
+    max_streams: AtomicUsize,
     capacity: Arc<Mutex<Capacity>>,
     streams: Mutex<Streams>,
     /// Publishers that have left: a number that tells who left first.
@@ -108,11 +110,11 @@ impl Store {
     /// No streams.
     pub fn new(settings: SettingsByName, encoders: Encoders) -> Self {
         Self {
-            settings,
+            settings: Mutex::new(settings),
             encoders,
             archive: Archive::default(),
             recorder: None,
-            max_streams: usize::MAX,
+            max_streams: AtomicUsize::new(usize::MAX),
             capacity: Arc::new(Mutex::new(Capacity::new(u64::MAX))),
             streams: Mutex::default(),
             departures: Mutex::default(),
@@ -136,7 +138,7 @@ impl Store {
     #[must_use]
     pub fn with_room(self, max_streams: usize, capacity: Capacity) -> Self {
         Self {
-            max_streams,
+            max_streams: AtomicUsize::new(max_streams),
             capacity: Arc::new(Mutex::new(capacity)),
             ..self
         }
@@ -150,11 +152,6 @@ impl Store {
     /// What the encoder of one stream takes.
     pub fn millicores_of(&self, name: &StreamName) -> u64 {
         lock(&self.capacity).taken_by(name)
-    }
-
-    fn tape(&self, name: &StreamName) -> Option<Tape> {
-        let recorder = self.recorder.as_ref()?;
-        self.settings.of(name).record.then(|| recorder.tape(name))
     }
 
     /// A publisher comes: it replaces the one there is. `None` when there are too many streams.
@@ -189,9 +186,9 @@ impl Store {
         Published {
             name: name.clone(),
             live: Mutex::new(Live {
-                stream: Stream::new(self.settings.of(name).clone()),
+                stream: Stream::new(lock(&self.settings).of(name).clone()),
                 feed: None,
-                tape: self.tape(name),
+                tape: self.recorder.as_ref().map(|recorder| recorder.tape(name)),
                 sound: None,
                 lines: Lines::default(),
                 served: Served::default(),
@@ -328,7 +325,9 @@ impl Live {
             return;
         };
         for News { session, event } in news {
-            tape.tell(&self.stream, *session, event);
+            if self.stream.is_recorded(*session) {
+                tape.tell(&self.stream, *session, event);
+            }
         }
         tape.offer(&self.stream);
     }

@@ -2,7 +2,8 @@
 //!
 //! Everything that is published depends on the messages and their order alone, encoded rungs on the encoder too.
 //! A second connection of the same session goes on where the first stopped: stamps and frames that were there already
-//! change nothing. Another session starts afresh. Memory is bounded by [`Settings::memory`].
+//! change nothing. Another session starts afresh, with the settings of the day. Memory is bounded by
+//! [`Settings::memory`].
 
 mod encoded;
 mod encoder;
@@ -10,6 +11,7 @@ mod ending;
 mod former;
 mod memory;
 mod message;
+mod next_show;
 mod offer;
 mod parts;
 mod pictures;
@@ -42,7 +44,7 @@ use crate::{
 use former::Former;
 pub use message::{Action, Message, Metadata};
 use run::Run;
-pub use settings::{Settings, SettingsByName};
+pub use settings::{Changes, Settings, SettingsByName};
 pub use slate::SlateOrder;
 pub use status::{RenditionStatus, StreamStatus};
 pub use wanted::{Outcome, Wanted};
@@ -66,6 +68,7 @@ pub enum FeedError {
 /// One stream.
 #[derive(Debug, Clone)]
 pub struct Stream {
+    /// Those of the next session; the one there is has its own.
     settings: Arc<Settings>,
     metadata: Metadata,
     video: Option<VideoTrack>,
@@ -244,7 +247,7 @@ impl Stream {
     }
 
     fn fit(&mut self) -> Result<(), FeedError> {
-        let memory = self.settings.memory;
+        let memory = self.in_force().memory;
         self.fit_former(memory);
         let fits = self.run.as_mut().is_none_or(|run| run.fit(memory));
         if fits { Ok(()) } else { Err(FeedError::Memory) }
@@ -286,6 +289,12 @@ impl Stream {
             self.counts.stamps += 1;
             return;
         }
+        let same = |run: &&mut Run| {
+            run.id == stamp.session
+                && stamp.msn.0.saturating_sub(run.open.msn.0) <= Self::MAX_MISSED
+        };
+        let run = self.run.as_mut().filter(same);
+        let settings = run.as_ref().map_or(&self.settings, |run| &run.settings);
         let boundary = Boundary {
             msn: stamp.msn,
             dsn: stamp.dsn,
@@ -295,14 +304,10 @@ impl Stream {
             sound: stamp.sound,
             parts: stamp
                 .cadence
-                .map(|cadence| self.settings.parts.fitting(cadence, stamp.td)),
+                .map(|cadence| settings.parts.fitting(cadence, stamp.td)),
         };
         let room = (self.metadata.frame_rate, self.allowance);
-        let same = |run: &Run| {
-            run.id == stamp.session
-                && stamp.msn.0.saturating_sub(run.open.msn.0) <= Self::MAX_MISSED
-        };
-        match self.run.as_mut().filter(|run| same(run)) {
+        match run {
             Some(run) => {
                 if !run.moves_on(&boundary) {
                     self.counts.stamps += u64::from(run.open != boundary);

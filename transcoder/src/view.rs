@@ -34,6 +34,13 @@ impl View for Screen {
         for (name, stream) in &status.streams {
             lines.push(Line::default());
             lines.push(title(name, stream));
+            if !stream.next_show.is_empty() {
+                let text = format!(
+                    "with its next show: another {}",
+                    stream.next_show.join(", ")
+                );
+                lines.extend(wrapped(2, (Tone::Faint, "  "), &text, paper));
+            }
             for fault in &stream.faults {
                 lines.extend(wrapped(2, (Tone::Odd, "! "), fault, paper));
             }
@@ -187,6 +194,7 @@ mod tests {
             "archive": { "state": "working", "bytes": 10_485_760, "shed_segments": 0 },
             "streams": { "stage": {
                 "session": 1, "playable": true, "encoded_by": "x264", "waiting": 3,
+                "next_show": ["ladder", "slate"],
                 "faults": ["its keyframes are too far apart: set the encoder's keyframe interval to 2 s"],
                 "renditions": [
                     { "name": "source", "frame_rate": 30.0, "bits_per_second": 6_000_000, "segments": 15, "bytes": 9_437_184 },
@@ -202,6 +210,7 @@ encoders x264, openh264
 disk working, 10 MiB
 
 stage  LIVE  by x264  3 requests wait
+    with its next show: another ladder, slate
   ! its keyframes are too far apart: set the encoder's keyframe interval to 2 s
   rendition  fps      rate     lag  gaps  no IDR  segments   memory  state
   source      30  6.0 Mb/s             0       0        15  9.0 MiB

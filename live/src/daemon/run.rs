@@ -11,8 +11,8 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    Chassis, Daemon, Exit, Inherited, Notify, Options, StartError, Telemetry, admin, event, read,
-    refuse,
+    Chassis, Daemon, Exit, Inherited, Notify, Options, StartError, Telemetry, admin,
+    config::Settings, event, read, refuse,
 };
 
 /// How long tasks may take to notice that the runtime ends, after the drain.
@@ -68,7 +68,7 @@ async fn live<D: Daemon>(
     options: &Options,
     telemetry: &Telemetry,
 ) -> (Exit, Leaving) {
-    let deadline = D::settings(&config).drain;
+    let settings = D::settings(&config).clone();
     let signals = Signals::catch().and_then(|stop| Ok((stop, signal(SignalKind::hangup())?)));
     let started = match signals {
         Ok(signals) => start::<D>(config, chassis)
@@ -89,14 +89,19 @@ async fn live<D: Daemon>(
     feed_watchdog(chassis);
     chassis.notify().ready("running");
     info!("ready");
-    let exit = wait(&mut daemon, chassis, &mut signals, options, telemetry).await;
+    let reading = Reading {
+        options,
+        telemetry,
+        settings: &settings,
+    };
+    let exit = wait(&mut daemon, chassis, &mut signals, &reading).await;
     if daemon.hands_over() {
         info!("leaving everything as it is to the next process");
         chassis.notify().stopping("handing over");
         return (exit, Leaving::ToSuccessor);
     }
     tokio::select! {
-        () = drain(&mut daemon, chassis, deadline) => {}
+        () = drain(&mut daemon, chassis, settings.drain) => {}
         () = signals.0.stop() => warn!("asked a second time to stop: stopping at once"),
     }
     (exit, Leaving::ForGood)
@@ -116,8 +121,7 @@ async fn wait<D: Daemon>(
     daemon: &mut D,
     chassis: &Chassis,
     (signals, hangup): &mut (Signals, Signal),
-    options: &Options,
-    telemetry: &Telemetry,
+    reading: &Reading<'_>,
 ) -> Exit {
     loop {
         tokio::select! {
@@ -129,36 +133,51 @@ async fn wait<D: Daemon>(
             }
             _ = hangup.recv() => {
                 chassis.notify().reloading();
-                let status = reload(daemon, options, telemetry).await;
+                let status = reading.again(daemon).await;
                 chassis.notify().ready(&status);
             }
         }
     }
 }
 
-/// Reads the configuration again; whatever is wrong with it, the daemon goes on with what it had.
-async fn reload<D: Daemon>(daemon: &mut D, options: &Options, telemetry: &Telemetry) -> String {
-    let config = match read::<D>(options) {
-        Ok((_raw, config)) => config,
-        Err(error) => {
-            refuse(&error);
-            return "running; the new configuration was refused".to_owned();
+/// What it takes to read the configuration again.
+struct Reading<'a> {
+    options: &'a Options,
+    telemetry: &'a Telemetry,
+    /// What the chassis was started with.
+    settings: &'a Settings,
+}
+
+impl Reading<'_> {
+    /// Whatever is wrong with it, the daemon goes on with what it had.
+    async fn again<D: Daemon>(&self, daemon: &mut D) -> String {
+        let config = match read::<D>(self.options) {
+            Ok((_raw, config)) => config,
+            Err(error) => {
+                refuse(&error);
+                return "running; the new configuration was refused".to_owned();
+            }
+        };
+        let settings = D::settings(&config);
+        let level = self.options.log_level.unwrap_or(settings.level);
+        self.telemetry.set(level);
+        let ours = self.settings.changed_for_good(settings);
+        let mut refused = Vec::new();
+        if !ours.is_empty() {
+            let sections = ours.join(" and ");
+            refused.push(format!(
+                "a change of {sections} takes effect at the next restart"
+            ));
         }
-    };
-    telemetry.set(
-        options
-            .log_level
-            .unwrap_or_else(|| D::settings(&config).level),
-    );
-    match daemon.reload(config).await {
-        Ok(()) => {
+        refused.extend(daemon.reload(config).await.err());
+        if refused.is_empty() {
             info!("the configuration was read again");
-            "running".to_owned()
+            return "running".to_owned();
         }
-        Err(error) => {
+        for error in refused {
             error!(message_id = event::CONFIGURATION_REFUSED, "{error}");
-            "running; the new configuration was refused".to_owned()
         }
+        "running; the new configuration was refused".to_owned()
     }
 }
 

@@ -259,7 +259,10 @@ impl ResolvesServerCert for Shown {
 
 /// Who issues the certificates that clients must show (mTLS).
 #[derive(Clone)]
-pub struct Authority(Arc<dyn ClientCertVerifier>);
+pub struct Authority {
+    verifier: Arc<dyn ClientCertVerifier>,
+    fingerprint: u64,
+}
 
 impl Authority {
     /// Reads the PEM file at `path` as the key `key`, or notes why that cannot be.
@@ -279,7 +282,16 @@ impl Authority {
         let roots = client::roots(text)?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        verifier.build().ok().map(Self)
+        Some(Self {
+            verifier: verifier.build().ok()?,
+            fingerprint: fingerprint(text, ""),
+        })
+    }
+}
+
+impl PartialEq for Authority {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
     }
 }
 
@@ -298,7 +310,7 @@ pub fn server_config_for(
     let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let builder = builder.with_protocol_versions(&VERSIONS)?;
     let builder = match clients {
-        Some(Authority(verifier)) => builder.with_client_cert_verifier(verifier),
+        Some(clients) => builder.with_client_cert_verifier(clients.verifier),
         None => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(Arc::new(shown));

@@ -193,3 +193,54 @@ window = {{ length = \"13h\" }}
         assert!(error.contains(part), "{part:?} is not in:\n{error}");
     }
 }
+
+/// What wants a restart when the sample becomes `text`.
+fn for_good(changes: &[(&str, &str)]) -> Vec<&'static str> {
+    let (_, before) = parse(SAMPLE).unwrap();
+    let text = changes.iter().fold(SAMPLE.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    });
+    let (_, after) = parse(&text).unwrap();
+    before.changed_for_good(&after)
+}
+
+#[test]
+fn what_streams_have_is_taken_over_and_the_rest_is_named() {
+    let streams = [
+        ("height = 720", "height = 540"),
+        ("nominal = \"500ms\"", "nominal = \"250ms\""),
+        ("length = \"15m\"", "length = \"1h\""),
+        ("record = false", "record = true"),
+        (
+            "\n[pictures]\n",
+            "\n[[stream]]\nname = \"stage\"\n[pictures]\n",
+        ),
+        ("max_streams = 64", "max_streams = 8\nprocessors = 4"),
+    ];
+    assert_eq!(for_good(&streams), [""; 0]);
+    for (from, to, named) in [
+        ("listen = \"[::]:1", "listen = \"[::]:2", "[rtmp]"),
+        ("listen = \"[::]:8", "listen = \"[::]:9", "[origin] listen"),
+        ("preset = \"veryfast\"", "preset = \"fast\"", "[encoder]"),
+        (
+            "stop_at_free = \"1GiB\"",
+            "stop_at_free = \"2GiB\"",
+            "[archive]",
+        ),
+        ("file = true", "file = false", "[recording] but for record"),
+    ] {
+        assert_eq!(for_good(&[(from, to)]), [named]);
+    }
+}
+
+#[test]
+fn a_ladder_for_which_no_encoder_was_examined_wants_a_restart() {
+    let (rest, rungs) = SAMPLE.split_once("rungs = [\n").unwrap();
+    let (_, after) = rungs.split_once("]\n").unwrap();
+    let (_, without) = parse(&format!("{rest}rungs = []\n{after}")).unwrap();
+    let (_, with) = parse(SAMPLE).unwrap();
+    let named = without.changed_for_good(&with);
+    assert_eq!(named, ["[ladder] rungs, of which there were none"]);
+    assert_eq!(with.changed_for_good(&without), [""; 0]);
+}

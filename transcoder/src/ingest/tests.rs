@@ -273,3 +273,20 @@ async fn a_show_that_begins_takes_the_place_of_one_that_is_over_and_of_no_other(
     let lost = stand.store.get(&"lost".parse().unwrap()).unwrap();
     assert_eq!(lost.status().1.publishers, 2, "its own place was kept");
 }
+
+#[tokio::test]
+async fn places_are_given_and_kept_by_what_was_configured_last() {
+    let stand = Stand::of(1);
+    let publish = async |stream| Mux::publish(&stand, "live", &stand.key_of(stream)).await;
+    let _first = publish("first").await.unwrap();
+    assert!(publish("second").await.is_err());
+    let reload = |places| {
+        let settings = settings().into();
+        stand.store.reconfigure(settings, places, 1000);
+    };
+    reload(2);
+    let _second = publish("second").await.unwrap();
+    reload(1);
+    assert!(publish("third").await.is_err());
+    assert_eq!(stand.store.all().len(), 2, "nobody is thrown out");
+}

@@ -3,7 +3,10 @@
 //! A stream that is over is kept so that viewers may wind back in it; a show that begins is worth more than that. One
 //! whose publisher was merely lost, as mux restarts or a network breaks, keeps its place until it is withdrawn.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use live::StreamName;
 use tracing::info;
@@ -26,7 +29,7 @@ impl Store {
 
     /// Whether there is a place for one more; that of a stream which is over is made free for it.
     pub(super) fn has_place(&self, streams: &mut Streams) -> bool {
-        if streams.len() < self.max_streams {
+        if streams.len() < self.max_streams.load(Ordering::Relaxed) {
             return true;
         }
         let over = streams.values().filter_map(|published| {

@@ -25,7 +25,9 @@ impl Store {
         /// A mux that restarts is back in a second, and a network that broke in less than this or not soon.
         const LOST: Duration = Duration::from_secs(60);
         let live = lock(&publisher.published.live);
-        let window = Duration::from_millis(self.settings.of(publisher.name()).window_ms);
-        if live.stream.is_ended() { window } else { LOST }
+        match live.stream.is_ended() {
+            true => Duration::from_secs(live.stream.stays_s()),
+            false => LOST,
+        }
     }
 }

@@ -38,8 +38,9 @@ impl Stream {
 
     /// Writes the multivariant playlist anew.
     pub(super) fn offer(&mut self) {
-        let (metadata, settings) = (self.metadata, self.settings.clone());
+        let metadata = self.metadata;
         let Some(run) = &mut self.run else { return };
+        let settings = run.settings.clone();
         if run.multivariant.is_none() && !is_complete(run, metadata) {
             return;
         }

@@ -30,7 +30,7 @@ impl Stream {
         };
         let rungs: BTreeSet<Rendition> =
             run.rungs.iter().filter(lacking).map(|(r, _)| *r).collect();
-        let card = self.settings.slate.clone();
+        let card = run.settings.slate.clone();
         (current && card != Card::Nothing && !rungs.is_empty()).then(|| SlateOrder {
             card,
             length_ms: run.limits.segment_ms.saturating_add(LEAST_HOLD_MS),

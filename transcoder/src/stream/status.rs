@@ -29,6 +29,8 @@ pub struct StreamStatus {
     pub encoder: &'static str,
     /// What of the ladder the box had no room for: `nothing`, its `top`, `all`.
     pub ladder_cut: &'static str,
+    /// What was configured otherwise since, and holds from the next show on: `ladder`, `slate`.
+    pub next_show: Vec<&'static str>,
     /// Messages without effect: frames.
     pub dropped_frames: u64,
     /// Messages without effect: stamps.
@@ -118,6 +120,7 @@ impl Stream {
                 Some(_) => "starting",
             },
             ladder_cut: run.cut.name(),
+            next_show: self.changes().names().to_vec(),
             dropped_frames: self.counts.frames + run.audio.as_ref().map_or(0, |a| a.dropped()),
             stale_stamps: self.counts.stamps,
             unfit_date_ranges: self.counts.ranges,

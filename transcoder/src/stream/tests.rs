@@ -17,6 +17,7 @@ mod changes;
 mod ending;
 mod hold;
 mod late;
+mod next_show;
 mod rate;
 mod room;
 mod sound;

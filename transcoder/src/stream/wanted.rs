@@ -80,9 +80,4 @@ impl Stream {
             },
         }
     }
-
-    /// How long what can be fetched stays at least, in seconds: the length of a playlist (RFC 8216bis §6.2.2).
-    pub fn stays_s(&self) -> u64 {
-        self.settings.window_ms.div_ceil(1000)
-    }
 }

@@ -52,6 +52,7 @@ pub(super) struct Stream {
     pub(super) playable: bool,
     pub(super) encoded_by: Option<String>,
     pub(super) waiting: u64,
+    pub(super) next_show: Vec<String>,
     pub(super) faults: Vec<String>,
     pub(super) renditions: Vec<Rendition>,
 }

@@ -106,4 +106,14 @@ impl Settings {
             drain: drain.deadline.get(),
         }
     }
+
+    /// What is otherwise in `newer` and wants a restart.
+    pub(crate) fn changed_for_good(&self, newer: &Self) -> Vec<&'static str> {
+        let all = [
+            ("[admin]", self.admin != newer.admin),
+            ("[drain]", self.drain != newer.drain),
+        ];
+        let changed = all.into_iter().filter(|(_, changed)| *changed);
+        changed.map(|(name, _)| name).collect()
+    }
 }
