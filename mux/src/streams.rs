@@ -5,19 +5,17 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use live::{StreamName, cutter::LastNumbers, playlist::DateRange};
-use rtmp::Message;
 use serde_json::{Value, json};
 use tokio::{
     sync::{Notify, oneshot, watch},
     time::sleep,
 };
-use tracing::{debug, info};
+use tracing::info;
 
 use crate::{
     announcement::Announcement,
@@ -33,11 +31,13 @@ use crate::{
     push::{Order, Pushes},
     ring::Seq,
     rows::Rows,
-    stream::{
-        AnnounceError, CloseCause, Command, CommandError, Event, Settings, State, Stream, Who,
-    },
+    stream::{AnnounceError, CloseCause, Command, CommandError, Event, Settings, State, Stream},
     wake::Wake,
 };
+
+mod publishing;
+
+pub(crate) use publishing::Publishing;
 
 /// All streams, by name. None comes or goes while mux runs.
 pub(crate) type Streams = BTreeMap<StreamName, Arc<SharedStream>>;
@@ -78,13 +78,6 @@ struct Inner {
     area: Option<Area>,
     /// Connections to its outputs that another process left, until these take them over.
     left: Vec<Resumed>,
-}
-
-/// One publisher's place in its stream. Dropping it leaves the stream.
-pub(crate) struct Publishing {
-    stream: Arc<SharedStream>,
-    id: PublisherId,
-    closed: oneshot::Receiver<CloseCause>,
 }
 
 impl SharedStream {
@@ -371,61 +364,5 @@ impl SharedStream {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Publishing {
-    /// The stream it publishes.
-    pub(crate) fn stream(&self) -> &StreamName {
-        self.stream.name()
-    }
-
-    /// Its number in the log.
-    pub(crate) const fn id(&self) -> PublisherId {
-        self.id
-    }
-
-    /// Says who it is, for the status.
-    pub(crate) fn introduce(&self, software: String, address: SocketAddr) {
-        self.stream.act(|inner, now| {
-            let who = Who {
-                software,
-                address,
-                since_ms: now,
-            };
-            inner.stream.introduce(self.id, who);
-        });
-    }
-
-    /// Media messages have come.
-    pub(crate) fn messages(&self, messages: &[Message]) {
-        self.stream.act(|inner, now| {
-            for message in messages {
-                if let Err(error) = inner.stream.publisher_message(self.id, message, now) {
-                    debug!(%error, "a message was dropped");
-                }
-            }
-        });
-    }
-
-    /// Returns when it is to be closed.
-    pub(crate) async fn closed(&mut self) -> CloseCause {
-        match (&mut self.closed).await {
-            Ok(cause) => cause,
-            // The sender is dropped without a word only by our own drop.
-            Err(_) => std::future::pending().await,
-        }
-    }
-}
-
-impl Drop for Publishing {
-    fn drop(&mut self) {
-        self.stream.act(|inner, _now| {
-            inner.publishers.remove(&self.id);
-            inner.stream.publisher_left(self.id);
-        });
-        let fields = json!({ "publisher": self.id.0 });
-        let text = "a publisher has left";
-        self.stream.tell(Kind::PublisherGone, text, fields);
     }
 }

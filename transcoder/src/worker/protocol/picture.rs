@@ -2,7 +2,10 @@
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 
-use super::{Frame, PICTURE, ProtocolError, run, time};
+use super::{
+    Frame, PICTURE, ProtocolError,
+    field::{run, time},
+};
 use crate::pictures::{Size, Snapshot};
 
 pub(super) fn frame(snapshot: &Snapshot) -> Option<Frame> {

@@ -2,7 +2,10 @@
 
 use bytes::{BufMut as _, Bytes};
 
-use super::{ProtocolError, flag, put_text, text};
+use super::{
+    ProtocolError,
+    field::{flag, put_text, text},
+};
 use crate::worker::Recipe;
 
 pub(super) fn put_recipe(fields: &mut Vec<u8>, recipe: &Recipe) -> Option<()> {

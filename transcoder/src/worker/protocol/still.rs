@@ -3,8 +3,9 @@
 use bytes::{Buf as _, BufMut as _, Bytes};
 
 use super::{
-    Frame, ProtocolError, STILL, ToWorker, VERSION, flag, put_recipe, put_text, recipe, rendition,
-    rendition_code, run, text, version,
+    Frame, ProtocolError, STILL, ToWorker, VERSION,
+    field::{flag, put_text, rendition, rendition_code, run, text, version},
+    recipe::{put_recipe, recipe},
 };
 use crate::worker::{Recipe, RungPlan, Still, still::MAX_PICTURE};
 

@@ -1,9 +1,14 @@
 #![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
+use live::MediaTime;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::pictures::{Size, Snapshot};
+use crate::{
+    codec::{SoundCodec, VideoCodec},
+    pictures::{Size, Snapshot},
+    worker::{RungPlan, graph::MAX_RUNGS, sound::MAX_CONFIG},
+};
 
 fn wire(frame: Frame) -> BytesMut {
     let mut bytes = BytesMut::from(&frame.head[..]);
