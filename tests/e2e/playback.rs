@@ -1,6 +1,5 @@
 //! A recorded show in players: hls.js and Shaka in Chromium play it from its start to its end, across the moment in which
-//! nobody published, and wind through it; hls.js while its level is changed by force. Shaka 5.2.12 takes a recording's
-//! length from what it loaded first, and at times waits for the last milliseconds of it for ever: it is let go just before.
+//! nobody published, and wind through it; hls.js while its level is changed by force.
 //!
 //! The camera's clock is in every picture. The distance between it and a player's time is the same in all of a take; it
 //! is another after the hold, since a new camera has a clock of its own.
@@ -32,8 +31,6 @@ struct Recorded {
     url: String,
     /// Where the second take begins, in seconds.
     again: f64,
-    /// Of all of it, in seconds.
-    length: f64,
 }
 
 /// Records two takes and the hold between them.
@@ -69,15 +66,12 @@ async fn record(stage: &Stage) -> Result<Recorded> {
     let held = playlist.segments.iter().rposition(|segment| segment.gap);
     let until = playlist.segments.iter().take(held.context("no hold")? + 1);
     let again: Seconds = until.map(|segment| segment.duration).sum();
-    let all = playlist.segments.iter();
-    let length: Seconds = all.map(|segment| segment.duration).sum();
     Ok(Recorded {
         url: format!(
             "https://localhost:{}{show}/index.m3u8",
             stage.https()?.port()
         ),
         again: again.to_string().parse()?,
-        length: length.to_string().parse()?,
     })
 }
 
@@ -116,14 +110,6 @@ fn heights(reports: &[&Value]) -> Vec<u64> {
     all.flatten().filter_map(Value::as_u64).collect()
 }
 
-fn to_end(viewer: &mut Browser, player: &str, recorded: &Recorded) -> Result<()> {
-    if player == "hls.js" {
-        return viewer.wait_for("ended").map(drop);
-    }
-    viewer.order(&format!("reach {}", recorded.length))?;
-    viewer.wait_for("reached").map(drop)
-}
-
 /// Plays all of it; then to the end once more, and from within the first take. Gives the distances of the takes.
 fn play(stage: &Stage, player: &str, recorded: &Recorded) -> Result<[f64; 2]> {
     let plan = json!({ "media": recorded.url, "player": player });
@@ -139,7 +125,7 @@ fn play(stage: &Stage, player: &str, recorded: &Recorded) -> Result<[f64; 2]> {
     viewer.order(&format!("reach {}", recorded.again + 1.0))?;
     viewer.wait_for("reached")?;
     viewer.report()?;
-    to_end(&mut viewer, player, recorded)?;
+    viewer.wait_for("ended")?;
     let ended = viewer.report()?;
     let takes = [check(&begun, None)?, check(&ended, None)?];
     let length = ended["length"].as_f64().context("no length")?;
@@ -159,7 +145,7 @@ fn play(stage: &Stage, player: &str, recorded: &Recorded) -> Result<[f64; 2]> {
     viewer.order(&format!("seek {}", length - NEAR_END_S))?;
     // What was shown before is none of it.
     viewer.report()?;
-    to_end(&mut viewer, player, recorded)?;
+    viewer.wait_for("ended")?;
     check(&viewer.report()?, Some(takes[1]))?;
     viewer.order(&format!("seek {WITHIN_S}"))?;
     viewer.report()?;

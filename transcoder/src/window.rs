@@ -203,14 +203,16 @@ impl Window {
         self.touch();
     }
 
-    /// The open segment is complete; `duration` in the track's timescale.
-    pub fn close(&mut self, duration: u64) {
+    /// The open segment is complete: from `first` to `end`, in the track's timescale. Both are rounded, not what lies
+    /// between: so the sum of EXTINF never drifts away from the media, however long a show is.
+    pub fn close(&mut self, first: u64, end: u64) {
         let Some(open) = self.open.take() else { return };
         let Some(listed) = self.playlist.open.take() else {
-            return self.close_as_gap(open, duration);
+            return self.close_as_gap(open, end.saturating_sub(first));
         };
         let uri = Uri::beside(Object::Segment(self.rendition, open.msn));
-        let duration = Seconds::from_timescale(duration, self.timescale);
+        let at = |place| Seconds::from_timescale(place, self.timescale);
+        let duration = at(end).minus(at(first));
         let (parts, length) = self.objects.complete();
         let bps =
             length.saturating_mul(8).saturating_mul(Seconds::PER_SECOND) / duration.units().max(1);

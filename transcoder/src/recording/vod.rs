@@ -1,4 +1,5 @@
-//! [pure] A recorded show once it is over: playlists that start and end together, and an index with measured rates.
+//! [pure] A recorded show once it is over: playlists that start and end together and last equally long, and an index with
+//! measured rates.
 //!
 //! A rung that came later or went earlier gets EXT-X-GAP where the others have media, so that players find the same
 //! moment at the same place in all playlists. Where no rendition has anything, at either end, the show is cut; so is a hold
@@ -15,6 +16,8 @@ use live::{
 };
 
 use super::journal::{Kind, write};
+
+mod length;
 
 /// The bytes of each kept segment, by number: what is not there, or is empty, was lost and becomes a GAP.
 pub(super) type Sizes = BTreeMap<Msn, u64>;
@@ -78,14 +81,16 @@ pub(super) fn align(
     let earliest = earliest.min_by_key(|playlist| playlist.media_sequence);
     let dsn = Dsn(earliest.map(crossed).unwrap_or_default());
     let kept: Vec<(Msn, Slot)> = slots.range(first..=last).map(|(m, s)| (*m, *s)).collect();
-    renditions
+    let mut recorded: Vec<Recorded> = renditions
         .into_iter()
         .filter_map(|(rendition, (playlist, sizes))| {
             let mut recorded = Recorded::new(rendition, playlist, &sizes, &kept, dsn)?;
             recorded.playlist.date_ranges.clone_from(&ranges);
             Some(recorded)
         })
-        .collect()
+        .collect();
+    length::agree(&mut recorded);
+    recorded
 }
 
 /// What was told beside any rendition: the same beside all.

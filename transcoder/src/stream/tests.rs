@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use live::{
     Msn, Object, PartIndex, Rendition,
-    playlist::{MediaPlaylist, Multivariant, Uri, Wording, check},
+    playlist::{MediaPlaylist, Multivariant, Seconds, Uri, Wording, check},
 };
 use mp4_atom::{Any, Decode, Moof};
 use proptest::prelude::*;
@@ -327,6 +327,34 @@ fn sound_is_split_at_the_boundary_by_its_time_and_lies_on_the_grid() {
             first + 512 >= boundary && first <= boundary + 1024 + 512,
             "{msn}"
         );
+    }
+}
+
+#[test]
+fn what_segments_say_they_last_adds_up_to_what_they_last() {
+    for audio_rate in [48_000, 44_100, 32_000] {
+        let show = Show {
+            audio_rate: Some(audio_rate),
+            seconds: 180,
+            ..Show::default()
+        };
+        let window_ms = 200_000;
+        let mut stage = Stage::new(Settings {
+            window_ms,
+            ..settings()
+        });
+        stage.feed(&show.headers());
+        stage.feed(&show.session(START_MS, None));
+        let list = playlist(&mut stage.stream, Rendition::Audio).unwrap();
+        let media = list.segments.iter().filter(|it| !it.gap);
+        let said: Seconds = media.map(|it| it.duration).sum();
+        let segments = segments(&mut stage.stream, Rendition::Audio);
+        assert!(segments.len() > 80, "{}", segments.len());
+        let samples = segments.iter().flat_map(|(_, segment)| told(segment));
+        let samples: u64 = samples.map(|sample| sample.duration).sum();
+        let rate = u32::try_from(audio_rate).unwrap();
+        let is = Seconds::from_timescale(samples, rate);
+        assert!(said.units().abs_diff(is.units()) <= 1, "{said} of {is}");
     }
 }
 

@@ -189,7 +189,7 @@ impl Picture {
                 self.publish(boundary.start, parts);
                 let lasted = end.since(boundary.start);
                 self.frame_rate = Some(media.pictures * 1000 * MediaTime::HZ / lasted.max(1));
-                self.window.close(lasted);
+                self.window.close(boundary.start.ticks(), end.ticks());
                 true
             }
             Some(_) | None => {

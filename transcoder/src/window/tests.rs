@@ -65,7 +65,8 @@ impl Dvr {
             parts: None,
         });
         (0..4).for_each(|index| self.part(index));
-        self.window.close(180_000);
+        let start = self.next * 180_000;
+        self.window.close(start, start + 180_000);
         self.news();
         while self.window.bytes() > self.memory {
             assert!(self.window.evict());

@@ -1,4 +1,5 @@
 use live::playlist::check;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -162,4 +163,75 @@ fn the_index_says_what_was_measured() {
         rates.contains(&("audio/media.m3u8", 200_000, Some(200_000))),
         "{rates:?}"
     );
+}
+
+/// What Shaka 5.2.12 makes of renditions that it loads together: where each ends, and the show. Seconds.
+fn as_shaka_places(renditions: &[&Recorded]) -> (Vec<f64>, f64) {
+    let seconds = |duration: Seconds| duration.to_string().parse::<f64>().unwrap();
+    let date = |segment: &Segment| {
+        let date = segment.head.program_date_time.unwrap();
+        date.unix_millis() as f64 / 1000.0
+    };
+    let first = |one: &&Recorded| date(&one.playlist.segments[0]);
+    let sum = |one: &&Recorded| -> f64 {
+        let all = one.playlist.segments.iter();
+        all.map(|segment| seconds(segment.duration)).sum()
+    };
+    let earliest = renditions.iter().map(first).fold(f64::MAX, f64::min);
+    let least = renditions.iter().map(sum).fold(f64::MAX, f64::min);
+    let moved = |offset: f64| if offset.abs() < 0.001 { 0.0 } else { offset };
+    let ends = renditions.iter().map(|one| {
+        let last = one.playlist.segments.back().unwrap();
+        let before = sum(one) - seconds(last.duration);
+        least + moved(date(last) - earliest - before)
+    });
+    let lengths = renditions
+        .iter()
+        .map(|one| sum(one) + moved(first(one) - earliest));
+    (ends.collect(), lengths.fold(f64::MAX, f64::min))
+}
+
+proptest! {
+    #[test]
+    fn sound_and_pictures_say_that_they_last_equally_long(
+        plans in ["[#.]{0,3}#[#.]{0,6}", "[#.]{0,3}#[#.]{0,6}", "[#.]{0,3}#[#.]{0,6}"],
+        late in prop::collection::vec(0_u64..40, 12),
+        after in 0_u64..45,
+    ) {
+        let renditions = [Rendition::Source, Rendition::Encoded(480), Rendition::Audio];
+        let mut show: BTreeMap<_, _> = renditions
+            .into_iter()
+            .zip(&plans)
+            .map(|(rendition, plan)| playlist(rendition, FIRST, plan))
+            .collect();
+        // The sound's segments begin with the first frame after a boundary, and its last ends where it does.
+        let count = show.values().map(|(list, _)| list.segments.len()).max().unwrap();
+        let (sound, _) = show.get_mut(&Rendition::Audio).unwrap();
+        let whole = sound.segments.len() == count;
+        for (n, segment) in sound.segments.iter_mut().enumerate() {
+            let end = match late.get(n + 1).filter(|_| n + 1 < count) {
+                Some(late) => 2000 + late,
+                None => 2000 + after - 20,
+            };
+            let date = segment.head.program_date_time.unwrap().unix_millis() + late[n];
+            segment.head.program_date_time = Some(ProgramDateTime::from_unix_millis(date));
+            segment.duration = Seconds::from_millis(end - late[n]);
+        }
+        let recorded = align(show, &BTreeSet::new());
+        prop_assume!(recorded.len() == 3 && whole);
+        let lengths: Vec<Seconds> = recorded
+            .iter()
+            .map(|one| one.playlist.segments.iter().map(|segment| segment.duration).sum())
+            .collect();
+        prop_assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
+        for one in &recorded {
+            let last = one.playlist.segments.back().unwrap();
+            prop_assert!(last.duration.units().abs_diff(200_000) < 10_000, "{last:?}");
+        }
+        let sound = &recorded[2];
+        for pictures in &recorded[..2] {
+            let (ends, length) = as_shaka_places(&[pictures, sound]);
+            prop_assert!(ends.iter().all(|end| length - end < 1e-6), "{ends:?} of {length}");
+        }
+    }
 }

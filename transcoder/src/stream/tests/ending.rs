@@ -1,7 +1,5 @@
 //! A session ends in two steps: its media, then its playlists.
 
-use live::playlist::Seconds;
-
 use super::*;
 
 impl Stage {

@@ -81,5 +81,5 @@ fn a_show_keeps_its_settings_and_the_next_one_has_the_newest() {
     let [before, session] = [session, reloaded.stream.session().unwrap()];
     assert!(reloaded.stream.is_recorded(session) && !reloaded.stream.is_recorded(before));
     let sound = playlist(&mut reloaded.stream, Rendition::Audio).unwrap();
-    assert!(sound.part_target.unwrap() < live::playlist::Seconds::from_millis(300));
+    assert!(sound.part_target.unwrap() < Seconds::from_millis(300));
 }

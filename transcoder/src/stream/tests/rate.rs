@@ -28,7 +28,7 @@ fn slow_shows() -> impl Strategy<Value = Show> {
     })
 }
 
-fn part_targets(stream: &mut Stream) -> Vec<(Rendition, Option<live::playlist::Seconds>)> {
+fn part_targets(stream: &mut Stream) -> Vec<(Rendition, Option<Seconds>)> {
     let renditions: Vec<Rendition> = stream.versions().map(|(rendition, _)| rendition).collect();
     let target = |rendition| Some((rendition, playlist(stream, rendition)?.part_target));
     renditions.into_iter().filter_map(target).collect()
@@ -48,7 +48,7 @@ fn thinning_shows() -> impl Strategy<Value = Show> {
 }
 
 /// PART-TARGET of the source, each time it is another.
-fn targets_of(stage: &mut Stage, messages: &[Message]) -> Vec<live::playlist::Seconds> {
+fn targets_of(stage: &mut Stage, messages: &[Message]) -> Vec<Seconds> {
     let mut targets = Vec::new();
     for message in messages {
         stage.feed_one(message.clone());

@@ -88,7 +88,7 @@ proptest! {
             let now = before.map_or(0, |ms| ms.wrapping_sub(low).min(30_000));
             let start = stamp.pts.millis() + u64::from(now) + later;
             let extent = lasts.map_or(Extent::UntilNext, |ms| {
-                Extent::Lasts(live::playlist::Seconds::from_millis(ms))
+                Extent::Lasts(Seconds::from_millis(ms))
             });
             messages.insert(place, telling(&n.to_string(), start, extent, false));
             // Told once more to whoever joins late.

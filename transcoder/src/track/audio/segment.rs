@@ -192,7 +192,7 @@ impl Segment {
                 let mut parts = Vec::new();
                 cutter.finish(next, &mut parts);
                 publish(parts, MediaTime::from_samples(first, self.rate), window);
-                window.close(next - first);
+                window.close(first, next);
                 next
             }
             State::Begun { .. } | State::Waiting | State::Gap => {
