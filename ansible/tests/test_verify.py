@@ -1,5 +1,6 @@
 """What a look at an installation finds: every red line says where, and what to do; where nothing is wrong there is none."""
 
+import json
 import pathlib
 import sys
 import unittest
@@ -53,6 +54,15 @@ class Findings(unittest.TestCase):
         self.assertIn("journalctl -xeu x.service", verify.inactive([{"item": "x.service", "status": {"ActiveState": "failed"}}])[0])
         self.assertEqual(verify.not_ready([{"item": "mux", "status": 200}]), [])
         self.assertIn("no certificate", verify.not_ready([{"item": "distributor", "status": 503, "content": "no certificate\n"}])[0])
+
+    def test_what_a_doctor_says_must_be_put_right_is_told(self):
+        report = {"name": "footlight-mux", "host": "m", "findings": [
+            {"verdict": "ok", "subject": "x", "sentence": "well"},
+            {"verdict": "failure", "subject": "[rtmp]", "sentence": "port 1935 is taken by nginx", "remedy": "stop it"},
+            {"verdict": "failure", "subject": "", "sentence": "no room", "remedy": "make some"}]}
+        told = verify.ailing([{"rc": 2, "stdout": json.dumps(report)}, {"rc": 64, "stdout": ""}, {"msg": "gone"}, {"stdout": "?"}])
+        self.assertEqual(told, ["footlight-mux on m: [rtmp]: port 1935 is taken by nginx. stop it",
+                                "footlight-mux on m: no room. make some"])
 
     def test_a_bad_certificate_is_not_taken_for_a_closed_door(self):
         self.assertEqual(verify.uncertified([{"item": "x", "status": 404}]), [])

@@ -3,6 +3,7 @@
 Each function takes the results of one loop of checks, and gives no sentence where nothing is wrong.
 """
 
+import json
 import re
 import urllib.parse
 
@@ -140,6 +141,21 @@ def newest_segment(text, url):
     return urllib.parse.urljoin(url, addresses[-1]) if addresses else url
 
 
+def ailing(results):
+    """From what each daemon's own doctor said: what must be put right. One without a doctor says nothing."""
+    told = []
+    for result in results:
+        try:
+            report = json.loads(result.get("stdout") or "{}")
+        except ValueError:
+            continue
+        told += [
+            f"{report['name']} on {report['host']}: {': '.join(filter(None, (found['subject'], found['sentence'])))}. {found['remedy']}"
+            for found in report.get("findings", []) if found["verdict"] == "failure"
+        ]
+    return told
+
+
 class FilterModule:
     """What Ansible asks for."""
 
@@ -155,6 +171,7 @@ class FilterModule:
             "footlight_not_ready": not_ready,
             "footlight_astray": astray,
             "footlight_uncertified": uncertified,
+            "footlight_ailing": ailing,
             "footlight_first_playlist": first_playlist,
             "footlight_seconds": seconds,
             "footlight_newest_segment": newest_segment,
