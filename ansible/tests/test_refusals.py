@@ -24,7 +24,7 @@ CASES = {
     "what is in capitals was left": ("192.0.2.2", "ADDRESS-2", (), "ADDRESS-2 is to be replaced"),
     "a domain that was left": ("live.venue.test", "LIVE.VENUE.EXAMPLE", (), "LIVE.VENUE.EXAMPLE is to be replaced"),
     "terms that were not agreed to": ("agree_to_terms: true", "agree_to_terms: false", (), "would have no certificate: say footlight_acme_agree_to_terms: true"),
-    "a key that is not in the vault": ("", "", ("vault_youtube_key=",), "put the platform's stream key into the vault"),
+    "a key that is not in the vault": ("", "", ("vault_youtube_key=",), "stream key into the vault"),
     "a vault that was forgotten": ("vault_youtube_key", "vault_other_key", (), "run this with -e @vault.yml --ask-vault-pass"),
     "a number that is none": ("", "", ("footlight_tunnel_port=often",), "footlight_tunnel_port"),
     "a rung without a height": ("", "", ('{"transcoder_ladder": [{"bitrate": "2M"}]}',), "height"),

@@ -56,7 +56,7 @@ def half_way(steps, venue):
     boxes, controller = venue.boxes, venue.controller
     with steps.machine("the run is interrupted, once early and once late"):
         controller.interrupt("site.yml", "TASK [tunnel : Make this box's key")
-        controller.interrupt("site.yml", "TASK [mux : Install the packages")
+        controller.interrupt("site.yml", "PLAY [Take shows in")
     with steps.machine("a box loses its power while packages are unpacked"):
         process, _log = controller.begin("site.yml")
         end = time.monotonic() + 300
