@@ -69,7 +69,14 @@ pub(super) fn judge(daemon: &str, unit: &Unit, is_replaced: bool) -> Vec<Finding
         Finding::failure(Area::Service, &subject, sentence, remedy)
     };
     if !unit.is_there() {
-        let sentence = "there is no such unit: the daemon was not installed as a package, or is started by hand";
+        let sentence = match unit.get("LoadState") {
+            "" => {
+                "there is no systemd here, or it does not say in time how the unit is: look again"
+            }
+            _ => {
+                "there is no such unit: the daemon was not installed as a package, or is started by hand"
+            }
+        };
         return vec![Finding::not_applicable(Area::Service, subject, sentence)];
     }
     let start = format!("sudo systemctl enable --now {daemon}.service");
