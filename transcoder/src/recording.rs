@@ -241,8 +241,7 @@ impl Tape {
 
     /// What players are offered now, and the newest picture.
     pub fn offer(&mut self, stream: &Stream) {
-        let session = stream.session();
-        let Some(session) = session.filter(|it| stream.is_recorded(*it)) else {
+        let Some(session) = stream.session() else {
             return;
         };
         if let Some(text) = stream.multivariant()

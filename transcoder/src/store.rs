@@ -329,7 +329,10 @@ impl Live {
                 tape.tell(&self.stream, *session, event);
             }
         }
-        tape.offer(&self.stream);
+        let session = self.stream.session();
+        if session.is_some_and(|it| self.stream.is_recorded(it)) {
+            tape.offer(&self.stream);
+        }
     }
 
     fn encode(&mut self, input: crate::worker::Input) {
