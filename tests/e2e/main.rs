@@ -36,6 +36,7 @@ mod siege;
 mod slate;
 mod states;
 mod streams;
+mod successor;
 mod upgrade;
 mod upgrade_twin;
 mod viewers;

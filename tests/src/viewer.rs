@@ -187,7 +187,7 @@ impl Viewer {
 }
 
 /// A TLS connection over `tcp` to `localhost`, by the first of `protocols` that the other side speaks too.
-pub(crate) async fn secure(
+pub async fn secure(
     tcp: TcpStream,
     root_pem: &str,
     protocols: &[&str],
