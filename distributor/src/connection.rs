@@ -43,6 +43,7 @@ use crate::{
 
 mod broken;
 mod cork;
+mod hearing;
 mod http1;
 mod leaving;
 mod linger;
@@ -54,6 +55,7 @@ pub(crate) use leaving::GREETING;
 pub(crate) use usage::{BodyUsage, Usage};
 
 use cork::Cork;
+use hearing::Hearing;
 use http1::Talk;
 use linger::Lingering;
 use paced::Paced;
@@ -184,8 +186,8 @@ impl Server {
                 untouched(answer.await)
             }
         });
-        let connection =
-            Box::pin(h2().serve_connection(TokioIo::new(Lingering::new(stream)), service));
+        let stream = Lingering::new(Hearing::new(stream, usage.clone()));
+        let connection = Box::pin(h2().serve_connection(TokioIo::new(stream), service));
         let ended = self.drive(connection, |c| c.graceful_shutdown(), &usage);
         ended.await.map_err(io::Error::other)
     }

@@ -30,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 mod acme;
 mod address;
 mod admission;
+mod allowance;
 mod answer;
 mod attendance;
 mod audience;

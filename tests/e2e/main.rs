@@ -12,6 +12,7 @@ mod control;
 mod dvr;
 mod encoders;
 mod ending;
+mod floods;
 mod follow;
 mod full_disk;
 mod health;

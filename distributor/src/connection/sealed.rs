@@ -169,7 +169,11 @@ impl Sealed {
             // The connection ends here; a peer that is not ready to hear why is not waited for.
             let _best_effort = self.poll_kept(cx);
         }
-        io::Error::new(io::ErrorKind::InvalidData, broken)
+        let kind = match broken {
+            Broken::Told(_) => io::ErrorKind::InvalidData,
+            Broken::Alert(_) => io::ErrorKind::ConnectionAborted,
+        };
+        io::Error::new(kind, broken)
     }
 }
 

@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
-use crate::pace::{Flow, Verdict};
+use crate::{
+    allowance::Told,
+    pace::{Flow, Verdict},
+};
 
 /// What a connection is used for: counted by its requests and bodies, read at each tick.
 #[derive(Debug, Default)]
@@ -40,6 +43,14 @@ impl Usage {
     pub(super) fn is_at_rest(&self) -> bool {
         let open = self.open.load(Relaxed) > 0 || self.bodies.load(Relaxed) > 0;
         !open && !self.gave.load(Relaxed)
+    }
+
+    /// What accounts for what the viewer says.
+    pub(super) fn told(&self) -> Told {
+        Told {
+            requests: self.requests.load(Relaxed),
+            taken: self.moved.load(Relaxed),
+        }
     }
 
     pub(super) fn judge(&self, flow: &mut Flow) -> Verdict {
