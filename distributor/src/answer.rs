@@ -116,7 +116,7 @@ impl Answers {
                 Outcome::Refused,
             ),
             Route::Object(key, viewer) => self.object(&key, viewer, parts, (usage, guest)).await,
-            Route::Steer(stream, asked) => self.steer(&stream, &asked, parts),
+            Route::Steer(stream, asked) => self.steer(&stream, &asked, parts).await,
             Route::Viewers(stream) => (self.audience(&stream, parts), Outcome::Page),
             Route::Watch(_) => (
                 self.page(page::page(

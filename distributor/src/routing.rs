@@ -227,8 +227,8 @@ impl Routing {
         self.peers().elsewhere(stream)
     }
 
-    /// The steering manifest of `stream` for one who tells this of itself.
-    pub(crate) fn steer(&self, stream: &StreamName, asked: &Asked) -> Vec<u8> {
+    /// The steering manifest of `stream` for one who tells this of itself, and whether it moves him.
+    pub(crate) fn steer(&self, stream: &StreamName, asked: &Asked) -> (Vec<u8>, bool) {
         // Its digits are a name too, by which the boxes are ranked for this viewer.
         let name = |viewer: ViewerId| viewer.to_string().parse::<StreamName>().ok();
         let viewer = asked.viewer.and_then(name);
@@ -238,6 +238,7 @@ impl Routing {
             let current = current.and_then(|name| peers.named(name.as_str()));
             (peers.order(stream, viewer.as_ref(), current), current)
         };
+        let moves = current.is_some() && order.first() != current.as_ref();
         let ways = order.into_iter().filter_map(|index| {
             let one = self.peering.distributors.get(index)?;
             Some(Way {
@@ -248,7 +249,8 @@ impl Routing {
         let ways: Vec<Way<'_>> = ways.collect();
         let at = current.map(|index| self.name_of(index));
         let reload = steering::address(&self.peering.url, stream, asked.viewer);
-        steering::manifest(&ways, at, &reload, asked.viewer)
+        let manifest = steering::manifest(&ways, at, &reload, asked.viewer);
+        (manifest, moves)
     }
 
     /// Sends viewers away, or no more.

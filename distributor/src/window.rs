@@ -136,6 +136,14 @@ impl Window {
         (self.open, PartIndex(self.open_parts))
     }
 
+    /// Whether the live edge lies in the middle of a segment, with at least a part to each of its ends. Where segments have
+    /// so few parts that none lies so, the first half's end counts.
+    pub(crate) fn is_mid_segment(&self) -> bool {
+        let most = self.last_parts;
+        let middle = most.div_ceil(2);
+        self.ended || (middle..(middle + 1).max(most.saturating_sub(1))).contains(&self.open_parts)
+    }
+
     /// The part that comes next, which its origin holds back until it is there; then all that the live edge is made of,
     /// newest first.
     pub(crate) fn edge(&self) -> impl Iterator<Item = Object> {

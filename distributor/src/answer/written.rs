@@ -32,7 +32,11 @@ impl Answers {
     }
 
     /// Where a viewer of `stream` may go. Nowhere else, where this is the only distributor.
-    pub(super) fn steer(
+    ///
+    /// Who is to go elsewhere hears so in the middle of a segment. hls.js 1.7.4 that is moved between two may find the end
+    /// of what it has a fraction of a microsecond before the segment's, know nothing of its parts at the other box, and
+    /// wait until they have left the playlist.
+    pub(super) async fn steer(
         &self,
         stream: &StreamName,
         asked: &Asked,
@@ -41,7 +45,13 @@ impl Answers {
         let Some(routing) = &self.routing else {
             return (refuse(Refusal::Unknown), Outcome::Refused);
         };
-        let text = Bytes::from(routing.steer(stream, asked));
+        let (mut text, moves) = routing.steer(stream, asked);
+        if moves && self.door.may_wait(self.metrics.waiters()) {
+            let _waiting = self.metrics.waiting();
+            self.followers.mid_segment(stream).await;
+            (text, _) = routing.steer(stream, asked);
+        }
+        let text = Bytes::from(text);
         let stored = Stored {
             status: StatusCode::OK,
             content_type: "application/json",

@@ -148,6 +148,28 @@ impl Followers {
             .collect()
     }
 
+    /// Returns when the live edge of `stream` lies in mid-segment ([`crate::window::Window::is_mid_segment`]); after its target duration in
+    /// any case, and at once where it is not followed here.
+    pub(crate) async fn mid_segment(&self, stream: &StreamName) {
+        let shown = {
+            let followed = self.followed.read().unwrap_or_else(PoisonError::into_inner);
+            let one = followed.get(stream).and_then(|all| all.first());
+            one.map(|one| one.shown.subscribe())
+        };
+        let Some(mut shown) = shown else { return };
+        let (failures, most) = {
+            let shown = shown.borrow();
+            let most = |version: &Arc<Version>| version.window.target_duration();
+            (shown.failures, shown.version.as_ref().map(most))
+        };
+        let settled = |shown: &Shown| {
+            let mid = |version: &Arc<Version>| version.window.is_mid_segment();
+            shown.failures != failures || shown.version.as_ref().is_none_or(mid)
+        };
+        // Who has waited in vain is moved all the same.
+        let _late = timeout(most.unwrap_or_default(), shown.wait_for(settled)).await;
+    }
+
     fn pull(&self, key: &Key, may: &dyn Fn() -> bool) -> Come {
         if !self.objects.cache().has(key, now()) && !may() {
             return Come::Unsought;

@@ -156,3 +156,20 @@ proptest! {
         prop_assert_eq!(window.reload(Some((msn.next(), Some(PartIndex(0))))), Reload::Wait);
     }
 }
+
+#[test]
+fn the_middle_of_a_segment_has_a_part_to_each_side_where_it_can() {
+    let middles = |most: u32| -> Vec<u32> {
+        let is_mid = |open: &u32| {
+            let mut window = window(&playlist(100, 3, *open)).unwrap();
+            window.last_parts = most;
+            window.is_mid_segment()
+        };
+        (0..=most).filter(is_mid).collect()
+    };
+    assert_eq!(middles(1), [1]);
+    assert_eq!(middles(2), [1]);
+    assert_eq!(middles(3), [2]);
+    assert_eq!(middles(4), [2]);
+    assert_eq!(middles(10), [5, 6, 7, 8]);
+}

@@ -181,7 +181,7 @@ async fn watched(origin: &Origin, at: At) -> Stage {
 }
 
 /// Returns when the reload and the part that follow `at` are held, so that all before them was asked for.
-async fn until_held(stage: &Stage, origin: &Origin, at: At) {
+pub(crate) async fn until_held(stage: &Stage, origin: &Origin, at: At) {
     let reload = format!("{PLAYLIST}?_HLS_msn={}&_HLS_part={}", at.open, at.parts);
     let part = format!("/live/stage/source/{}.{}.m4s", at.open, at.parts);
     loop {

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::{net::TcpStream, sync::Notify};
 
 use crate::{
-    follow::{At, PLAYLIST, each_once, origin},
+    follow::{At, PLAYLIST, each_once, origin, until_held},
     stage::{Answer, Origin, SECRET, Stage, ok, pass, status},
     troupe::{Troupe, address, order, section, stands},
 };
@@ -295,6 +295,37 @@ async fn a_viewer_is_given_two_boxes_and_an_order_that_a_drain_changes() {
         .await;
     assert_eq!(troupe.steered(2, &here).await[0], *home);
     assert!(concerns().is_empty(), "{:?}", concerns());
+}
+
+#[tokio::test]
+async fn who_is_sent_elsewhere_hears_so_in_mid_segment_and_who_stays_at_once() {
+    let (at, origin) = origin(1000).await;
+    let troupe = Troupe::new(2, &origin).await;
+    let home = &troupe.names[0];
+    assert_eq!(troupe.get(1, PLAYLIST).await, at.borrow().playlist());
+    let (stage, begun) = (&troupe.boxes[1], *at.borrow());
+    until_held(stage, &origin, begun).await;
+    let here = format!("v=00000000000000ff&_HLS_pathway={home}");
+    assert_eq!(troupe.steered(1, &here).await[0], *home);
+    troupe.boxes[0].distributor.drain(true);
+    stage
+        .until(|status| stands(status, home)["drained"] == true)
+        .await;
+    let steered = troupe.steered(1, &here);
+    let moves_on = async {
+        stage.waiting(1).await;
+        for (open, parts) in [(103, 4), (104, 1)] {
+            at.send_replace(At::new(100, open, parts));
+            let part = format!("/live/stage/source/{open}.{}.m4s", parts - 1);
+            assert_eq!(troupe.get(1, &part).await.len(), 1000);
+            assert_eq!(stage.chassis.status()["waiters"], 1, "{open} {parts}");
+        }
+        at.send_replace(At::new(100, 104, 2));
+    };
+    let (order, ()) = tokio::join!(steered, moves_on);
+    assert_eq!(order[1], *home);
+    // And whoever comes now is not kept waiting.
+    assert_eq!(troupe.steered(1, &here).await[1], *home);
 }
 
 #[tokio::test]
