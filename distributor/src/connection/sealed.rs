@@ -137,21 +137,18 @@ impl Sealed {
     }
 
     fn open(&mut self, received: &mut [u8]) -> Result<(), Broken> {
-        let mut rest = received;
+        let mut whole = 0;
         while !self.ended
-            && let Some(length) = length(rest)?
+            && let Some(length) = length(received.get(whole..).unwrap_or_default())?
+            && let Some(record) = received.get_mut(whole..whole + length)
         {
-            let Some((record, after)) = std::mem::take(&mut rest).split_at_mut_checked(length)
-            else {
-                break;
-            };
             match self.opener.open(record)? {
                 Opened::Data(content) => self.opened.extend_from_slice(content),
                 Opened::End => self.ended = true,
             }
-            rest = after;
+            whole += length;
         }
-        self.received = rest.to_vec();
+        self.received = received.get(whole..).unwrap_or_default().to_vec();
         Ok(())
     }
 

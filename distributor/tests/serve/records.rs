@@ -112,6 +112,26 @@ async fn a_request_may_come_with_the_end_of_the_handshake_and_in_any_pieces() {
 }
 
 #[tokio::test]
+async fn a_record_of_a_connection_in_use_may_come_in_any_pieces() {
+    let stage = Stage::new(&[&Origin::fixed("media").await]).await;
+    let mut wire = Wire::almost(&stage, &rustls::ALL_VERSIONS[..1]).await;
+    let mut bytes = wire.pending();
+    bytes.extend(wire.say(REQUEST));
+    wire.tcp.write_all(&bytes).await.unwrap();
+    wire.answers(1).await;
+    for cut in [1, 4, 5, 6, 40, 80] {
+        let bytes = [wire.say(REQUEST), wire.say(REQUEST)].concat();
+        let (first, second) = bytes.split_at(cut);
+        wire.tcp.write_all(first).await.unwrap();
+        // Served meanwhile, so that the pieces come apart.
+        assert_eq!(stage.viewer().await.get(MEDIA).await.status, StatusCode::OK);
+        wire.tcp.write_all(second).await.unwrap();
+        let answers = wire.answers(2).await;
+        assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 2, "{cut}");
+    }
+}
+
+#[tokio::test]
 async fn a_viewer_by_the_older_tls_is_served_alike() {
     let stage = Stage::new(&[&Origin::fixed("media").await]).await;
     let mut wire = Wire::almost(&stage, &[&TLS12]).await;
