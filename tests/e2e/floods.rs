@@ -30,7 +30,7 @@ use crate::{
     start,
 };
 
-/// Frames of a flood.
+/// Frames of a flood, which are sent again and again.
 const FRAMES: u32 = 20_000;
 /// Connections that bring it, one after the other.
 const TIMES: u8 = 3;
@@ -167,10 +167,11 @@ async fn flooded(stage: &Stage, from: Ipv4Addr, flood: &Flood) -> Result<Option<
     let stream = stage.guest(from, "h2").await?;
     let (mut reads, mut writes) = tokio::io::split(stream);
     let talks = async {
-        // It may be closed before all of it is taken.
-        let _closed_early = writes.write_all(&preface()).await;
-        let _closed_early = writes.write_all(&flood.frames).await;
-        let _closed_early = writes.flush().await;
+        let mut said = writes.write_all(&preface()).await;
+        // Again and again, for as long as any of it is taken.
+        while said.is_ok() {
+            said = writes.write_all(&flood.frames).await;
+        }
     };
     let hears = async {
         let mut heard = Vec::new();

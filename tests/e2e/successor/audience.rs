@@ -121,7 +121,7 @@ impl Audience {
         Self { viewers, hall }
     }
 
-    /// Waits until each kind has had so many more answers.
+    /// Waits until each kind has had so many more answers, and the slow one another.
     pub(super) async fn goes_on(&self, answers: usize) -> Result<()> {
         let served = || self.hall.served.each_ref().map(|count| count.load(Relaxed));
         let before = served();
@@ -130,7 +130,8 @@ impl Audience {
             while served()
                 .iter()
                 .zip(before)
-                .any(|(now, before)| *now < before + answers)
+                .zip([answers, answers, 1, answers])
+                .any(|((now, before), answers)| *now < before + answers)
                 && !self.hall.over.load(Relaxed)
             {
                 turns.tick().await;
