@@ -187,7 +187,7 @@ impl Viewer {
 }
 
 /// A TLS connection over `tcp` to `localhost`, by the first of `protocols` that the other side speaks too.
-pub async fn secure(
+pub(crate) async fn secure(
     tcp: TcpStream,
     root_pem: &str,
     protocols: &[&str],
