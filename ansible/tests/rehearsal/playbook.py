@@ -33,7 +33,8 @@ class Controller:
 
     def command(self, playbook, *options):
         """A run as a command on the controller."""
-        return [program(), "-i", str(self.inventory), "-e", f"@{self.variables}", f"playbooks/{playbook}", *options]
+        # What was started in the background may have been told to ignore Ctrl-C.
+        return ["env", "--default-signal=INT", program(), "-i", str(self.inventory), "-e", f"@{self.variables}", f"playbooks/{playbook}", *options]
 
     def say(self, **more):
         """Further extra variables, from now on."""
