@@ -1,6 +1,5 @@
 """The firewall's rules for every kind of box: exactly the ports that are needed, and rules that nft takes."""
 
-import os
 import pathlib
 import re
 import shutil
@@ -67,14 +66,17 @@ class Firewall(unittest.TestCase):
         self.assertEqual(opened(rules(ALONE, "m"), False) - {546}, set())
 
     def test_nft_takes_them(self):
-        if os.geteuid() != 0 or not shutil.which("nft"):
-            self.skipTest("NOT JUDGED: only root with nft can have rules judged")
+        # In a network of its own: nothing is there to be changed, and nobody has to be root.
+        apart = ["unshare", "--user", "--map-root-user", "--net"]
+        if not shutil.which("nft") or subprocess.run([*apart, "true"], capture_output=True, check=False).returncode != 0:
+            print("NOT JUDGED: nft is missing or namespaces are not allowed here, so nobody has judged the firewall's rules", file=sys.stderr)
+            self.skipTest("no nft")
         for groups, host in ((GROUPS, "m"), (GROUPS, "t"), (GROUPS, "d"), (ALONE, "m")):
             for given in ({}, {"certificate": "x"}, {"tunnel": False}, {"ssh": ["192.0.2.0/24", "2001:db8::/32"]}):
                 with tempfile.NamedTemporaryFile("w") as file:
                     file.write(rules(groups, host, **given))
                     file.flush()
-                    judged = subprocess.run(["nft", "-c", "-f", file.name], capture_output=True, text=True, check=False)
+                    judged = subprocess.run([*apart, "nft", "-c", "-f", file.name], capture_output=True, text=True, check=False)
                     self.assertEqual(judged.returncode, 0, judged.stderr)
 
 
