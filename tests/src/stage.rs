@@ -207,7 +207,7 @@ impl Stage {
     /// The same after its handshake, in which `protocol` was agreed on.
     pub async fn guest(&self, address: Ipv4Addr, protocol: &str) -> Result<TlsStream<TcpStream>> {
         let tcp = self.stranger(address).await?;
-        secure(tcp, &self.authority.root, &[protocol]).await
+        secure(tcp, "localhost", &self.authority.root, &[protocol]).await
     }
 
     /// Leaves out a distributor that a test has killed.

@@ -22,6 +22,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::lint::lint;
 
+/// Name of the distributor of a stage.
+const LOCALHOST: &str = "localhost";
 /// How playlists are told from the rest.
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 /// How often to ask for what is not there yet.
@@ -69,10 +71,20 @@ impl Answer {
 }
 
 impl Viewer {
-    /// Connects with HTTP/2, as browsers do.
+    /// Connects to a stage's distributor with HTTP/2, as browsers do.
     pub async fn connect(address: SocketAddr, root_pem: &str) -> Result<Self> {
+        Self::visit(LOCALHOST, address, root_pem).await
+    }
+
+    /// Connects to a stage's distributor with HTTP/1.1.
+    pub async fn connect_http1(address: SocketAddr, root_pem: &str) -> Result<Self> {
+        Self::visit_http1(LOCALHOST, address, root_pem).await
+    }
+
+    /// Connects to `host`, which is at `address`, with HTTP/2.
+    pub async fn visit(host: &str, address: SocketAddr, root_pem: &str) -> Result<Self> {
         let tcp = TcpStream::connect(address).await?;
-        let stream = secure(tcp, root_pem, &["h2", "http/1.1"]).await?;
+        let stream = secure(tcp, host, root_pem, &["h2", "http/1.1"]).await?;
         ensure!(
             stream.get_ref().1.alpn_protocol() == Some(b"h2"),
             "HTTP/2 was not agreed on"
@@ -80,23 +92,24 @@ impl Viewer {
         let (sender, connection) =
             http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Self::new(address, Sender::Http2(sender)))
+        Ok(Self::new(host, address, Sender::Http2(sender)))
     }
 
-    /// Connects with HTTP/1.1.
-    pub async fn connect_http1(address: SocketAddr, root_pem: &str) -> Result<Self> {
+    /// Connects to `host`, which is at `address`, with HTTP/1.1.
+    pub async fn visit_http1(host: &str, address: SocketAddr, root_pem: &str) -> Result<Self> {
         let tcp = TcpStream::connect(address).await?;
-        let stream = secure(tcp, root_pem, &["http/1.1"]).await?;
+        let stream = secure(tcp, host, root_pem, &["http/1.1"]).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Self::new(
-            address,
-            Sender::Http1(Arc::new(Mutex::new(sender))),
-        ))
+        let sender = Sender::Http1(Arc::new(Mutex::new(sender)));
+        Ok(Self::new(host, address, sender))
     }
 
-    fn new(address: SocketAddr, sender: Sender) -> Self {
-        let host = format!("localhost:{}", address.port()).into();
+    fn new(host: &str, address: SocketAddr, sender: Sender) -> Self {
+        let host = match address.port() {
+            443 => host.into(),
+            port => format!("{host}:{port}").into(),
+        };
         Self { host, sender }
     }
 
@@ -186,9 +199,10 @@ impl Viewer {
     }
 }
 
-/// A TLS connection over `tcp` to `localhost`, by the first of `protocols` that the other side speaks too.
+/// A TLS connection over `tcp` to `host`, by the first of `protocols` that the other side speaks too.
 pub(crate) async fn secure(
     tcp: TcpStream,
+    host: &str,
     root_pem: &str,
     protocols: &[&str],
 ) -> Result<TlsStream<TcpStream>> {
@@ -204,7 +218,7 @@ pub(crate) async fn secure(
         .map(|name| name.as_bytes().to_vec())
         .collect();
     tcp.set_nodelay(true)?;
-    let name = ServerName::try_from("localhost")?;
+    let name = ServerName::try_from(host.to_owned())?;
     let connector = TlsConnector::from(Arc::new(config));
     Ok(connector.connect(name, tcp).await?)
 }
