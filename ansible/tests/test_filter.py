@@ -116,5 +116,11 @@ class Packages(unittest.TestCase):
         self.assertEqual(sorted(footlight.superfluous(found, 2)), ["/k/footlight-common_1.0.0_amd64.deb", "/k/footlight-mux_1.0.0_amd64.deb"])
 
 
+class Shows(unittest.TestCase):
+    def test_what_can_be_played_now_is_waited_for(self):
+        streams = {"on": {"playable": True, "ended": False}, "over": {"playable": True, "ended": True}, "begins": {"playable": False}, "waits": {}}
+        self.assertEqual(footlight.playable(streams), ["on"])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -285,6 +285,11 @@ def superfluous(found, keep):
     return gone
 
 
+def playable(streams):
+    """The streams of a transcoder's status that can be played from it now."""
+    return sorted(name for name, stream in streams.items() if stream.get("playable") and not stream.get("ended"))
+
+
 class FilterModule:
     """What Ansible asks for."""
 
@@ -304,4 +309,5 @@ class FilterModule:
             "footlight_toml": to_toml,
             "footlight_package_of": package_of,
             "footlight_superfluous": superfluous,
+            "footlight_playable": playable,
         }
