@@ -13,16 +13,22 @@ pub fn preface() -> Vec<u8> {
 pub const DATA: u8 = 0;
 /// §6.2.
 pub const HEADERS: u8 = 1;
+/// §6.3, of no effect.
+pub const PRIORITY: u8 = 2;
 /// §6.4.
 pub const RST_STREAM: u8 = 3;
 /// §6.5.
 pub const SETTINGS: u8 = 4;
 /// §6.7.
 pub const PING: u8 = 6;
+/// §6.8.
+pub const GOAWAY: u8 = 7;
 /// §6.9.
 pub const WINDOW_UPDATE: u8 = 8;
 /// §6.10.
 pub const CONTINUATION: u8 = 9;
+/// No kind at all: to be passed over (§5.5).
+pub const UNKNOWN: u8 = 0xbe;
 /// Flag of a stream's last frame.
 pub const END_STREAM: u8 = 1;
 /// Flag of a PING or SETTINGS that answers another.

@@ -48,4 +48,4 @@ pub use recording::Recording;
 pub use run_directory::RunDirectory;
 pub use service::Service;
 pub use stage::Stage;
-pub use viewer::{Answer, Viewer};
+pub use viewer::{Answer, Viewer, secure};

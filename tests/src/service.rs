@@ -1,5 +1,5 @@
-//! systemd's part in a restart, for one daemon: it holds the listening socket, keeps what the daemon stores, and gives
-//! all of it to the next process.
+//! systemd's part in a restart, for one daemon: it holds the listening sockets of its units, keeps what the daemon stores,
+//! and gives all of it to the next process.
 #![expect(
     unsafe_code,
     reason = "pre_exec is the only way to put descriptors where a started service expects them"
@@ -20,7 +20,11 @@ use std::{
     },
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -47,10 +51,11 @@ const BARRIER: &str = "X_BARRIER=1";
 pub struct Service {
     /// The process that runs now.
     pub daemon: Daemon,
-    program: PathBuf,
+    program: Program,
     config: PathBuf,
     directory: PathBuf,
     notify: Vec<u8>,
+    /// Of its socket units.
     listeners: Vec<(&'static str, TcpListener)>,
     store: Arc<Store>,
     reached: mpsc::Receiver<()>,
@@ -76,7 +81,7 @@ fn count(kept: &BTreeMap<String, Vec<OwnedFd>>, prefix: &str) -> usize {
 }
 
 impl Service {
-    /// Starts `program`, whose listeners `names` are on free ports that stay open whatever becomes of it.
+    /// Starts `program`, whose listeners `names` have socket units, on free ports: they stay open whatever becomes of it.
     pub fn start(
         program: Program,
         names: &[&'static str],
@@ -88,22 +93,19 @@ impl Service {
             Ok((*name, listener))
         });
         let listeners = listeners.collect::<Result<Vec<_>>>()?;
-        let (_, first) = listeners.first().context("no listener")?;
-        let notify = format!(
-            "footlight-{}-{}",
-            std::process::id(),
-            first.local_addr()?.port()
-        );
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let started = STARTED.fetch_add(1, Relaxed);
+        let notify = format!("footlight-{}-{started}", std::process::id());
         let address = UnixAddress::from_abstract_name(&notify)?;
         let socket = UnixDatagram::bind_addr(&address)?;
         let store = Arc::<Store>::default();
         let (reach, reached) = mpsc::sync_channel(1);
         let kept = Arc::clone(&store);
         std::thread::spawn(move || while serve(&socket, &kept, &reach).is_ok() {});
-        let program = program.path()?;
         let notify = [b"@", notify.as_bytes()].concat();
         let listening = opened(&listeners)?;
-        let daemon = spawn(&program, config, directory, "mux", &notify, &listening)?;
+        let name = name_of(program, 1);
+        let daemon = spawn(program, config, directory, &name, &notify, &listening)?;
         Ok(Self {
             daemon,
             program,
@@ -119,9 +121,10 @@ impl Service {
 
     /// Where the listener of this name is.
     pub fn address(&self, name: &str) -> Result<SocketAddr> {
-        let found = self.listeners.iter().find(|(known, _)| *known == name);
-        let (_, listener) = found.context("no such listener")?;
-        Ok(listener.local_addr()?)
+        match self.listeners.iter().find(|(known, _)| *known == name) {
+            Some((_, listener)) => Ok(listener.local_addr()?),
+            None => self.daemon.listener(name),
+        }
     }
 
     /// Waits until at least `least` descriptors are kept under names that begin with `prefix`.
@@ -180,9 +183,9 @@ impl Service {
             }
         }
         self.starts += 1;
-        let name = format!("mux-{}", self.starts);
+        let name = name_of(self.program, self.starts);
         self.daemon = spawn(
-            &self.program,
+            self.program,
             &self.config,
             &self.directory,
             &name,
@@ -191,6 +194,11 @@ impl Service {
         )?;
         Ok(())
     }
+}
+
+/// What the log of its nth process is called.
+fn name_of(program: Program, nth: usize) -> String {
+    format!("service-{program:?}-{nth}").to_lowercase()
 }
 
 /// The listeners once more, to be passed on.
@@ -207,7 +215,7 @@ fn above(descriptor: impl std::os::fd::AsFd) -> Result<RawFd> {
 
 /// Starts the program with these descriptors, which are closed here.
 fn spawn(
-    program: &Path,
+    program: Program,
     config: &Path,
     directory: &Path,
     name: &str,
@@ -219,15 +227,18 @@ fn spawn(
     // A shell knows its own process, which stays the same through exec.
     command.args(["-c", "LISTEN_PID=$$; export LISTEN_PID; exec \"$@\"", "sh"]);
     command
-        .arg(program)
+        .arg(program.path()?)
         .args(["--log", "json", "--config"])
         .arg(config);
     command.env(
         "NOTIFY_SOCKET",
         <OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(notify),
     );
-    command.env("LISTEN_FDS", names.len().to_string());
-    command.env("LISTEN_FDNAMES", names.join(":"));
+    // Of nothing systemd does not speak.
+    if !names.is_empty() {
+        command.env("LISTEN_FDS", names.len().to_string());
+        command.env("LISTEN_FDNAMES", names.join(":"));
+    }
     let descriptors: Vec<RawFd> = passed.iter().map(|(_, descriptor)| *descriptor).collect();
     // SAFETY: both are duplicates that `above` made for this call alone.
     let owned: Vec<OwnedFd> = descriptors

@@ -200,7 +200,7 @@ impl Viewer {
 }
 
 /// A TLS connection over `tcp` to `host`, by the first of `protocols` that the other side speaks too.
-pub(crate) async fn secure(
+pub async fn secure(
     tcp: TcpStream,
     host: &str,
     root_pem: &str,
