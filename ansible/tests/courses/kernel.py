@@ -3,6 +3,7 @@
 The machine is emulated, so all of this takes its time; nothing here is about speed.
 """
 
+from rehearsal import tunnels
 from rehearsal.boxes import Wrong
 from rehearsal.inventory import lab_variables
 from rehearsal.playbook import Controller
@@ -26,10 +27,10 @@ QUESTIONS = {
     "it is a machine": "systemd-detect-virt --vm; ! systemd-detect-virt --container",
     "WireGuard is the kernel's": "ip -d link show footlight | grep -w wireguard; ! pgrep -x wireguard-go",
     "chrony is at the clock": "systemctl is-active chrony; chronyc -n tracking; ! journalctl -b -u chrony | grep 'Disabled control of system clock'",
-    "memory is limited": "! systemd-run --quiet --wait -p MemoryMax=30M -p MemorySwapMax=0 python3 -c 'bytearray(100 << 20)'",
-    "and not where it should not be": "systemd-run --quiet --wait -p MemoryMax=300M python3 -c 'bytearray(100 << 20)'",
-    "addresses are denied": f"! systemd-run --quiet --wait -p IPAddressDeny=any {CONNECT}",
-    "and not where they should not be": f"systemd-run --quiet --wait {CONNECT}",
+    "memory is limited": "! systemd-run --quiet --collect --wait -p MemoryMax=30M -p MemorySwapMax=0 python3 -c 'bytearray(100 << 20)'",
+    "and not where it should not be": "systemd-run --quiet --collect --wait -p MemoryMax=300M python3 -c 'bytearray(100 << 20)'",
+    "addresses are denied": f"! systemd-run --quiet --collect --wait -p IPAddressDeny=any {CONNECT}",
+    "and not where they should not be": f"systemd-run --quiet --collect --wait {CONNECT}",
     "the kernel has the settings of the role": "sysctl -p /etc/sysctl.d/*footlight*.conf",
     "nothing has failed": "test -z \"$(systemctl --failed --no-legend --plain)\"",
 }
@@ -66,4 +67,4 @@ def agreed(steps, boxes, when):
         with steps.machine(f"{when}{what}"):
             boxes.on("vm1", question)
     with steps.machine(f"{when}its tunnel shakes hands"):
-        boxes.on("watch1", "ping -c 1 -W 20 $(wg show footlight allowed-ips | cut -f2 | cut -d/ -f1)")
+        tunnels.handshakes(boxes)
